@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+
+namespace eebench::nn {
+
+/// Work that operations did, counted from the shapes they received.
+struct Work {
+  std::int64_t multiply_adds = 0;  ///< products of linear layers, attention, distances, pair network
+  std::int64_t elementwise = 0;    ///< FLOPs of activations, norms, softmax, pair features, sums
+  std::int64_t bytes = 0;          ///< read and written by the operations, weights once per call
+
+  std::int64_t flops() const { return 2 * multiply_adds + elementwise; }
+  Work& operator+=(const Work& other) {
+    multiply_adds += other.multiply_adds;
+    elementwise += other.elementwise;
+    bytes += other.bytes;
+    return *this;
+  }
+  friend Work operator+(Work a, const Work& b) { return a += b; }
+  bool operator==(const Work&) const = default;
+};
+
+/// While one lives, every operation of this thread adds its work to it. Scopes nest: an inner scope
+/// adds to the outer one when it ends.
+class WorkScope {
+ public:
+  WorkScope();
+  ~WorkScope();
+  WorkScope(const WorkScope&) = delete;
+  WorkScope& operator=(const WorkScope&) = delete;
+  const Work& work() const { return work_; }
+
+ private:
+  Work work_;
+  WorkScope* outer_;
+  friend void count(const Work& work);
+};
+
+/// Called by every operation with what it is about to do; does nothing outside a scope.
+void count(const Work& work);
+
+}  // namespace eebench::nn
