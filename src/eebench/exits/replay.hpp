@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "eebench/exits/rule.hpp"
+
+namespace eebench::exits {
+
+/// What every exit says of every jet: the result of one pass through all exits.
+struct Answers {
+  std::span<const float> logits;               ///< [jets, exits, classes]
+  std::span<const std::int64_t> labels;        ///< [jets]
+  std::span<const std::int64_t> multiplicity;  ///< [jets] constituents
+  /// [jets, exits] cost of a jet that leaves there, with every head and gate run on the way.
+  std::span<const double> cost;
+  std::int64_t exits;
+  std::int64_t classes;
+};
+
+/// Outcome of an exit rule on jets: what thresholds are chosen from. Owns its numbers.
+struct Decisions {
+  std::vector<float> scores;        ///< [jets, exits - 1]
+  std::vector<std::uint8_t> right;  ///< [jets, exits] 1 where the answer is the label
+  std::vector<double> cost;         ///< [jets, exits] as in Answers
+  std::int64_t exits;
+  std::int64_t jets() const { return static_cast<std::int64_t>(right.size()) / exits; }
+};
+
+/// Throws InputError on sizes that do not fit, fewer than 2 classes, or a `learned` rule without a
+/// gate of that many classes for every early exit.
+Decisions decide(const Rule& rule, const Answers& answers);
+
+/// Exit [jets] at which each jet leaves: the first whose score reaches its threshold, else the
+/// last. `scores`: [jets, exits - 1]; `thresholds`: [exits - 1].
+std::vector<std::int32_t> exit_index(std::span<const float> scores,
+                                     std::span<const double> thresholds);
+
+struct Replay {
+  double accuracy;
+  double mean_cost;
+  std::vector<double> exit_fraction;  ///< [exits]
+  std::vector<double> exit_accuracy;  ///< [exits] of the jets that leave there; NaN for none
+};
+
+/// What happens on these jets with one threshold, or one per early exit.
+Replay replay(const Decisions& decisions, std::span<const double> thresholds);
+
+/// Logits [jets, classes] of the exit each jet took. `logits`: [jets, exits, classes].
+std::vector<float> taken_logits(std::span<const float> logits,
+                                std::span<const std::int32_t> exit_index, std::int64_t exits,
+                                std::int64_t classes);
+
+/// The first exit that is right, the first of all where none is: no rule does better at any cost.
+std::vector<std::int32_t> first_right(const Decisions& decisions);
+
+}  // namespace eebench::exits

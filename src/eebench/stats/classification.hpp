@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "eebench/stats/interval.hpp"
+
+namespace eebench::stats {
+
+/// Answers of a classifier on labelled jets.
+struct Predictions {
+  std::span<const float> logits;         ///< [jets, classes]
+  std::span<const std::int64_t> labels;  ///< [jets], below `classes`
+  std::int64_t classes;
+};
+
+struct Accuracy {
+  double value;  ///< NaN without jets
+  Interval interval;
+  std::int64_t right;
+  std::int64_t jets;
+};
+
+/// Share of jets whose largest logit is that of their label (the first of equal ones).
+Accuracy accuracy(const Predictions& predictions);
+
+/// Index of the largest logit, the first of equal ones.
+std::int64_t arg_max(std::span<const float> logits);
+
+/// Area under the ROC curve: chance that a signal score exceeds a background score, ties counted
+/// half. Exact. NaN where either is empty.
+double binary_auc(std::span<const double> signal, std::span<const double> background);
+
+/// Macro one-vs-one AUC: mean over pairs of classes of (AUC(i|j) + AUC(j|i))/2, the score of class
+/// i being its softmax over all classes (Hand, Till 2001; scikit-learn's `ovo` with `macro`). Pairs
+/// with a class without jets are left out; NaN where no pair remains.
+double macro_auc(const Predictions& predictions);
+
+/// Background rejection, one over the false-positive rate, at a signal efficiency.
+struct Rejection {
+  std::string signal;
+  double efficiency;
+  double value;       ///< where nothing passes: the 95 % lower limit
+  bool lower_limit;   ///< no background jet passes
+  Interval interval;  ///< from Wilson's on the rate; `high` is NaN for a lower limit
+  std::int64_t passing;
+  std::int64_t background;
+};
+
+/// The cut is the highest that keeps at least `efficiency` of the signal; scores equal to the cut
+/// pass. Value and interval NaN where signal or background is empty.
+Rejection rejection(std::span<const double> signal, std::span<const double> background,
+                    double efficiency);
+
+/// Signal efficiency at which JetClass results are quoted: 99 % for Hqql, 99.5 % for Tbl, 50 % for
+/// all others. A leading "label_" is ignored.
+double working_point(std::string_view signal);
+
+/// Rejection of `background` for every other class, by s_signal/(s_signal + s_background), at its
+/// working point. `names`: [classes]. Throws InputError if `background` is not among the names.
+std::vector<Rejection> rejections(const Predictions& predictions,
+                                  std::span<const std::string> names,
+                                  std::string_view background = "QCD");
+
+}  // namespace eebench::stats
