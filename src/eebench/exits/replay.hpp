@@ -33,9 +33,9 @@ struct Decisions {
 Decisions decide(const Rule& rule, const Answers& answers);
 
 /// Exit [jets] at which each jet leaves: the first whose score reaches its threshold, else the
-/// last. `scores`: [jets, exits - 1]; `thresholds`: [exits - 1].
+/// last. `scores`: [jets, exits - 1]; `thresholds`: [exits - 1], empty for a network of one exit.
 std::vector<std::int32_t> exit_index(std::span<const float> scores,
-                                     std::span<const double> thresholds);
+                                     std::span<const double> thresholds, std::int64_t jets);
 
 struct Replay {
   double accuracy;

@@ -1,0 +1,130 @@
+#include "eebench/exits/replay.hpp"
+
+#include <fmt/core.h>
+
+#include "eebench/core/error.hpp"
+#include "eebench/exits/thresholds.hpp"
+
+namespace eebench::exits {
+namespace {
+
+void check(const Rule& rule, const Answers& answers) {
+  const std::size_t jets = answers.labels.size();
+  const auto exits = static_cast<std::size_t>(answers.exits);
+  const auto classes = static_cast<std::size_t>(answers.classes);
+  if (answers.exits < 1 || answers.classes < 2 || answers.multiplicity.size() != jets ||
+      answers.cost.size() != jets * exits || answers.logits.size() != jets * exits * classes) {
+    throw InputError(
+        fmt::format("{} logits, {} costs and {} multiplicities do not fit {} jets, {} "
+                    "exits and {} classes",
+                    answers.logits.size(), answers.cost.size(), answers.multiplicity.size(), jets,
+                    answers.exits, answers.classes));
+  }
+  if (rule.kind != RuleKind::learned) {
+    return;
+  }
+  if (rule.gates.size() != exits - 1) {
+    throw InputError(
+        fmt::format("the learned rule has {} gates for {} early exits: fit it for "
+                    "this network",
+                    rule.gates.size(), exits - 1));
+  }
+  for (const Gate& gate : rule.gates) {
+    if (gate.answer_bias.size() != classes) {
+      throw InputError(fmt::format("a gate for {} classes cannot judge {}: fit it for this network",
+                                   gate.answer_bias.size(), classes));
+    }
+  }
+}
+
+}  // namespace
+
+Decisions decide(const Rule& rule, const Answers& answers) {
+  check(rule, answers);
+  const auto classes = static_cast<std::size_t>(answers.classes);
+  Decisions result{{}, {}, {answers.cost.begin(), answers.cost.end()}, answers.exits};
+  for (std::size_t jet = 0; jet < answers.labels.size(); ++jet) {
+    for (std::int64_t exit = 0; exit < answers.exits; ++exit) {
+      const std::size_t at =
+          jet * static_cast<std::size_t>(answers.exits) + static_cast<std::size_t>(exit);
+      const std::span<const float> logits = answers.logits.subspan(at * classes, classes);
+      if (exit + 1 < answers.exits) {
+        result.scores.push_back(score(rule, exit, logits, answers.multiplicity[jet]));
+      }
+      result.right.push_back(summarise(logits).answer == answers.labels[jet] ? 1 : 0);
+    }
+  }
+  return result;
+}
+
+std::vector<std::int32_t> exit_index(std::span<const float> scores,
+                                     std::span<const double> thresholds, std::int64_t jets) {
+  const std::size_t early = thresholds.size();
+  std::vector<std::int32_t> result(static_cast<std::size_t>(jets),
+                                   static_cast<std::int32_t>(early));
+  for (std::size_t jet = 0; jet < result.size(); ++jet) {
+    for (std::size_t k = 0; k < early; ++k) {
+      if (leaves(scores[jet * early + k], thresholds[k])) {
+        result[jet] = static_cast<std::int32_t>(k);
+        break;
+      }
+    }
+  }
+  return result;
+}
+
+Replay replay(const Decisions& decisions, std::span<const double> thresholds) {
+  const auto exits = static_cast<std::size_t>(decisions.exits);
+  const std::vector<double> per_exit = thresholds_for(thresholds, decisions.exits);
+  const std::vector<std::int32_t> taken = exit_index(decisions.scores, per_exit, decisions.jets());
+  std::vector<double> left(exits);
+  std::vector<double> right(exits);
+  double cost = 0.0;
+  double all_right = 0.0;
+  for (std::size_t jet = 0; jet < taken.size(); ++jet) {
+    const auto k = static_cast<std::size_t>(taken[jet]);
+    const double hit = decisions.right[jet * exits + k] != 0 ? 1.0 : 0.0;
+    left[k] += 1.0;
+    right[k] += hit;
+    all_right += hit;
+    cost += decisions.cost[jet * exits + k];
+  }
+  const double jets = static_cast<double>(taken.size());
+  Replay result{all_right / jets, cost / jets, {}, {}};
+  for (std::size_t k = 0; k < exits; ++k) {
+    result.exit_fraction.push_back(left[k] / jets);
+    result.exit_accuracy.push_back(right[k] / left[k]);
+  }
+  return result;
+}
+
+std::vector<float> taken_logits(std::span<const float> logits,
+                                std::span<const std::int32_t> exit_index, std::int64_t exits,
+                                std::int64_t classes) {
+  const auto width = static_cast<std::size_t>(classes);
+  std::vector<float> result;
+  result.reserve(exit_index.size() * width);
+  for (std::size_t jet = 0; jet < exit_index.size(); ++jet) {
+    const std::size_t at =
+        jet * static_cast<std::size_t>(exits) + static_cast<std::size_t>(exit_index[jet]);
+    const std::span<const float> row = logits.subspan(at * width, width);
+    result.insert(result.end(), row.begin(), row.end());
+  }
+  return result;
+}
+
+std::vector<std::int32_t> first_right(const Decisions& decisions) {
+  const auto exits = static_cast<std::size_t>(decisions.exits);
+  std::vector<std::int32_t> result(static_cast<std::size_t>(decisions.jets()), 0);
+  for (std::size_t jet = 0; jet < result.size(); ++jet) {
+    for (std::size_t k = 0; k < exits; ++k) {
+      if (decisions.right[jet * exits + k] != 0) {
+        result[jet] = static_cast<std::int32_t>(k);
+        break;
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace eebench::exits

@@ -1,0 +1,164 @@
+#include "eebench/stats/classification.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include <fmt/core.h>
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
+#include "eebench/stats/compare.hpp"
+
+namespace eebench::stats {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+std::span<const float> row(const Predictions& predictions, std::size_t jet) {
+  const auto classes = static_cast<std::size_t>(predictions.classes);
+  return predictions.logits.subspan(jet * classes, classes);
+}
+
+void check(const Predictions& predictions) {
+  const std::size_t expected =
+      predictions.labels.size() * static_cast<std::size_t>(predictions.classes);
+  if (predictions.classes < 1 || predictions.logits.size() != expected) {
+    throw InputError(fmt::format("{} logits do not fit {} jets of {} classes",
+                                 predictions.logits.size(), predictions.labels.size(),
+                                 predictions.classes));
+  }
+  for (std::size_t i = 0; i < predictions.labels.size(); ++i) {
+    if (predictions.labels[i] < 0 || predictions.labels[i] >= predictions.classes) {
+      throw InputError(fmt::format("label of jet {} is {}, outside the {} classes of the network",
+                                   i, predictions.labels[i], predictions.classes));
+    }
+  }
+}
+
+double softmax_of(std::span<const float> logits, std::size_t of) {
+  const double largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+  double sum = 0.0;
+  for (const float logit : logits) {
+    sum += std::exp(static_cast<double>(logit) - largest);
+  }
+  return std::exp(static_cast<double>(logits[of]) - largest) / sum;
+}
+
+std::string_view bare(std::string_view name) {
+  constexpr std::string_view prefix = "label_";
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+}  // namespace
+
+std::int64_t arg_max(std::span<const float> logits) {
+  return std::max_element(logits.begin(), logits.end()) - logits.begin();
+}
+
+Accuracy accuracy(const Predictions& predictions) {
+  check(predictions);
+  const auto jets = static_cast<std::int64_t>(predictions.labels.size());
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < predictions.labels.size(); ++i) {
+    right += arg_max(row(predictions, i)) == predictions.labels[i] ? 1 : 0;
+  }
+  const double value = jets > 0 ? static_cast<double>(right) / static_cast<double>(jets) : nan;
+  return {value, wilson_interval(right, jets), right, jets};
+}
+
+double binary_auc(std::span<const double> signal, std::span<const double> background) {
+  if (signal.empty() || background.empty()) {
+    return nan;
+  }
+  return mann_whitney(signal, background).u /
+         (static_cast<double>(signal.size()) * static_cast<double>(background.size()));
+}
+
+double macro_auc(const Predictions& predictions) {
+  check(predictions);
+  const auto classes = static_cast<std::size_t>(predictions.classes);
+  double sum = 0.0;
+  std::int64_t areas = 0;
+  for (std::size_t i = 0; i < classes; ++i) {
+    std::vector<std::vector<double>> by_label(classes);
+    for (std::size_t jet = 0; jet < predictions.labels.size(); ++jet) {
+      by_label[static_cast<std::size_t>(predictions.labels[jet])].push_back(
+          softmax_of(row(predictions, jet), i));
+    }
+    for (std::size_t j = 0; j < classes; ++j) {
+      if (j != i && !by_label[i].empty() && !by_label[j].empty()) {
+        sum += binary_auc(by_label[i], by_label[j]);
+        ++areas;
+      }
+    }
+  }
+  return areas > 0 ? sum / static_cast<double>(areas) : nan;
+}
+
+Rejection rejection(std::span<const double> signal, std::span<const double> background,
+                    double efficiency) {
+  const auto total = static_cast<std::int64_t>(background.size());
+  if (signal.empty() || background.empty()) {
+    return {"", efficiency, nan, false, {nan, nan}, 0, total};
+  }
+  std::vector<double> falling(signal.begin(), signal.end());
+  const double wanted = efficiency * static_cast<double>(falling.size()) * (1.0 - 1e-12);
+  const auto kept =
+      std::clamp(static_cast<std::size_t>(std::ceil(wanted)), std::size_t{1}, falling.size());
+  const auto nth = falling.begin() + static_cast<std::ptrdiff_t>(kept - 1);
+  std::nth_element(falling.begin(), nth, falling.end(), std::greater<>());
+  const double cut = *nth;
+  const auto passing = static_cast<std::int64_t>(
+      std::count_if(background.begin(), background.end(), [&](double s) { return s >= cut; }));
+  const Interval rate = wilson_interval(passing, total);
+  if (passing == 0) {
+    return {"", efficiency, 1.0 / rate.high, true, {1.0 / rate.high, nan}, 0, total};
+  }
+  const double value = static_cast<double>(total) / static_cast<double>(passing);
+  return {"", efficiency, value, false, {1.0 / rate.high, 1.0 / rate.low}, passing, total};
+}
+
+double working_point(std::string_view signal) {
+  const std::string_view name = bare(signal);
+  if (name == "Hqql") {
+    return 0.99;
+  }
+  return name == "Tbl" ? 0.995 : 0.5;
+}
+
+std::vector<Rejection> rejections(const Predictions& predictions,
+                                  std::span<const std::string> names, std::string_view background) {
+  check(predictions);
+  const auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+    return bare(name) == bare(background);
+  });
+  if (names.size() != static_cast<std::size_t>(predictions.classes) || found == names.end()) {
+    throw InputError(fmt::format("no background class {} among the classes {} of {} logits",
+                                 background, fmt::join(names, ", "), predictions.classes));
+  }
+  const auto b = static_cast<std::size_t>(found - names.begin());
+  std::vector<Rejection> result;
+  for (std::size_t s = 0; s < names.size(); ++s) {
+    if (s == b) {
+      continue;
+    }
+    std::vector<double> signal_scores;
+    std::vector<double> background_scores;
+    for (std::size_t jet = 0; jet < predictions.labels.size(); ++jet) {
+      const auto label = static_cast<std::size_t>(predictions.labels[jet]);
+      if (label == s || label == b) {
+        // orders jets as the ratio of softmax values does, without its saturation
+        const std::span<const float> logits = row(predictions, jet);
+        (label == s ? signal_scores : background_scores)
+            .push_back(static_cast<double>(logits[s]) - static_cast<double>(logits[b]));
+      }
+    }
+    result.push_back(rejection(signal_scores, background_scores, working_point(names[s])));
+    result.back().signal = names[s];
+  }
+  return result;
+}
+
+}  // namespace eebench::stats
