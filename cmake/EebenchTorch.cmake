@@ -36,4 +36,5 @@ target_link_options(eebench_torch INTERFACE "LINKER:-rpath,${EEBENCH_TORCH_ROOT}
 # One precompiled header for every file that needs torch: 30 s to parse, 2 s to load.
 add_library(eebench_torch_pch OBJECT "${PROJECT_SOURCE_DIR}/cmake/torch_pch.cpp")
 target_link_libraries(eebench_torch_pch PUBLIC eebench_torch)
+eebench_compile_settings(eebench_torch_pch) # a precompiled header serves only equal options
 target_precompile_headers(eebench_torch_pch PUBLIC <torch/torch.h> <fmt/format.h>)

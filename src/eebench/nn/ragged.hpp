@@ -1,15 +1,24 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include <ATen/core/Tensor.h>
+
 namespace eebench::nn {
 
-/// Which rows of packed tensors belong to which jet. offsets[B+1] lives on the host: it decides
-/// shapes and loops; `device_offsets()` copies it where a kernel wants it.
+/// Jets of one multiplicity, and the rows of packed tensors that are theirs.
+struct EqualJets {
+  std::int64_t multiplicity = 0;
+  std::vector<std::int64_t> members;  ///< positions of the jets in the batch
+  at::Tensor particle_rows;           ///< int64 [jets * n]
+  at::Tensor pair_rows;               ///< int64 [jets * n * n]
+};
+
+/// Which rows of packed tensors belong to which jet. Offsets live on the host: they decide shapes
+/// and loops.
 class Ragged {
  public:
   Ragged() = default;
@@ -28,14 +37,21 @@ class Ragged {
 
   /// int64 [sum n]: the jet of each particle.
   at::Tensor jet_of_particle(at::Device device) const;
-  /// int64 [B]: multiplicities.
+  /// int64 [B].
   at::Tensor multiplicities(at::Device device) const;
+  /// The jets grouped by multiplicity, so that dense products need no padding. Made once.
+  const std::vector<EqualJets>& groups() const;
 
+  /// The given jets, in that order.
   Ragged select(std::span<const std::int64_t> jets) const;
 
  private:
   std::vector<std::int64_t> offsets_{0};
   std::vector<std::int64_t> pair_offsets_{0};
+  mutable std::shared_ptr<const std::vector<EqualJets>> groups_;
 };
+
+/// Row numbers of the given jets in a packed tensor with these row offsets, on the host: int64.
+at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets);
 
 }  // namespace eebench::nn

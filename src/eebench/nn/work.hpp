@@ -6,9 +6,10 @@ namespace eebench::nn {
 
 /// Work that operations did, counted from the shapes they received.
 struct Work {
-  std::int64_t multiply_adds = 0;  ///< products of linear layers, attention, distances, pair network
-  std::int64_t elementwise = 0;    ///< FLOPs of activations, norms, softmax, pair features, sums
-  std::int64_t bytes = 0;          ///< read and written by the operations, weights once per call
+  std::int64_t multiply_adds =
+      0;                         ///< products of linear layers, attention, distances, pair network
+  std::int64_t elementwise = 0;  ///< FLOPs of activations, norms, softmax, pair features, sums
+  std::int64_t bytes = 0;        ///< read and written by the operations, weights once per call
 
   std::int64_t flops() const { return 2 * multiply_adds + elementwise; }
   Work& operator+=(const Work& other) {
@@ -36,6 +37,18 @@ class WorkScope {
   WorkScope* outer_;
   friend void count(const Work& work);
 };
+
+/// FLOPs charged for one element of an elementwise operation. Transcendental functions count as the
+/// few multiply-adds of their polynomial, so that "flops" is what a vector unit executes.
+namespace flops_of {
+inline constexpr std::int64_t gelu = 20;
+inline constexpr std::int64_t relu = 1;
+inline constexpr std::int64_t norm = 8;             ///< mean, variance, scale and shift
+inline constexpr std::int64_t affine = 2;           ///< folded or running-statistics BatchNorm
+inline constexpr std::int64_t softmax = 16;         ///< maximum, exponential, sum, division
+inline constexpr std::int64_t pair_features = 100;  ///< per pair: four logarithms, a root, sums
+inline constexpr std::int64_t add = 1;
+}  // namespace flops_of
 
 /// Called by every operation with what it is about to do; does nothing outside a scope.
 void count(const Work& work);

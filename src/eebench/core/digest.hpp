@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace eebench {
+
+/// SHA-256, fed piece by piece.
+class Digest {
+ public:
+  Digest();
+  ~Digest();
+  Digest(Digest&&) noexcept;
+  Digest& operator=(Digest&&) noexcept;
+
+  Digest& add(std::span<const std::byte> bytes);
+  Digest& add(std::string_view text);
+  template <class T>
+  Digest& add_values(std::span<const T> values) {
+    return add(std::as_bytes(values));
+  }
+  /// Lower-case hexadecimal, 64 characters. Ends the computation.
+  std::string hex();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+inline std::string sha256(std::string_view text) { return Digest().add(text).hex(); }
+
+}  // namespace eebench

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+#include "eebench/nn/context.hpp"
+#include "eebench/nn/ragged.hpp"
+
+namespace eebench::nn {
+
+/// Exact (error function) GELU. Without gradients it works in place on a float32 CPU tensor: the
+/// argument is the caller's to give away.
+at::Tensor gelu(at::Tensor x, const Context& context);
+
+at::Tensor relu(at::Tensor x, const Context& context);
+
+/// Inverted dropout of x [rows, ...], whose rows belong to jets as `row_offsets` says. The draw of
+/// an element depends on the seed, the step, the jet's index in its data set, the site and the
+/// position within the jet, never on the batch around it. `site` differs between calls of one pass;
+/// jet_index holds the data-set index of each jet of row_offsets.
+at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t site,
+                   std::span<const std::int64_t> row_offsets,
+                   std::span<const std::int64_t> jet_index, const Context& context);
+
+}  // namespace eebench::nn

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include "eebench/nn/context.hpp"
+
+namespace eebench::nn {
+
+/// y = x W^T + b for x [rows, in], y [rows, out]. `site` names the place in the network where
+/// precision, packing and counting attach. `trailing` size-1 dimensions are appended to the shape
+/// of the weight, so that parameters keep the shapes of 1x1 convolutions in the reference's files.
+struct LinearOptions {
+  bool bias = true;
+  std::int64_t trailing = 0;
+};
+
+class LinearImpl : public torch::nn::Module {
+ public:
+  LinearImpl(std::string site, std::int64_t in, std::int64_t out, LinearOptions options = {});
+  at::Tensor forward(const at::Tensor& x, const Context& context);
+
+  const std::string& site() const { return site_; }
+  std::int64_t in() const { return in_; }
+  std::int64_t out() const { return out_; }
+  /// [out, in] whatever the trailing dimensions.
+  at::Tensor matrix() const { return weight.view({out_, in_}); }
+
+  at::Tensor weight;  ///< [out, in, 1, ...]
+  at::Tensor bias;    ///< [out], undefined without bias
+
+ private:
+  std::string site_;
+  std::int64_t in_;
+  std::int64_t out_;
+};
+TORCH_MODULE(Linear);
+
+/// x W^T + b for any weight [out, in]; counts its work. In a deterministic context (float32 on the
+/// CPU, no gradient) every dot product is summed in index order, whatever the number of rows.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                  const Context& context);
+
+}  // namespace eebench::nn

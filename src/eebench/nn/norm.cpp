@@ -1,0 +1,72 @@
+#include "eebench/nn/norm.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "eebench/nn/work.hpp"
+
+namespace eebench::nn {
+namespace {
+
+void count_elementwise(const at::Tensor& x, std::int64_t flops) {
+  count({.elementwise = x.numel() * flops, .bytes = 2 * x.numel() * x.element_size()});
+}
+
+constexpr double momentum = 0.1;
+
+}  // namespace
+
+LayerNormImpl::LayerNormImpl(std::int64_t channels)
+    : weight(register_parameter("weight", at::ones({channels}))),
+      bias(register_parameter("bias", at::zeros({channels}))) {}
+
+at::Tensor LayerNormImpl::forward(const at::Tensor& x, const Context&) {
+  count_elementwise(x, flops_of::norm);
+  return at::layer_norm(x, {x.size(-1)}, weight, bias, norm_eps);
+}
+
+BatchNormImpl::BatchNormImpl(std::int64_t channels)
+    : weight(register_parameter("weight", at::ones({channels}))),
+      bias(register_parameter("bias", at::zeros({channels}))),
+      running_mean(register_buffer("running_mean", at::zeros({channels}))),
+      running_var(register_buffer("running_var", at::ones({channels}))),
+      num_batches_tracked(register_buffer("num_batches_tracked", at::zeros({}, at::kLong))) {}
+
+BatchNormImpl::Affine BatchNormImpl::folded() const {
+  const at::Tensor scale = weight / at::sqrt(running_var + norm_eps);
+  return {scale, bias - running_mean * scale};
+}
+
+at::Tensor BatchNormImpl::forward(const at::Tensor& x, const Context& context) {
+  // is_training() is false in a frozen backbone while the context trains.
+  if (context.training && is_training()) {
+    count_elementwise(x, flops_of::norm);
+    return forward_training(x, context);
+  }
+  count_elementwise(x, flops_of::affine);
+  const Affine affine = folded();
+  return at::addcmul(affine.shift, x, affine.scale);
+}
+
+at::Tensor BatchNormImpl::forward_training(const at::Tensor& x, const Context& context) {
+  // Sum, then sum of squared deviations: two small reductions, exact for any division into ranks.
+  const auto sum_over_ranks = [&](const at::Tensor& local) {
+    return context.sum_over_ranks ? context.sum_over_ranks(local) : local;
+  };
+  const at::Tensor rows = at::full({1}, static_cast<double>(x.size(0)), x.options());
+  const at::Tensor totals = sum_over_ranks(at::cat({x.sum(0), rows}));
+  const at::Tensor global_rows = totals.narrow(0, x.size(1), 1).detach();
+  const at::Tensor mean = totals.narrow(0, 0, x.size(1)) / global_rows;
+  const at::Tensor centred = x - mean;
+  const at::Tensor variance = sum_over_ranks(centred.square().sum(0)) / global_rows;
+  {
+    const at::NoGradGuard no_grad;
+    running_mean.lerp_(mean.detach().to(running_mean.scalar_type()), momentum);
+    const at::Tensor unbiased = variance * (global_rows / (global_rows - 1).clamp_min(1));
+    running_var.lerp_(unbiased.to(running_var.scalar_type()), momentum);
+    num_batches_tracked += 1;
+  }
+  return at::addcmul(bias, centred * at::rsqrt(variance + norm_eps), weight);
+}
+
+}  // namespace eebench::nn

@@ -1,0 +1,91 @@
+#include "eebench/nn/pair_features.hpp"
+
+#include <algorithm>
+#include <numbers>
+
+#include <ATen/ATen.h>
+
+#include "eebench/nn/work.hpp"
+
+namespace eebench::nn {
+
+PairRows pair_rows(const Ragged& jets, std::int64_t first, std::int64_t last) {
+  std::int64_t total = 0;
+  for (std::int64_t jet = first; jet < last; ++jet) {
+    const std::int64_t n = jets.multiplicity(jet);
+    total += n * (n + 1) / 2;
+  }
+  PairRows pairs{at::empty({total}, at::kLong), at::empty({total}, at::kLong)};
+  std::int64_t* i_row = pairs.i.mutable_data_ptr<std::int64_t>();
+  std::int64_t* j_row = pairs.j.mutable_data_ptr<std::int64_t>();
+  for (std::int64_t jet = first; jet < last; ++jet) {
+    const std::int64_t start = jets.offsets()[static_cast<std::size_t>(jet)];
+    for (std::int64_t i = 0; i < jets.multiplicity(jet); ++i) {
+      for (std::int64_t j = 0; j <= i; ++j) {
+        *i_row++ = start + i;
+        *j_row++ = start + j;
+      }
+    }
+  }
+  return pairs;
+}
+
+at::Tensor pair_features(const at::Tensor& vectors, const PairRows& pairs) {
+  const std::int64_t count_pairs = pairs.i.size(0);
+  count({.elementwise = count_pairs * flops_of::pair_features,
+         .bytes = vectors.element_size() * count_pairs * (8 + pair_feature_count)});
+  constexpr double eps = 1e-8;
+  constexpr double two_pi = 2.0 * std::numbers::pi;
+  const at::Tensor px = vectors.select(1, 0);
+  const at::Tensor py = vectors.select(1, 1);
+  const at::Tensor pz = vectors.select(1, 2);
+  const at::Tensor energy = vectors.select(1, 3);
+  const at::Tensor pt = at::sqrt(px * px + py * py);
+  const at::Tensor rapidity = 0.5 * at::log(1.0 + 2.0 * pz / (energy - pz).clamp_min(1e-20));
+  const at::Tensor particles =
+      at::stack({pt, rapidity, at::atan2(py, px), px, py, pz, energy}, 0);  // [7, sum n]
+  const at::Tensor rows_i = pairs.i.to(vectors.device());
+  const at::Tensor rows_j = pairs.j.to(vectors.device());
+  const auto at_i = at::index_select(particles, 1, rows_i).unbind(0);
+  const auto at_j = at::index_select(particles, 1, rows_j).unbind(0);
+
+  const at::Tensor dphi =
+      at::remainder(at_i[2] - at_j[2] + std::numbers::pi, two_pi) - std::numbers::pi;
+  const at::Tensor dy = at_i[1] - at_j[1];
+  const at::Tensor delta = at::sqrt(dy * dy + dphi * dphi);
+  const at::Tensor pt_min = at::minimum(at_i[0], at_j[0]);
+  const at::Tensor z = pt_min / (at_i[0] + at_j[0]).clamp_min(eps);
+  const at::Tensor sum_x = at_i[3] + at_j[3];
+  const at::Tensor sum_y = at_i[4] + at_j[4];
+  const at::Tensor sum_z = at_i[5] + at_j[5];
+  const at::Tensor sum_e = at_i[6] + at_j[6];
+  const at::Tensor momentum2 = sum_x * sum_x + sum_y * sum_y + sum_z * sum_z;
+  const at::Tensor mass2 = sum_e * sum_e - momentum2;
+  return at::stack({pt_min * delta, z, delta, mass2}, 1).clamp_min_(eps).log_();
+}
+
+at::Tensor mirror_pairs(const at::Tensor& lower, const Ragged& jets, std::int64_t first,
+                        std::int64_t last) {
+  const std::int64_t heads = lower.size(1);
+  const auto base = jets.pair_offsets()[static_cast<std::size_t>(first)];
+  const std::int64_t squares = jets.pair_offsets()[static_cast<std::size_t>(last)] - base;
+  at::Tensor source = at::empty({squares * heads}, at::kLong);
+  std::int64_t* row = source.mutable_data_ptr<std::int64_t>();
+  std::int64_t start = 0;
+  for (std::int64_t jet = first; jet < last; ++jet) {
+    const std::int64_t n = jets.multiplicity(jet);
+    for (std::int64_t h = 0; h < heads; ++h) {
+      for (std::int64_t i = 0; i < n; ++i) {
+        for (std::int64_t j = 0; j < n; ++j) {
+          const std::int64_t high = std::max(i, j);
+          *row++ = (start + high * (high + 1) / 2 + std::min(i, j)) * heads + h;
+        }
+      }
+    }
+    start += n * (n + 1) / 2;
+  }
+  count({.bytes = 2 * squares * heads * lower.element_size()});
+  return at::index_select(lower.reshape({-1}), 0, source.to(lower.device())).view({squares, heads});
+}
+
+}  // namespace eebench::nn

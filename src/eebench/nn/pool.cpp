@@ -1,0 +1,31 @@
+#include "eebench/nn/pool.hpp"
+
+#include <ATen/ATen.h>
+
+#include "eebench/nn/work.hpp"
+
+namespace eebench::nn {
+namespace {
+
+void count_pool(const at::Tensor& x) {
+  count({.elementwise = x.numel() * flops_of::add, .bytes = x.numel() * x.element_size()});
+}
+
+at::Tensor reduce(const at::Tensor& x, const Ragged& jets, c10::string_view how) {
+  count_pool(x);
+  // One jet's rows are reduced on their own, in their own order.
+  return at::segment_reduce(x, how, jets.multiplicities(x.device()), {}, {}, /*axis=*/0,
+                            /*unsafe=*/true);
+}
+
+}  // namespace
+
+at::Tensor sum_pool(const at::Tensor& x, const Ragged& jets) { return reduce(x, jets, "sum"); }
+at::Tensor mean_pool(const at::Tensor& x, const Ragged& jets) { return reduce(x, jets, "mean"); }
+at::Tensor max_pool(const at::Tensor& x, const Ragged& jets) { return reduce(x, jets, "max"); }
+
+at::Tensor spread(const at::Tensor& per_jet, const Ragged& jets) {
+  return at::index_select(per_jet, 0, jets.jet_of_particle(per_jet.device()));
+}
+
+}  // namespace eebench::nn
