@@ -1,0 +1,1 @@
+"""Reads what eebench wrote, and writes the jets that eebench reads."""

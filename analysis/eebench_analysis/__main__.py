@@ -1,0 +1,53 @@
+"""python -m eebench_analysis convert|report."""
+
+import argparse
+import sys
+
+from .errors import InputError
+
+INPUT_ERROR = 2
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"eebench_analysis: {error}", file=sys.stderr)
+        return INPUT_ERROR
+    except OSError as error:
+        print(f"eebench_analysis: {error}", file=sys.stderr)
+        return INPUT_ERROR
+    return 0
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m eebench_analysis", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    convert = commands.add_parser("convert", help="write jets in the layout eebench reads")
+    convert.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help="JetClass ROOT or parquet, top-tagging HDF5, JetClass-II, or a folder of .npy arrays",
+    )
+    convert.add_argument("-o", "--output", required=True, metavar="OUT.h5")
+    convert.add_argument(
+        "--classes",
+        metavar="A,B,...",
+        type=lambda text: tuple(text.split(",")),
+        help="class names in label order; for label_<class> columns: which of them (default: as in the file)",
+    )
+    convert.set_defaults(run=run_convert)
+    return parser.parse_args(arguments)
+
+
+def run_convert(options):
+    from .convert import convert
+
+    convert(options.inputs, options.output, options.classes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""From the files people have to the jets eebench reads; the layout is described in the README."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import Progress
+from .hdf5 import open_hdf5
+from .jets import normalise
+from .npy import open_npy
+from .parquet import open_parquet
+from .root import open_root
+from .writer import JetWriter
+
+READERS = {b"root": open_root, b"PAR1": open_parquet, b"\x89HDF": open_hdf5}
+LARGEST_CLASS_COUNT = 256
+
+
+def convert(inputs, output, classes=None):
+    """Writes all jets of `inputs`, in their order, to `output`; prints a summary on stderr.
+
+    `classes` are the names of the labels; None takes what the files say.
+    """
+    output = Path(output)
+    check_output(output, inputs)
+    sources = [open_source(Path(path), classes) for path in inputs]
+    names = common_classes(sources, classes)
+    dropped = 0
+    with JetWriter(output) as writer:
+        progress = Progress(sum(source.n_jets for source in sources), "jets")
+        for source in sources:
+            dropped += copy(source, writer, names, progress)
+        progress.close()
+        if writer.n_jets == 0:
+            raise InputError(f"{inputs[0]}: no jet with a constituent; nothing was written")
+        if names is None:
+            count = max(len(writer.label_counts), *(source.class_count for source in sources))
+            names = tuple(f"class{index}" for index in range(count))
+            note(
+                f"the labels have no names here, called {names[0]} ... {names[-1]}; "
+                "name them with --classes"
+            )
+        writer.describe(names, inputs)
+    if dropped:
+        note(f"left out {dropped} jets without constituents")
+    counts = class_counts(names, writer.label_counts)
+    note(f"{output}: {writer.n_jets} jets, {writer.n_particles} constituents ({counts})")
+
+
+def class_counts(names, counts):
+    present = [f"{name} {count}" for name, count in zip(names, counts) if count]
+    return ", ".join(present) if len(present) <= 12 else f"{len(present)} classes"
+
+
+def note(text):
+    print(text, file=sys.stderr)
+
+
+def check_output(output, inputs):
+    if any(Path(path).resolve() == output.resolve() for path in inputs):
+        raise InputError(f"{output}: is an input too; give the output another name")
+    if not output.parent.is_dir():
+        raise InputError(f"{output}: no folder {output.parent}; create it first")
+
+
+def open_source(path, classes):
+    """The reader that fits the content of the file (its first bytes, not its name)."""
+    if path.is_dir():
+        return open_npy(path, classes)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file or folder")
+    with open(path, "rb") as file:
+        magic = file.read(6)
+    if magic == b"\x93NUMPY":
+        raise InputError(f"{path}: one array of a set; give the folder {path.parent} that holds it")
+    reader = READERS.get(magic[:4])
+    if reader is None:
+        raise InputError(
+            f"{path}: neither ROOT nor parquet nor HDF5 nor a folder of .npy arrays; "
+            "convert it to one of them first"
+        )
+    with as_input_error(path):
+        return reader(path, classes)
+
+
+class as_input_error:
+    """Turns what the reading libraries raise on a damaged file into one line."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None and issubclass(kind, Exception) and kind is not InputError:
+            first_line = (str(error).strip() or kind.__name__).splitlines()[0]
+            raise InputError(
+                f"{self._path}: cannot be read ({first_line}); the file is damaged or incomplete, "
+                "fetch it again"
+            ) from error
+
+
+def common_classes(sources, classes):
+    """The class names of all inputs, or None where none has names."""
+    if classes is not None:
+        named = [source for source in sources if source.classes not in (None, classes)]
+        wrong = next((s for s in named if len(s.classes) != len(classes)), None)
+        if wrong:
+            raise InputError(
+                f"{wrong.path}: has {len(wrong.classes)} classes ({', '.join(wrong.classes)}), "
+                f"--classes names {len(classes)}"
+            )
+        return classes
+    for source in sources:
+        if source.classes != sources[0].classes:
+            raise InputError(
+                f"{source.path}: its classes ({', '.join(source.classes or ['unnamed'])}) are not "
+                f"those of {sources[0].path} ({', '.join(sources[0].classes or ['unnamed'])}); "
+                "convert them apart, or name them with --classes"
+            )
+    return sources[0].classes
+
+
+def copy(source, writer, names, progress):
+    """Writes one source; returns how many empty jets were left out."""
+    allowed = len(names) if names is not None else LARGEST_CLASS_COUNT
+    dropped = first = 0
+    for chunk in read(source):
+        raw = len(chunk)
+        check_labels(chunk.label, allowed, source.path, first)
+        chunk, empty = normalise(chunk, source.path, first)
+        if len(chunk):
+            check_columns(chunk, writer, source.path)
+            writer.write(chunk)
+        first += raw
+        dropped += empty
+        progress.advance(raw)
+    return dropped
+
+
+def read(source):
+    with as_input_error(source.path):
+        chunks = iter(source.chunks())
+    while True:
+        with as_input_error(source.path):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+def check_labels(label, allowed, path, first):
+    bad = np.flatnonzero((label < 0) | (label >= allowed))
+    if len(bad):
+        raise InputError(
+            f"{path}: jet {first + int(bad[0])} has the label {label[bad[0]]}, "
+            f"but there are {allowed} classes; mend the label or name all classes with --classes"
+        )
+
+
+def check_columns(chunk, writer, path):
+    columns = set(chunk.particles) | set(chunk.jets)
+    if writer.n_jets and columns != writer.columns:
+        odd = sorted(columns ^ writer.columns)[0]
+        where = "only here" if odd in columns else "missing here"
+        raise InputError(
+            f"{path}: column {odd} is {where}, the inputs before differ; convert them apart"
+        )

@@ -1,0 +1,106 @@
+"""A chunk of jets in the form that every reader yields and the writer takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+
+MOMENTUM = ("part_px", "part_py", "part_pz", "part_energy")
+PARTICLE_TYPES = {
+    **{name: np.float32 for name in MOMENTUM},
+    **{f"part_{name}": np.float32 for name in ("d0val", "d0err", "dzval", "dzerr")},
+    "part_charge": np.int8,
+    **{
+        f"part_is{name}": np.uint8
+        for name in ("ChargedHadron", "NeutralHadron", "Photon", "Electron", "Muon")
+    },
+}
+AXIS = ("jet_pt", "jet_eta", "jet_phi", "jet_energy")
+JET_COLUMNS = AXIS + ("jet_sdmass", "jet_tau1", "jet_tau2", "jet_tau3", "jet_tau4")
+JETCLASS = ("QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl")
+
+
+@dataclass(frozen=True)
+class Jets:
+    """Jet j owns the particles offsets[j] .. offsets[j+1]; momenta in GeV, impact parameters in mm."""
+
+    offsets: np.ndarray
+    particles: dict
+    jets: dict
+    label: np.ndarray
+
+    def __len__(self):
+        return len(self.label)
+
+
+def from_padded(real, particles, jets, label):
+    """Jets from columns [jets, slots]; `real` marks the slots that hold a particle."""
+    offsets = np.concatenate([[0], np.cumsum(real.sum(axis=1))]).astype(np.int64)
+    return Jets(offsets, {name: column[real] for name, column in particles.items()}, jets, label)
+
+
+def normalise(chunk, path, first):
+    """Checks, drops empty jets, sorts by falling pT and derives the jet columns that are absent.
+
+    `first` is the index of the chunk's first jet in the file, for messages. Returns the chunk and
+    the number of dropped jets.
+    """
+    counts = np.diff(chunk.offsets)
+    kept = counts > 0
+    chunk = Jets(
+        np.concatenate([[0], np.cumsum(counts[kept])]).astype(np.int64),
+        chunk.particles,
+        {name: column[kept] for name, column in chunk.jets.items()},
+        chunk.label[kept],
+    )
+    check_finite(chunk, path, first + np.flatnonzero(kept))
+    chunk = sort_by_pt(chunk)
+    return with_jet_columns(chunk), int((~kept).sum())
+
+
+def check_finite(chunk, path, origin):
+    """`origin` is the index in the file of each jet of the chunk."""
+    for name, column in {**chunk.particles, **chunk.jets}.items():
+        bad = np.flatnonzero(~np.isfinite(column))
+        if len(bad):
+            row = bad[0]
+            if name in chunk.particles:
+                row = np.searchsorted(chunk.offsets, row, side="right") - 1
+            raise InputError(
+                f"{path}: {name} of jet {origin[row]} is not finite; "
+                "remove that jet or repair the file"
+            )
+
+
+def jet_of_particle(offsets):
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def sort_by_pt(chunk):
+    """Particles of each jet in falling pT; equal ones keep their order."""
+    pt = np.hypot(chunk.particles["part_px"], chunk.particles["part_py"])
+    order = np.lexsort((-pt, jet_of_particle(chunk.offsets)))
+    particles = {name: column[order] for name, column in chunk.particles.items()}
+    return Jets(chunk.offsets, particles, chunk.jets, chunk.label)
+
+
+def with_jet_columns(chunk):
+    """Adds jet_nparticles and, from the summed particles, the jet axis where the file has none."""
+    jets = {"jet_nparticles": np.diff(chunk.offsets).astype(np.int32)}
+    summed = [
+        np.add.reduceat(chunk.particles[name].astype(np.float64), chunk.offsets[:-1])
+        if len(chunk)
+        else np.zeros(0)
+        for name in MOMENTUM
+    ]
+    pt = np.hypot(summed[0], summed[1])
+    derived = {
+        "jet_pt": pt,
+        "jet_eta": np.arcsinh(summed[2] / np.maximum(pt, 1e-30)),
+        "jet_phi": np.arctan2(summed[1], summed[0]),
+        "jet_energy": summed[3],
+    }
+    for name, column in {**derived, **chunk.jets}.items():
+        jets[name] = column.astype(np.float32)
+    return Jets(chunk.offsets, chunk.particles, jets, chunk.label)

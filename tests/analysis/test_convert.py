@@ -1,0 +1,363 @@
+"""Every format into eebench's layout, and every wrong file into one line and exit code 2."""
+
+import shutil
+from pathlib import Path
+
+import awkward
+import h5py
+import numpy as np
+import pytest
+import uproot
+from eebench_analysis.__main__ import main
+from jet_files import JETCLASS, make_jets, write_jetclass_root, write_pmu, write_tree
+
+
+def convert(*arguments):
+    return main(["convert", *(str(a) for a in arguments)])
+
+
+def read(path):
+    with h5py.File(path) as file:
+        columns = {name: dataset[:] for name, dataset in file.items()}
+        classes = [name.decode() for name in file.attrs["classes"]]
+    return columns, classes
+
+
+def refusal(capsys, *arguments):
+    assert convert(*arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    message = lines[-1]
+    assert message.startswith("eebench_analysis: ")
+    return message
+
+
+def expected_order(jets):
+    """Index of every particle, jet by jet in falling pT."""
+    pt = np.hypot(jets["particles"]["part_px"], jets["particles"]["part_py"])
+    ends = np.cumsum(jets["counts"])
+    return np.concatenate(
+        [
+            end - count + np.argsort(-pt[end - count : end], kind="stable")
+            for end, count in zip(ends, jets["counts"])
+        ]
+    )
+
+
+def test_jetclass_root(tmp_path):
+    jets = make_jets()
+    write_jetclass_root(tmp_path / "in.root", jets)
+    assert convert(tmp_path / "in.root", "-o", tmp_path / "out.h5") == 0
+    columns, classes = read(tmp_path / "out.h5")
+    assert tuple(classes) == JETCLASS
+    np.testing.assert_array_equal(columns["label"], jets["label"])
+    np.testing.assert_array_equal(np.diff(columns["offsets"]), jets["counts"])
+    np.testing.assert_array_equal(columns["jet_nparticles"], jets["counts"])
+    order = expected_order(jets)
+    for name, values in jets["particles"].items():
+        np.testing.assert_array_equal(columns[name], values[order])
+    assert columns["part_charge"].dtype == np.int8
+    assert columns["part_isMuon"].dtype == np.uint8
+    assert columns["label"].dtype == np.uint8
+    assert columns["offsets"].dtype == np.int64
+    assert np.all(columns["jet_pt"] == 512.5)  # kept as given, not derived
+    px = np.add.reduceat(jets["particles"]["part_px"], columns["offsets"][:-1])
+    py = np.add.reduceat(jets["particles"]["part_py"], columns["offsets"][:-1])
+    np.testing.assert_allclose(columns["jet_phi"], np.arctan2(py, px), rtol=1e-4)
+
+
+def test_layout_is_that_of_the_generated_sets(tmp_path):
+    write_jetclass_root(tmp_path / "in.root", make_jets())
+    convert(tmp_path / "in.root", "-o", tmp_path / "out.h5")
+    with h5py.File(tmp_path / "out.h5") as file:
+        for name, dataset in file.items():
+            assert dataset.compression == "gzip" and dataset.shuffle and dataset.chunks, name
+        assert file.attrs["classes"].dtype.kind == "S"
+        assert file.attrs["format"] == "eebench-jets"
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+
+
+def test_several_files_follow_one_another(tmp_path):
+    for seed in (1, 2):
+        write_jetclass_root(tmp_path / f"{seed}.root", make_jets(seed=seed))
+    convert(tmp_path / "1.root", tmp_path / "2.root", "-o", tmp_path / "both.h5")
+    convert(tmp_path / "2.root", "-o", tmp_path / "second.h5")
+    both, second = read(tmp_path / "both.h5")[0], read(tmp_path / "second.h5")[0]
+    np.testing.assert_array_equal(both["label"][-7:], second["label"])
+    np.testing.assert_array_equal(np.diff(both["offsets"])[-7:], np.diff(second["offsets"]))
+    np.testing.assert_array_equal(both["part_px"][-second["offsets"][-1] :], second["part_px"])
+
+
+def test_chunks_join_seamlessly(tmp_path, monkeypatch):
+    write_pmu(tmp_path / "in.h5", make_jets(50))
+    convert(tmp_path / "in.h5", "-o", tmp_path / "whole.h5")
+    monkeypatch.setattr("eebench_analysis.convert.hdf5.CHUNK", 7)
+    convert(tmp_path / "in.h5", "-o", tmp_path / "pieces.h5")
+    whole, pieces = read(tmp_path / "whole.h5")[0], read(tmp_path / "pieces.h5")[0]
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], pieces[name])
+
+
+def test_top_tagging_pmu(tmp_path):
+    jets = make_jets()
+    write_pmu(tmp_path / "in.h5", jets)
+    assert convert(tmp_path / "in.h5", "-o", tmp_path / "out.h5") == 0
+    columns, classes = read(tmp_path / "out.h5")
+    assert classes == ["QCD", "top"]
+    np.testing.assert_array_equal(columns["label"], jets["label"] % 2)
+    order = expected_order(jets)
+    np.testing.assert_array_equal(columns["part_pz"], jets["particles"]["part_pz"][order])
+    assert "part_charge" not in columns and "part_d0val" not in columns
+    energy = np.add.reduceat(columns["part_energy"], columns["offsets"][:-1])
+    np.testing.assert_allclose(columns["jet_energy"], energy, rtol=1e-6)
+
+
+def test_top_tagging_table(tmp_path):
+    """The older layout; the file was written by pandas (12 random jets of at most 20 particles)."""
+    source = Path(__file__).parent / "data" / "top_tagging_table.h5"
+    assert convert(source, "-o", tmp_path / "out.h5") == 0
+    columns, classes = read(tmp_path / "out.h5")
+    assert classes == ["QCD", "top"]
+    assert list(np.diff(columns["offsets"])) == [14, 17, 1, 17, 10, 11, 13, 6, 20, 2, 6, 8]
+    assert list(columns["label"]) == [0, 0, 1] * 4
+    momentum = np.sqrt(sum(columns[f"part_p{axis}"].astype(float) ** 2 for axis in "xyz"))
+    np.testing.assert_allclose(columns["part_energy"], momentum, rtol=1e-6)  # massless by make
+    third_jet = columns["part_pz"][columns["offsets"][3] : columns["offsets"][4]]
+    assert np.float32(24.926874) in third_jet
+
+
+def test_jets_without_constituents_are_left_out_and_counted(tmp_path, capsys):
+    write_pmu(tmp_path / "in.h5", make_jets())
+    with h5py.File(tmp_path / "in.h5", "a") as file:
+        file["Pmu"][2] = 0
+    assert convert(tmp_path / "in.h5", "-o", tmp_path / "out.h5") == 0
+    assert "left out 1 jets" in capsys.readouterr().err
+    assert len(read(tmp_path / "out.h5")[0]["label"]) == 6
+
+
+def test_own_output_converts_to_itself(tmp_path):
+    write_pmu(tmp_path / "in.h5", make_jets())
+    convert(tmp_path / "in.h5", "-o", tmp_path / "once.h5")
+    convert(tmp_path / "once.h5", "-o", tmp_path / "twice.h5")
+    once, twice = read(tmp_path / "once.h5"), read(tmp_path / "twice.h5")
+    assert once[1] == twice[1]
+    for name in once[0]:
+        np.testing.assert_array_equal(once[0][name], twice[0][name])
+
+
+def test_parquet_agrees_with_root(tmp_path):
+    jets = make_jets()
+    write_jetclass_root(tmp_path / "in.root", jets)
+    awkward.to_parquet(uproot.open(tmp_path / "in.root")["tree"].arrays(), tmp_path / "in.parquet")
+    for name in ("root", "parquet"):
+        assert convert(tmp_path / f"in.{name}", "-o", tmp_path / f"{name}.h5") == 0
+    from_root, from_parquet = read(tmp_path / "root.h5")[0], read(tmp_path / "parquet.h5")[0]
+    assert set(from_root) == set(from_parquet)
+    for name in from_root:
+        np.testing.assert_array_equal(from_root[name], from_parquet[name])
+
+
+# ---- the samples -------------------------------------------------------------------------------
+
+
+def deta_dphi(columns):
+    jet = np.repeat(np.arange(len(columns["label"])), np.diff(columns["offsets"]))
+    px, py, pz = (columns[f"part_p{axis}"].astype(float) for axis in "xyz")
+    sign = np.where(columns["jet_eta"] < 0, -1.0, 1.0)[jet]
+    deta = sign * (np.arcsinh(pz / np.hypot(px, py)) - columns["jet_eta"][jet])
+    dphi = np.arctan2(py, px) - columns["jet_phi"][jet]
+    return deta, (dphi + np.pi) % (2 * np.pi) - np.pi
+
+
+@pytest.mark.parametrize(
+    "folder", ["jetclass/mixed10_500", "jetclass/hbb_2000", "toptag/landscape_test_2000", "quarkgluon/qg_2000"]
+)
+def test_array_sets(samples, tmp_path, folder):
+    assert convert(samples / folder, "-o", tmp_path / "out.h5") == 0
+    columns, _ = read(tmp_path / "out.h5")
+    real = np.load(samples / folder / "pf_mask.npy")[:, 0] > 0
+    np.testing.assert_array_equal(np.diff(columns["offsets"]), real.sum(1))
+    labels = np.load(samples / folder / "labels.npy")
+    np.testing.assert_array_equal(
+        columns["label"], labels.argmax(1) if labels.ndim == 2 else labels
+    )
+    vectors = np.load(samples / folder / "pf_vectors.npy")
+    np.testing.assert_allclose(
+        np.sort(columns["part_energy"]), np.sort(vectors[:, 3][real]), rtol=0, atol=0
+    )
+    points = np.load(samples / folder / "pf_points.npy")
+    deta, dphi = deta_dphi(columns)
+    assert np.median(np.abs(np.sort(deta) - np.sort(points[:, 0][real]))) < 1e-6
+    assert np.abs(np.sort(deta) - np.sort(points[:, 0][real])).max() < 2e-3
+    assert np.abs(np.sort(dphi) - np.sort(points[:, 1][real])).max() < 2e-3
+
+
+def test_class_counts_of_the_mixed_set(samples, tmp_path):
+    convert(samples / "jetclass/mixed10_500", "-o", tmp_path / "out.h5")
+    columns, classes = read(tmp_path / "out.h5")
+    assert tuple(classes) == JETCLASS
+    assert list(np.bincount(columns["label"])) == [48, 48, 55, 50, 33, 52, 54, 49, 65, 46]
+
+
+@pytest.mark.parametrize("folder", ["jetclass/tbqq_100_full", "jetclass/tbl_100_full"])
+def test_standardised_features_are_undone(samples, tmp_path, folder):
+    """Standardising the converted jets again gives the features in the file."""
+    assert convert(samples / folder, "-o", tmp_path / "out.h5") == 0
+    columns, _ = read(tmp_path / "out.h5")
+    real = np.load(samples / folder / "pf_mask.npy")[:, 0] > 0
+    features = np.moveaxis(np.load(samples / folder / "pf_features.npy"), 1, 0)[:, real]
+    jet = np.repeat(np.arange(100), np.diff(columns["offsets"]))
+    pt = np.hypot(columns["part_px"], columns["part_py"])
+    deta, dphi = deta_dphi(columns)
+    again = {
+        0: (np.log(pt) - 1.7) * 0.7,
+        1: (np.log(columns["part_energy"]) - 2.0) * 0.7,
+        2: (np.log(pt / columns["jet_pt"][jet]) + 4.7) * 0.7,
+        3: (np.log(columns["part_energy"] / columns["jet_energy"][jet]) + 4.7) * 0.7,
+        4: (np.hypot(deta, dphi) - 0.2) * 4,
+        5: columns["part_charge"],
+        6: columns["part_isChargedHadron"],
+        7: columns["part_isNeutralHadron"],
+        8: columns["part_isPhoton"],
+        9: columns["part_isElectron"],
+        10: columns["part_isMuon"],
+        11: np.tanh(columns["part_d0val"]),
+        12: columns["part_d0err"],
+        13: np.tanh(columns["part_dzval"]),
+        14: columns["part_dzerr"],
+        15: deta,
+        16: dphi,
+    }
+    same_order = np.array_equal(columns["part_px"], np.load(samples / folder / "pf_vectors.npy")[:, 0][real])
+    assert same_order
+    for index, values in again.items():
+        np.testing.assert_allclose(values, features[index], atol=2e-5, err_msg=str(index))
+
+
+def test_jetclass2_in_its_three_forms(samples, tmp_path):
+    found = []
+    for name in ("parquet", "root", "h5"):
+        source = samples / f"jetclass2/JetClassII_example.{name}"
+        assert convert(source, "-o", tmp_path / f"{name}.h5") == 0
+        found.append(read(tmp_path / f"{name}.h5"))
+    columns, classes = found[0]
+    assert len(classes) == 188 and len(columns["part_px"]) == 4529
+    for other, _ in found[1:]:
+        assert set(other) == set(columns)
+        for name in columns:
+            np.testing.assert_array_equal(other[name], columns[name])
+
+
+def test_generated_set_survives(samples, tmp_path):
+    source = samples / "generated/jets_test.h5"
+    assert convert(source, "-o", tmp_path / "out.h5") == 0
+    columns, classes = read(tmp_path / "out.h5")
+    with h5py.File(source) as file:
+        assert tuple(classes) == tuple(name.decode() for name in file.attrs["classes"])
+        assert set(columns) == set(file)
+        for name in columns:
+            assert columns[name].dtype == file[name].dtype, name
+            np.testing.assert_array_equal(columns[name], file[name][:], err_msg=name)
+
+
+# ---- wrong inputs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["events_delphes_example", "events_delphes_higgs2p_example"])
+def test_refuses_delphes_events(samples, tmp_path, capsys, name):
+    message = refusal(capsys, samples / f"jetclass2/{name}.root", "-o", tmp_path / "out.h5")
+    assert "Delphes event file" in message and name in message
+    assert not any(tmp_path.iterdir())
+
+
+def test_refuses_a_text_file(tmp_path, capsys):
+    (tmp_path / "in.txt").write_text("jets\n")
+    message = refusal(capsys, tmp_path / "in.txt", "-o", tmp_path / "out.h5")
+    assert "neither ROOT nor parquet nor HDF5" in message
+
+
+def test_refuses_a_missing_file(tmp_path, capsys):
+    assert "no such file" in refusal(capsys, tmp_path / "nope.root", "-o", tmp_path / "out.h5")
+
+
+def test_refuses_a_missing_output_folder(tmp_path, capsys):
+    write_pmu(tmp_path / "in.h5", make_jets())
+    message = refusal(capsys, tmp_path / "in.h5", "-o", tmp_path / "absent" / "out.h5")
+    assert "create it first" in message
+
+
+def test_refuses_to_overwrite_its_input(tmp_path, capsys):
+    write_pmu(tmp_path / "in.h5", make_jets())
+    assert "is an input too" in refusal(capsys, tmp_path / "in.h5", "-o", tmp_path / "in.h5")
+
+
+def test_refuses_a_truncated_root_file(tmp_path, capsys):
+    write_jetclass_root(tmp_path / "in.root", make_jets(4000))
+    whole = (tmp_path / "in.root").read_bytes()
+    (tmp_path / "cut.root").write_bytes(whole[: len(whole) // 3])
+    message = refusal(capsys, tmp_path / "cut.root", "-o", tmp_path / "out.h5")
+    assert "damaged or incomplete" in message
+    assert not (tmp_path / "out.h5").exists()
+
+
+def test_refuses_a_value_that_is_no_number(tmp_path, capsys):
+    jets = make_jets()
+    jets["particles"]["part_pz"][jets["counts"][:4].sum()] = np.nan
+    write_jetclass_root(tmp_path / "in.root", jets)
+    message = refusal(capsys, tmp_path / "in.root", "-o", tmp_path / "out.h5")
+    assert "part_pz of jet 4 is not finite" in message
+    assert not any(path.name.startswith("out.h5") for path in tmp_path.iterdir())
+
+
+def test_refuses_two_labels_on_a_jet(tmp_path, capsys):
+    jets = make_jets()
+    write_jetclass_root(tmp_path / "in.root", jets)
+    arrays = uproot.open(tmp_path / "in.root")["tree"].arrays(library="ak")
+    branches = {name: arrays[name] for name in arrays.fields if not name.startswith("npart")}
+    branches["label_Hbb"] = np.ones(7, np.int32)
+    branches["label_QCD"] = np.ones(7, np.int32)
+    write_tree(tmp_path / "two.root", branches)
+    message = refusal(capsys, tmp_path / "two.root", "-o", tmp_path / "out.h5")
+    assert "jet 0 has" in message and "expected exactly one" in message
+
+
+def test_refuses_a_label_outside_the_classes(tmp_path, capsys):
+    write_pmu(tmp_path / "in.h5", make_jets())
+    with h5py.File(tmp_path / "in.h5", "a") as file:
+        file["is_signal"][3] = 2
+    message = refusal(capsys, tmp_path / "in.h5", "-o", tmp_path / "out.h5")
+    assert "jet 3 has the label 2" in message
+
+
+def test_refuses_pmu_of_another_length(tmp_path, capsys):
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["Pmu"] = np.zeros((5, 20, 4))
+        file["is_signal"] = np.zeros(4, np.int16)
+    message = refusal(capsys, tmp_path / "in.h5", "-o", tmp_path / "out.h5")
+    assert "shape (5, 20, 4) for 4 labels" in message
+
+
+def test_refuses_inputs_with_other_classes(tmp_path, capsys):
+    write_pmu(tmp_path / "a.h5", make_jets())
+    write_jetclass_root(tmp_path / "b.root", make_jets())
+    message = refusal(capsys, tmp_path / "a.h5", tmp_path / "b.root", "-o", tmp_path / "out.h5")
+    assert "b.root" in message and "convert them apart" in message
+
+
+def test_refuses_a_single_array(tmp_path, capsys):
+    np.save(tmp_path / "labels.npy", np.zeros(3))
+    message = refusal(capsys, tmp_path / "labels.npy", "-o", tmp_path / "out.h5")
+    assert "one array of a set" in message
+
+
+def test_refuses_an_incomplete_set(tmp_path, capsys):
+    np.save(tmp_path / "SMALLlabels.npy", np.zeros(3))
+    message = refusal(capsys, tmp_path, "-o", tmp_path / "out.h5")
+    assert "no array pf_vectors.npy" in message
+
+
+def test_other_naming_of_array_sets(tmp_path, samples):
+    source = samples / "jetclass/mixed10_500"
+    for old, new in (("labels", "SMALLlabels"), ("pf_mask", "SMALLpfMask"), ("pf_vectors", "SMALLpfVectors")):
+        shutil.copy(source / f"{old}.npy", tmp_path / f"{new}.npy")
+    assert convert(tmp_path, "-o", tmp_path / "out.h5") == 0
+    assert len(read(tmp_path / "out.h5")[0]["label"]) == 500
