@@ -17,7 +17,10 @@ struct Buffer {
   Scalar scalar = Scalar::float32;
 };
 
-/// Sums buffers over ranks. Back ends: `self` (one rank), `mpi` (host memory), `nccl` (device memory).
+double size_bytes(const Buffer& buffer);
+
+/// Sums buffers over ranks. Back ends: `self` (one rank), `mpi` (host memory), `nccl` (device
+/// memory).
 class AllReducer {
  public:
   virtual ~AllReducer() = default;
@@ -32,8 +35,8 @@ class AllReducer {
   virtual double bytes() const = 0;
 };
 
-/// `name` is "self", "mpi" or "nccl". Throws EnvironmentError where the back end cannot run here.
-/// \collective
+/// \collective `name` is "self", "mpi" or "nccl". Throws InputError for another name or `self` on
+/// several ranks, EnvironmentError where the back end cannot run here.
 std::unique_ptr<AllReducer> make_all_reducer(std::string_view name, const Communicator& comm);
 
 }  // namespace eebench::comm

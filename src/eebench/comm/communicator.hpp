@@ -13,6 +13,8 @@ namespace eebench::comm {
 
 enum class Reduce { sum, min, max };
 
+class Transport;
+
 /// A group of ranks. Default-constructed it is one rank alone and makes no MPI call, so everything
 /// above runs without mpirun. Copies share the same duplicated MPI communicator.
 class Communicator {
@@ -50,17 +52,17 @@ class Communicator {
   std::vector<float> all_gather(std::span<const float> values) const;
   std::vector<std::int64_t> all_gather(std::span<const std::int64_t> values) const;
 
-  /// \collective Runs the action on every rank. If it threw an eebench::Error on any of them, the
-  /// error of the lowest such rank is thrown on all, so that wrong input seen by one rank ends the
-  /// command in order, with one message and its own exit code.
+  /// \collective Runs the action on every rank. If it threw on any of them, the error of the lowest
+  /// such rank is thrown on all, so that wrong input seen by one rank ends the command in order,
+  /// with one message and its own exit code. An exception that is not an eebench::Error arrives as
+  /// one with ExitCode::internal.
   void agree(const std::function<void()>& action) const;
 
   /// The MPI_Comm (as a pointer to it) for HDF5 and NCCL bootstrap; null when alone.
   const void* native() const;
 
  private:
-  struct Impl;
-  std::shared_ptr<const Impl> impl_;
+  std::shared_ptr<const Transport> transport_;
 };
 
 }  // namespace eebench::comm

@@ -1,0 +1,97 @@
+#include <array>
+#include <numeric>
+#include <stdexcept>
+
+#include <catch2/catch.hpp>
+
+#include "eebench/comm/communicator.hpp"
+#include "eebench/core/error.hpp"
+
+using namespace eebench;
+using comm::Communicator;
+using comm::Reduce;
+
+TEST_CASE("all-reduce over the world") {
+  const Communicator world = Communicator::world();
+  const int n = world.size();
+  CHECK(world.all_reduce(static_cast<std::int64_t>(world.rank()), Reduce::sum) == n * (n - 1) / 2);
+  CHECK(world.all_reduce(static_cast<double>(world.rank()), Reduce::max) == n - 1);
+  std::array<float, 2> pair{1.0F, static_cast<float>(-world.rank())};
+  world.all_reduce(pair, Reduce::min);
+  CHECK(pair == std::array<float, 2>{1.0F, static_cast<float>(1 - n)});
+  CHECK(world.all(true));
+  CHECK_FALSE(world.all(world.rank() != n - 1));
+}
+
+TEST_CASE("all ranks of one machine are local") {
+  const Communicator world = Communicator::world();
+  CHECK(world.local_rank() == world.rank());
+  CHECK(world.local_size() == world.size());
+}
+
+TEST_CASE("broadcast of texts of any length, from any rank") {
+  const Communicator world = Communicator::world();
+  const int last = world.size() - 1;
+  const std::string mine(static_cast<std::size_t>(world.rank()) * 1000, 'x');
+  CHECK(world.broadcast(mine, last).size() == static_cast<std::size_t>(last) * 1000);
+  CHECK(world.broadcast(mine, 0).empty());
+}
+
+TEST_CASE("gathered values stand in rank order, lengths may differ") {
+  const Communicator world = Communicator::world();
+  const auto texts = world.all_gather(std::string(static_cast<std::size_t>(world.rank()), 'a'));
+  const std::vector<float> mine(static_cast<std::size_t>(world.rank()),
+                                static_cast<float>(world.rank()));
+  const std::vector<float> all = world.all_gather(std::span<const float>(mine));
+  std::vector<float> expected;
+  CHECK(texts.size() == static_cast<std::size_t>(world.size()));
+  for (int rank = 0; rank < world.size(); ++rank) {
+    CHECK(texts[static_cast<std::size_t>(rank)].size() == static_cast<std::size_t>(rank));
+    expected.insert(expected.end(), static_cast<std::size_t>(rank), static_cast<float>(rank));
+  }
+  CHECK(all == expected);
+}
+
+TEST_CASE("an error on one rank is thrown on all with its kind and text") {
+  const Communicator world = Communicator::world();
+  for (int bad = 0; bad < world.size(); ++bad) {
+    CHECK_THROWS_AS(world.agree([&] {
+      if (world.rank() == bad) {
+        throw InputError("only here");
+      }
+    }),
+                    InputError);
+  }
+  ExitCode code = ExitCode::ok;
+  std::string text;
+  try {
+    world.agree([&] {
+      if (world.rank() == world.size() - 1) {
+        throw Error(ExitCode::preempted, "stopped by a signal");
+      }
+    });
+  } catch (const Error& error) {
+    code = error.code();
+    text = error.what();
+  }
+  CHECK(code == ExitCode::preempted);
+  CHECK(text == "stopped by a signal");
+}
+
+TEST_CASE("of several errors the one of the lowest rank is thrown everywhere") {
+  const Communicator world = Communicator::world();
+  const std::string lowest = world.size() > 1 ? "rank 1" : "rank 0";
+  CHECK_THROWS_WITH(world.agree([&] {
+    if (world.rank() > 0 || world.size() == 1) {
+      throw std::runtime_error("rank " + std::to_string(world.rank()));
+    }
+  }),
+                    lowest);
+}
+
+TEST_CASE("agreement on success throws nowhere and the communicator stays usable") {
+  const Communicator world = Communicator::world();
+  int runs = 0;
+  CHECK_NOTHROW(world.agree([&] { ++runs; }));
+  CHECK(world.all_reduce(static_cast<std::int64_t>(runs), Reduce::sum) == world.size());
+}
