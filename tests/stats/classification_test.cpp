@@ -1,0 +1,124 @@
+#include "eebench/stats/classification.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+#include "eebench/stats/compare.hpp"
+#include "eebench/stats/metrics.hpp"
+
+using namespace eebench;
+using namespace eebench::stats;
+
+namespace {
+
+const std::vector<double> signal = {1.1, 2.0, 2.0, 3.5, 4.2, 5.0, 5.0, 6.1, 7.3};
+const std::vector<double> background = {2.0, 2.5, 3.5, 4.0, 5.0, 6.5, 7.0, 8.1, 9.2, 9.9};
+
+const std::vector<float> logits = {0.75F, 2.5F, 0.5F, 3.5F, 2.75F, 0.5F, 2.5F, 2.5F, 3.25F,
+                                   2.25F, 4.0F, 1.0F, 0.5F, 1.75F, 1.5F, 4.0F, 3.5F, 3.75F,
+                                   3.75F, 2.5F, 2.0F, 2.0F, 3.25F, 3.0F, 1.0F, 3.5F, 1.25F,
+                                   0.75F, 0.0F, 0.0F, 3.5F, 2.75F, 0.5F, 2.5F, 0.5F, 3.75F};
+const std::vector<std::int64_t> labels = {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2};
+
+}  // namespace
+
+TEST_CASE("binary AUC and the rank test count ties half, as scipy and scikit-learn do") {
+  CHECK(binary_auc(signal, background) == Approx(0.31666666666666665).epsilon(1e-14));
+  const RankTest test = mann_whitney(signal, background);
+  CHECK(test.u == 28.5);
+  CHECK(test.p_value == Approx(0.1896611805785552).epsilon(1e-12));
+  const std::vector<double> same(5, 1.0);
+  CHECK(binary_auc(same, same) == 0.5);
+  CHECK(std::isnan(mann_whitney(same, same).p_value));
+  CHECK(std::isnan(binary_auc({}, same)));
+}
+
+TEST_CASE("macro AUC and accuracy agree with scikit-learn") {
+  const Predictions predictions{logits, labels, 3};
+  CHECK(macro_auc(predictions) == Approx(0.65625).epsilon(1e-14));
+  const Accuracy result = accuracy(predictions);
+  CHECK(result.value == 0.5);
+  CHECK(result.right == 6);
+  CHECK(result.interval.low < 0.5);
+}
+
+TEST_CASE("macro AUC leaves out absent classes") {
+  const std::vector<float> two = {3.0F, 0.0F, -9.0F, 0.0F, 1.0F, -9.0F};
+  const std::vector<std::int64_t> first_two = {0, 1};
+  CHECK(macro_auc({two, first_two, 3}) == 1.0);
+  const std::vector<std::int64_t> one = {0, 0};
+  CHECK(std::isnan(macro_auc({two, one, 3})));
+}
+
+TEST_CASE("labels and sizes that do not fit are refused") {
+  const std::vector<std::int64_t> wrong = {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 3};
+  CHECK_THROWS_AS(accuracy({logits, wrong, 3}), InputError);
+  CHECK_THROWS_AS(macro_auc({logits, labels, 4}), InputError);
+}
+
+TEST_CASE("rejection counts the background above the cut that keeps the signal") {
+  // half of 9 signal jets is 5: the cut is the fifth largest, 4.2; six background jets pass
+  const Rejection half = rejection(signal, background, 0.5);
+  CHECK(half.passing == 6);
+  CHECK(half.value == Approx(10.0 / 6.0));
+  CHECK(half.interval.low == Approx(1.0 / wilson_interval(6, 10).high));
+  CHECK(half.interval.high == Approx(1.0 / wilson_interval(6, 10).low));
+  CHECK(rejection(signal, background, 1.0).value == 1.0);
+}
+
+TEST_CASE("where no background passes the rejection is a lower limit, never infinite") {
+  const std::vector<double> low(100, 0.0);
+  const Rejection none = rejection(signal, low, 0.5);
+  CHECK(none.lower_limit);
+  CHECK(none.passing == 0);
+  CHECK(none.value == Approx(1.0 / wilson_interval(0, 100).high));
+  CHECK(std::isfinite(none.value));
+  CHECK(std::isnan(none.interval.high));
+  CHECK(std::isnan(rejection({}, low, 0.5).value));
+}
+
+TEST_CASE("every signal class is set against QCD at its own working point") {
+  const std::vector<std::string> names = {"label_QCD", "label_Hqql", "label_Tbl"};
+  const std::vector<Rejection> all = rejections({logits, labels, 3}, names);
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].efficiency == 0.99);
+  CHECK(all[1].efficiency == 0.995);
+  CHECK(working_point("Hbb") == 0.5);
+  // Hqql minus QCD: signal -0.75, 1.25, 1.25, -0.75; QCD 1.75, 1.75, -1.25, -0.75
+  CHECK(all[0].passing == 3);
+  CHECK(all[0].value == Approx(4.0 / 3.0));
+  const std::vector<std::string> no_background = {"a", "b", "c"};
+  CHECK_THROWS_AS(rejections({logits, labels, 3}, no_background), InputError);
+}
+
+TEST_CASE("two answers on the same jets are compared pair by pair") {
+  std::vector<std::uint8_t> a(100, 1);
+  std::vector<std::uint8_t> b(100, 1);
+  std::fill_n(b.begin(), 12, std::uint8_t{0});
+  std::fill_n(a.rbegin(), 3, std::uint8_t{0});
+  const PairedDifference result = paired_difference(a, b);
+  CHECK(result.only_a == 12);
+  CHECK(result.only_b == 3);
+  CHECK(result.difference == Approx(0.09));
+  CHECK(result.p_value == Approx(0.03515625).epsilon(1e-9));
+  CHECK(result.interval.low == Approx(0.010881029788499641).epsilon(1e-9));
+  CHECK(result.interval.high == Approx(0.16558955844679446).epsilon(1e-9));
+  CHECK(paired_difference(a, a).p_value == 1.0);
+  CHECK_THROWS_AS(paired_difference(a, std::span(b).first(99)), InputError);
+}
+
+TEST_CASE("metrics have names of their own and a sentence") {
+  std::vector<std::string> names;
+  for (const Metric& metric : metric_registry()) {
+    CHECK(!metric.sentence.empty());
+    CHECK(std::find(names.begin(), names.end(), metric.name) == names.end());
+    names.emplace_back(metric.name);
+  }
+  CHECK(std::find(names.begin(), names.end(), "accuracy") != names.end());
+}
