@@ -32,7 +32,8 @@ endfunction()
 
 function(eebench_compile_settings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-    -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
+    -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+    -Wno-missing-field-initializers) # designated initialisers name what differs from the default
   if(EEBENCH_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

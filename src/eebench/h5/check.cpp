@@ -1,0 +1,45 @@
+#include "eebench/h5/check.hpp"
+
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
+
+namespace eebench::h5 {
+namespace {
+
+herr_t append(unsigned, const H5E_error2_t* entry, void* data) {
+  auto& text = *static_cast<std::string*>(data);
+  const std::string_view words = entry->desc != nullptr ? entry->desc : "";
+  if (!words.empty()) {
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", entry->func_name, words);
+  }
+  return 0;
+}
+
+[[noreturn]] void fail(std::string_view where, std::string_view doing) {
+  throw IoError(fmt::format("{}: HDF5 could not {}: {}", where, doing, error_text()));
+}
+
+}  // namespace
+
+std::string error_text() {
+  std::string text;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append, &text);
+  H5Eclear2(H5E_DEFAULT);
+  return text;
+}
+
+void check(herr_t status, std::string_view where, std::string_view doing) {
+  if (status < 0) {
+    fail(where, doing);
+  }
+}
+
+Handle check_id(hid_t id, std::string_view where, std::string_view doing) {
+  if (id < 0) {
+    fail(where, doing);
+  }
+  return Handle(id);
+}
+
+}  // namespace eebench::h5

@@ -1,0 +1,92 @@
+#include "eebench/h5/file.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+#include "tests/support/scratch_dir.hpp"
+
+// Without MPI: every process that only reads uses files this way.
+using namespace eebench;
+using Catch::Matchers::Contains;
+
+TEST_CASE("arrays of every type, with groups in their names") {
+  const test::ScratchDir dir;
+  const auto path = dir.path() / "arrays.h5";
+  {
+    h5::File file = h5::File::create(path);
+    file.array<float>("weights/stem.weight", {2, 3}).write(std::vector<float>{1, 2, 3, 4, 5, 6});
+    file.array<std::int64_t>("step", {}).write(std::vector<std::int64_t>{1LL << 40});
+    file.array<std::int8_t>("charge", {2}).write(std::vector<std::int8_t>{-1, 1});
+    file.array<std::int32_t>("count", {1}).write(std::vector<std::int32_t>{-5});
+    file.array<double>("nothing", {0}, {{16}, 3, {}}).write(std::vector<double>{});
+    file.array<std::int32_t>("filled", {2}, {{}, 0, 9.0});
+    file.close();
+  }
+  const h5::File file = h5::File::open(path);
+  CHECK(file.has("weights/stem.weight"));
+  CHECK_FALSE(file.has("biases/stem.weight"));
+  CHECK(file.datasets() ==
+        std::vector<std::string>{"step", "charge", "count", "nothing", "filled"});
+  CHECK(file.datasets("weights") == std::vector<std::string>{"stem.weight"});
+  const h5::Dataset weights = file.dataset("weights/stem.weight");
+  CHECK(weights.shape() == h5::Extents{2, 3});
+  CHECK(weights.holds<float>());
+  CHECK_FALSE(weights.holds<double>());
+  CHECK(weights.read<float>({1, 1}, {1, 2}) == std::vector<float>{5, 6});
+  CHECK(file.dataset("step").read<std::int64_t>() == std::vector<std::int64_t>{1LL << 40});
+  CHECK(file.dataset("charge").read<float>() == std::vector<float>{-1, 1});
+  CHECK(file.dataset("nothing").length() == 0);
+  CHECK(file.dataset("filled").read<std::int32_t>() == std::vector<std::int32_t>{9, 9});
+  CHECK(file.dimensions_of("charge") == std::vector<std::string>{""});
+}
+
+TEST_CASE("attributes keep their type and can be replaced") {
+  const test::ScratchDir dir;
+  const auto path = dir.path() / "attributes.h5";
+  const std::string config(100'000, 'c');  // longer than HDF5's 64 kB for small attributes
+  {
+    h5::File file = h5::File::create(path);
+    file.set_attribute("epoch", std::int64_t{3});
+    file.set_attribute("epoch", std::int64_t{4});
+    file.set_attribute("loss", 0.25);
+    file.set_attribute("config", config);
+    file.set_attribute("names", std::vector<std::string>{"a", "", "längst"});
+    file.set_attribute("none", std::vector<std::int32_t>{});
+    file.close();
+  }
+  const h5::File file = h5::File::open(path);
+  CHECK(file.attribute<std::int64_t>("epoch") == 4);
+  CHECK(file.attribute<double>("loss") == 0.25);
+  CHECK(file.attribute<std::string>("config") == config);
+  CHECK(file.attribute<std::vector<std::string>>("names") ==
+        std::vector<std::string>{"a", "", "längst"});
+  CHECK(file.attribute<std::vector<std::int32_t>>("none").empty());
+  CHECK(file.attribute_names() ==
+        std::vector<std::string>{"config", "epoch", "loss", "names", "none"});
+  CHECK_THROWS_WITH(file.attribute<double>("lr"), Contains("attribute 'lr' is missing"));
+  CHECK_THROWS_WITH(file.attribute<double>("config"), Contains("no numbers"));
+  CHECK_THROWS_WITH(file.attribute<std::string>("loss"), Contains("numbers where text"));
+  CHECK_THROWS_WITH(file.attribute<std::string>("names"), Contains("3 values where one"));
+}
+
+TEST_CASE("errors name the file, the dataset and the block") {
+  const test::ScratchDir dir;
+  const auto path = dir.path() / "errors.h5";
+  h5::File file = h5::File::create(path);
+  file.dimension("jet", 4);
+  h5::Dataset label = file.create<std::uint8_t>("label", {"jet"});
+  CHECK_THROWS_AS(file.dataset("labels"), InputError);
+  CHECK_THROWS_WITH(file.dataset("labels"), Contains(path.string()) &&
+                                                Contains("'labels' is missing") &&
+                                                Contains("jet, label"));
+  CHECK_THROWS_AS(label.read<float>({2}, {3}), InputError);
+  CHECK_THROWS_WITH(label.read<float>({2}, {3}),
+                    Contains("'label'") && Contains("at [2] of size [3]") && Contains("[4]"));
+  CHECK_THROWS_AS(label.read<float>({0, 0}, {1, 1}), InputError);
+  CHECK_THROWS_AS(label.read_texts(), InputError);
+  CHECK_THROWS_WITH(label.write(std::vector<float>(4), {0}, {4}), Contains("another type"));
+  CHECK_THROWS_AS(file.create<float>("label", {"jet"}), IoError);
+  CHECK_THROWS_WITH(file.create<float>("label", {"jet"}), Contains("already exists"));
+  CHECK_THROWS_AS(file.create<float>("x", {"exit"}), InputError);
+  CHECK_THROWS_WITH(file.close(), Contains("still open"));
+}
