@@ -40,6 +40,11 @@ def parse(arguments):
         help="class names in label order; for label_<class> columns: which of them (default: as in the file)",
     )
     convert.set_defaults(run=run_convert)
+
+    report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
+    report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
+    report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
+    report.set_defaults(run=run_report)
     return parser.parse_args(arguments)
 
 
@@ -47,6 +52,15 @@ def run_convert(options):
     from .convert import convert
 
     convert(options.inputs, options.output, options.classes)
+
+
+def run_report(options):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from .report import report
+
+    print(report(options.campaign, options.output))
 
 
 if __name__ == "__main__":

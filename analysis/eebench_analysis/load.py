@@ -1,0 +1,115 @@
+"""A campaign as one xarray Dataset; results/README.md says what is in it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from .errors import InputError
+
+ENGINE = "h5netcdf"
+SCHEMA_MAJOR = 1
+EXAMPLE = Path(__file__).resolve().parents[2] / "results" / "example"
+
+
+def results_folder():
+    """Where to look for campaigns: EEBENCH_RESULTS, else the example that comes with eebench."""
+    return Path(os.environ.get("EEBENCH_RESULTS", EXAMPLE))
+
+
+def task_files(campaign):
+    """Finished task files; a task still running or broken off is read from its .part file."""
+    folders = sorted(path for path in Path(campaign).glob("tasks/*") if path.is_dir())
+    candidates = ([folder / "task.h5", folder / "task.h5.part"] for folder in folders)
+    return [path for pair in candidates for path in pair[: 1 if pair[0].exists() else 2] if path.exists()]
+
+
+def newest_campaign(folder=None):
+    """The campaign in `folder` (or `folder` itself) whose task file was written last."""
+    folder = Path(folder) if folder is not None else results_folder()
+    campaigns = [path for path in (folder, *sorted(folder.glob("*/"))) if task_files(path)]
+    if not campaigns:
+        raise InputError(
+            f"{folder}: no campaign (a folder with tasks/*/task.h5); run eebench, or name one"
+        )
+    return max(campaigns, key=lambda path: max(file.stat().st_mtime for file in task_files(path)))
+
+
+def load(path):
+    """The campaign folder or task file `path`; enumerations become names, tasks follow on `point`."""
+    path = Path(path)
+    files = [path] if path.is_file() else task_files(path)
+    if not files:
+        raise InputError(f"{path}: no tasks/*/task.h5 in it; give a campaign folder")
+    parts = [open_task(file) for file in files]
+    if len(parts) == 1:
+        return parts[0]
+    return xr.concat(
+        parts, "point", data_vars="minimal", coords="minimal", compat="override", combine_attrs="override"
+    )
+
+
+def open_task(path):
+    try:
+        with xr.open_dataset(path, engine=ENGINE) as file:
+            data = file.load()
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: not a readable task file ({reason}); run it again") from error
+    version = str(data.attrs.get("schema_version", "absent"))
+    if version.split(".")[0] != str(SCHEMA_MAJOR):
+        raise InputError(
+            f"{path}: schema_version {version}, this program reads {SCHEMA_MAJOR}.x; "
+            "use the eebench_analysis that came with the eebench that wrote it"
+        )
+    return with_names(data)
+
+
+def with_names(data):
+    """Replaces every enumeration by its names; fill values become empty names."""
+    for name, variable in data.variables.items():
+        if "flag_meanings" not in variable.attrs:
+            continue
+        values = np.atleast_1d(variable.attrs["flag_values"]).astype(int)
+        meanings = dict(zip(values.tolist(), str(variable.attrs["flag_meanings"]).split()))
+        codes = np.nan_to_num(variable.values.astype(float), nan=-1).astype(int)
+        names = np.array([meanings.get(code, "") for code in codes.ravel().tolist()], dtype=object)
+        attributes = {k: v for k, v in variable.attrs.items() if not k.startswith("flag_")}
+        data[name] = (variable.dims, names.reshape(codes.shape), attributes)
+    return data
+
+
+def ok_points(data):
+    """The points that were measured; the others hold fill values."""
+    return data.isel(point=np.flatnonzero(data["state"].values == "ok"))
+
+
+def provenance(data):
+    """What was run, where and how completely: lines of text for the head of a report."""
+    a = data.attrs
+    states = data["state"].values
+    failed, pending = int((states == "failed").sum()), int((states == "pending").sum())
+    return [
+        f"campaign {a.get('campaign', '?')}, suite {a.get('suite', '?')}, {a.get('start_utc', '?')}",
+        f"eebench {a.get('eebench_version', '?')} ({str(a.get('git_sha', '?'))[:10]}), "
+        f"LibTorch {a.get('libtorch', '?')}, {a.get('mpi', '?')}",
+        hardware(data),
+        f"data {a.get('data', '?')}, seed {a.get('seed', '?')}",
+        effort(data),
+        f"points: {int((states == 'ok').sum())} measured, {failed} failed, {pending} missing",
+    ]
+
+
+def hardware(data):
+    a = data.attrs
+    line = (
+        f"{a.get('cpu', 'unknown processor')}, {a.get('device', '?')}: {a.get('mpi_size', '?')} rank(s) × "
+        f"{a.get('threads_per_rank', '?')} thread(s) on {a.get('cores', '?')} cores"
+    )
+    return line + (" — OVERSUBSCRIBED" if int(a.get("oversubscribed", 0)) else "")
+
+
+def effort(data):
+    level = str(data.attrs.get("effort", "?"))
+    return f"effort {level}" + ("" if level == "official" else " (not official)")

@@ -1,0 +1,119 @@
+"""Accuracy against what it costs: multiply-adds (replayed) or latency (measured)."""
+
+import numpy as np
+
+from . import style
+from .latency import mean_latency
+from .load import ok_points
+from .points import once, panels, rules, select, unique
+
+MILLION = 1e6
+
+
+def front(cost, quality):
+    """True for points that no other point beats: none is as cheap and better, or as good and cheaper."""
+    cost, quality = np.asarray(cost, float), np.asarray(quality, float)
+    order = np.lexsort((-quality, cost))
+    keep = np.zeros(len(cost), bool)
+    best = -np.inf
+    for index in order:
+        if np.isfinite(cost[index]) and quality[index] > best:
+            keep[index] = True
+            best = quality[index]
+    return keep
+
+
+def mixing_line(cost, quality):
+    """Upper hull of the fixed exits: what a coin tossed between two of them reaches."""
+    hull = []
+    for point in sorted(zip(np.asarray(cost, float), np.asarray(quality, float))):
+        while len(hull) > 1 and cross(hull[-2], hull[-1], point) >= 0:
+            hull.pop()
+        hull.append(point)
+    peak = max(range(len(hull)), key=lambda i: hull[i][1]) if hull else -1
+    return np.array(hull[: peak + 1]).reshape(-1, 2)
+
+
+def cross(a, b, c):
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+@style.styled
+def accuracy_against_multiply_adds(data):
+    """One panel a network; vertical bars are 95 % intervals of the accuracy."""
+    points = once(ok_points(data))
+    models = unique(points, "model")
+    fig, axes = style.figure(len(models), width=5.6)
+    for axis, model in zip(axes, models):
+        chosen = select(points, model=model)
+        panel(axis, chosen, chosen["multiply_adds"].values / MILLION)
+        axis.set_title(f"{model} (n = {int(chosen['jets'].max()):,} jets)")
+        axis.set_xlabel("mean multiply-adds per jet [million]")
+    axes[0].set_ylabel("accuracy")
+    axes[0].legend(loc="lower right")
+    style.footnote(
+        fig,
+        data,
+        f"{data.attrs.get('data', '')}, replayed from one pass through all exits; bars: 95 % Wilson "
+        "intervals; grey: another point shown is at least as cheap and better",
+    )
+    return fig
+
+
+@style.styled
+def accuracy_against_latency(data):
+    """One panel for each network, scenario and batch size."""
+    points = ok_points(data)
+    shown = panels(points)
+    fig, axes = style.grid([len(shown)], width=5.0, columns=len(unique(points, "model")))
+    for axis, (model, scenario, batch) in zip(axes, shown):
+        chosen = select(points, model=model, scenario=scenario, batch=batch)
+        latency = [mean_latency(chosen.isel(point=i)) for i in range(chosen.sizes["point"])]
+        centre, low, high = 1e3 * np.array(latency).T
+        panel(axis, chosen, centre, np.maximum([centre - low, high - centre], 0))
+        axis.set_title(f"{model}, {scenario}, batch {batch}")
+        axis.set_xlabel("mean latency of a jet [ms]")
+        axis.set_ylabel("accuracy")
+    axes[0].legend(loc="lower right")
+    jets, batches = int(points["jets"].max()), points["n_samples"].values
+    style.footnote(
+        fig,
+        data,
+        f"accuracy replayed (n = {jets:,} jets, 95 % Wilson intervals); latency measured "
+        f"({batches.min()}–{batches.max()} batches a point, 95 % bootstrap intervals over batches), from "
+        "hand-over of the batch to the jet's answer, slowest rank; grey: another point is faster and better",
+    )
+    return fig
+
+
+def panel(axis, points, cost, cost_error=None):
+    accuracy = points["accuracy"].values
+    low = accuracy - points["accuracy_ci_low"].values
+    error = np.maximum([low, points["accuracy_ci_high"].values - accuracy], 0)
+    best = front(cost, accuracy)
+    rule = points["rule"].values
+
+    def marks(mask, colour, marker, label, **extra):
+        shown = error[:, mask]
+        across = cost_error[:, mask] if cost_error is not None else None
+        axis.errorbar(
+            cost[mask], accuracy[mask], yerr=shown, xerr=across, fmt=marker, color=colour,
+            elinewidth=0.7, label=label, **extra,
+        )  # fmt: skip
+
+    baseline = np.isin(rule, ("fixed", "full"))
+    if baseline.any():
+        hull = mixing_line(cost[baseline], accuracy[baseline])
+        axis.plot(*hull.T, "--", color="#444444", linewidth=1, label="coin mixing of the baselines", zorder=1)
+    for index, name in enumerate(rules(points)):
+        colour, marker = style.COLOURS[index % 6], style.MARKERS[index % 6]
+        mine = rule == name
+        marks(mine & ~best, "#c3c7ca", marker, None, zorder=2)
+        marks(mine & best, colour, marker, name, zorder=4)
+        if not (mine & best).any():
+            axis.plot([], [], marker, color="#c3c7ca", label=f"{name} (beaten)")
+    if (rule == "fixed").any():
+        marks(rule == "fixed", "#222222", "s", "fixed exits", markerfacecolor="white", zorder=3)
+    if (rule == "full").any():
+        marks(rule == "full", "#222222", "*", "full network, no early head", markersize=10, zorder=5)
+        axis.axhline(accuracy[rule == "full"][0], color="#222222", linewidth=0.6, linestyle=":")

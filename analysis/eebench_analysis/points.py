@@ -1,0 +1,59 @@
+"""Picks points of a campaign for a figure."""
+
+import numpy as np
+
+BASELINES = ("full", "fixed")
+
+
+def select(data, **equal):
+    """Points whose variables equal the given values, e.g. select(data, model="part", batch=1)."""
+    keep = np.ones(data.sizes["point"], bool)
+    for name, value in equal.items():
+        keep &= data[name].values == value
+    return data.isel(point=np.flatnonzero(keep))
+
+
+def unique(data, name):
+    """Values of a setting in the order in which they first appear."""
+    return list(dict.fromkeys(data[name].values.tolist()))
+
+
+def rules(data):
+    return [rule for rule in unique(data, "rule") if rule not in BASELINES]
+
+
+def once(data):
+    """One point for each network, rule and thresholds: replayed numbers do not depend on batches."""
+    seen = {}
+    for index in range(data.sizes["point"]):
+        key = (
+            data["model"].values[index],
+            data["rule"].values[index],
+            int(data["fixed_exit"].values[index]),
+            data["thresholds"].values[index].tobytes(),
+        )
+        seen.setdefault(key, index)
+    return data.isel(point=list(seen.values()))
+
+
+def by_threshold(data, rule):
+    """The points of a rule with one shared threshold, in rising threshold."""
+    chosen = select(data, rule=rule)
+    chosen = chosen.isel(point=np.flatnonzero(np.isfinite(chosen["threshold"].values)))
+    return chosen.isel(point=np.argsort(chosen["threshold"].values, kind="stable"))
+
+
+def spread(data, count=3):
+    """At most `count` points, evenly from the first to the last."""
+    n = data.sizes["point"]
+    return data.isel(point=np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(int)))
+
+
+def threshold_text(value):
+    return f"{value:.4g}"
+
+
+def panels(points):
+    """(network, scenario, batch) of the timed points, in rising batch size."""
+    keys = zip(points["model"].values, points["scenario"].values, points["batch"].values.tolist())
+    return sorted(dict.fromkeys(keys), key=lambda key: (key[2], key[1]))

@@ -1,0 +1,75 @@
+"""A campaign as PNG figures and one markdown page."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from . import exits, latency, pareto
+from .errors import InputError
+from .load import load, newest_campaign, ok_points, provenance
+from .pareto import front
+from .points import once, select, threshold_text, unique
+
+FIGURES = {
+    "accuracy_multiply_adds": (
+        pareto.accuracy_against_multiply_adds,
+        "Accuracy against mean multiply-adds",
+    ),
+    "accuracy_latency": (pareto.accuracy_against_latency, "Accuracy against measured latency"),
+    "exit_fractions": (exits.by_rule_and_threshold, "Where jets leave, by threshold"),
+    "exit_fractions_multiplicity": (exits.by_multiplicity, "Where jets leave, by multiplicity"),
+    "latency": (latency.distributions, "Latency of a jet"),
+    "latency_exit": (latency.by_exit, "Latency of a jet by the exit it takes"),
+}
+
+
+def report(folder, output=None):
+    """Writes figures and report.md for the newest campaign in `folder`; returns the page's path."""
+    campaign = newest_campaign(folder)
+    data = load(campaign)
+    if ok_points(data).sizes["point"] == 0:
+        raise InputError(f"{campaign}: no point of it was measured; run it again with --resume")
+    output = Path(output) if output else campaign / "report"
+    output.mkdir(parents=True, exist_ok=True)
+    lines = [f"# {data.attrs.get('campaign', campaign.name)}", ""]
+    lines += [f"- {line}" for line in provenance(data)] + ["", *table(data), ""]
+    for name, (draw, title) in FIGURES.items():
+        figure = draw(data)
+        figure.savefig(output / f"{name}.png")
+        plt.close(figure)
+        lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
+    page = output / "report.md"
+    page.write_text("\n".join(lines))
+    return page
+
+
+def table(data):
+    """Baselines, and of the rules the points that no other beats, by rising cost."""
+    points = once(ok_points(data))
+    lines = [
+        "Baselines, and the points of the rules that no other point beats. Their thresholds were not chosen "
+        "here: choose on other jets than those of this table.",
+        "",
+        "| network | rule | threshold | accuracy [95 % CI] | AUC | 10⁶ multiply-adds per jet | of the full network | coin mixing |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for model in unique(points, "model"):
+        chosen = select(points, model=model).sortby("multiply_adds")
+        best = front(chosen["multiply_adds"].values, chosen["accuracy"].values)
+        for index in range(chosen.sizes["point"]):
+            row = chosen.isel(point=index)
+            if best[index] or row["rule"].item() in ("full", "fixed"):
+                lines.append(table_row(row))
+    return lines
+
+
+def table_row(row):
+    rule = row["rule"].item()
+    threshold = threshold_text(float(row["threshold"])) if rule not in ("full", "fixed") else "—"
+    name = f"fixed exit {int(row['fixed_exit']) + 1}" if rule == "fixed" else rule
+    low, high = float(row["accuracy_ci_low"]), float(row["accuracy_ci_high"])
+    return (
+        f"| {row['model'].item()} | {name} | {threshold} | {float(row['accuracy']):.4f} "
+        f"[{low:.4f}, {high:.4f}] | {float(row['auc']):.4f} | {float(row['multiply_adds']) / 1e6:.2f} "
+        f"| {float(row['relative_cost']):.3f} | {float(row['accuracy_mixing']):.4f} |"
+    )

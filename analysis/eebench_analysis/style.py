@@ -1,0 +1,79 @@
+"""One plain look for every figure, and the lines that every figure carries."""
+
+import functools
+import textwrap
+
+import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from .load import effort, hardware
+
+COLOURS = ("#0b6fa4", "#c1542b", "#3d8b46", "#7d5ba6", "#a3832a", "#5c6670")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+GREY = "#8a8f94"
+SETTINGS = {
+    "figure.dpi": 110,
+    "savefig.dpi": 150,
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e3e5e7",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+}
+
+
+def styled(draw):
+    """Decorates a function that draws a figure: it runs in the package's style."""
+
+    @functools.wraps(draw)
+    def in_style(*arguments):
+        with matplotlib.rc_context(SETTINGS):
+            return draw(*arguments)
+
+    return in_style
+
+
+def figure(columns=1, width=6.4, height=4.4):
+    """A figure with `columns` axes beside one another, in the package's style."""
+    return grid([columns], width, height, columns)
+
+
+def grid(rows, width=5.0, height=3.6, columns=None):
+    """Axes in rows; `rows` says how many in each, one long row is wrapped. Returns figure and axes."""
+    if len(rows) == 1:
+        columns = columns or min(max(rows[0], 1), 3)
+        rows = [min(columns, rows[0] - first) for first in range(0, rows[0], columns)]
+    columns = max([*rows, 1])
+    fig, table = plt.subplots(
+        len(rows), columns, figsize=(width * columns, height * len(rows)), squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for row, used in zip(table, rows):
+        for axis in row[used:]:
+            axis.remove()
+    return fig, [axis for row, used in zip(table, rows) for axis in row[:used]]
+
+
+def footnote(fig, data, text):
+    """Under the axes: how the numbers came about, then hardware and effort of the campaign."""
+    text = " · ".join((text, hardware(data), effort(data)))
+    lines = textwrap.wrap(text, int(fig.get_figwidth() * 17))
+    share = 0.14 * (len(lines) + 0.5) / fig.get_figheight()
+    fig.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    fig.text(0.01, 0.01, "\n".join(lines), fontsize=7, color="#50565b", va="bottom")
+
+
+def log_ticks(axis):
+    """1, 2, 5 and their multiples of ten, written as plain numbers."""
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())

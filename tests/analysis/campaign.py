@@ -1,0 +1,129 @@
+"""A small made-up campaign in the layout of results/README.md, for tests of reading and drawing."""
+
+import numpy as np
+import xarray as xr
+
+EDGES = np.array([20, 30, 40, 50, 60, 80, 128])
+PERCENTILES = np.array([50, 90, 99])
+CLASSES = ["QCD", "Hbb", "Tbl"]
+ENUMERATIONS = {
+    "state": ("pending", "ok", "failed"),
+    "model": ("particlenet", "part-small"),
+    "rule": ("full", "fixed", "confidence", "entropy"),
+    "scenario": ("offline", "single_stream"),
+    "stop_reason": ("converged", "noise_stable", "timeout", "budget"),
+}
+EXITS = {"particlenet": 3, "part-small": 4}
+COST = {"particlenet": 180e6, "part-small": 11e6}
+FLOORS = {50: 11, 90: 64, 99: 662}
+
+
+def settings():
+    for model in EXITS:
+        for batch in (1, 64):
+            yield model, batch, "full", EXITS[model] - 1, np.nan
+            for fixed in range(EXITS[model]):
+                yield model, batch, "fixed", fixed, np.nan
+            for rule, thresholds in (("confidence", np.arange(0.5, 0.96, 0.09)), ("entropy", (0.1, 0.3, 0.5))):
+                for threshold in thresholds:
+                    yield model, batch, rule, -1, threshold
+
+
+def simulate(model, rule, fixed, threshold, random):
+    """Exit index, correctness and multiplicity of 2000 made-up jets."""
+    jets, exits = 2000, EXITS[model]
+    hardness = random.uniform(size=jets)
+    multiplicity = np.clip(random.normal(40, 15, jets), 5, 128).astype(int)
+    reach = np.linspace(0.7, 0.86, exits)
+    score = np.clip(1 - hardness[:, None] * 0.7 + random.normal(0, 0.1, (jets, exits)) + reach - 0.9, 0, 1)
+    if rule in ("full", "fixed"):
+        taken = np.full(jets, fixed)
+    else:
+        leave = score > threshold if rule == "confidence" else score > 1 - threshold
+        leave[:, -1] = True
+        taken = leave.argmax(axis=1)
+    correct = hardness + random.normal(0, 0.02, jets) < reach[taken]
+    return taken, correct, multiplicity
+
+
+def wilson(k, n):
+    z2, p = 1.96**2, k / n
+    centre, half = (p + z2 / 2 / n) / (1 + z2 / n), 1.96 * np.sqrt(p * (1 - p) / n + z2 / 4 / n**2) / (1 + z2 / n)
+    return centre - half, centre + half
+
+
+def make_point(model, batch, rule, fixed, threshold, random, exits=4, samples=40):
+    taken, correct, multiplicity = simulate(model, rule, fixed, threshold, random)
+    own, jets = EXITS[model], len(taken)
+    bins = np.searchsorted(EDGES, multiplicity)
+    exit_cost = COST[model] * np.linspace(0.3, 1.02, own)
+    mean = exit_cost[taken].mean() if rule != "full" else COST[model]
+    low, high = wilson(correct.sum(), jets)
+    time = np.full((exits, samples), np.nan)
+    leaving = np.full((exits, samples), -1)
+    seconds = COST[model] * batch * 2e-11 * random.lognormal(0, 0.08, samples) + 2e-4
+    for exit_index in range(own):
+        drawn = random.choice(taken, (samples, batch))
+        leaving[exit_index] = (drawn == exit_index).sum(1)
+        time[exit_index] = np.where(leaving[exit_index] > 0, seconds * (exit_index + 1) / own, np.nan)
+    pad = lambda values: np.concatenate([values, np.full(exits - len(values), np.nan)])  # noqa: E731
+    fraction = pad(np.bincount(taken, minlength=own) / jets)
+    per_bin = np.stack([pad(np.bincount(taken[bins == b], minlength=own) / max((bins == b).sum(), 1)) for b in range(7)])
+    flat, weight = time[leaving > 0], leaving[leaving > 0]
+    order = np.argsort(flat)
+    share = np.cumsum(weight[order]) / weight.sum()
+    quantile = [flat[order][min(np.searchsorted(share, p / 100), len(flat) - 1)] if samples >= FLOORS[p] else np.nan for p in PERCENTILES]
+    values = {
+        "state": 1, "model": list(EXITS).index(model), "rule": ENUMERATIONS["rule"].index(rule),
+        "scenario": 1 if batch == 1 else 0, "batch": batch, "fixed_exit": fixed, "threshold": threshold,
+        "thresholds": pad(np.full(own - 1, threshold)), "exits": own, "jets": jets,
+        "accuracy": correct.mean(), "accuracy_ci_low": low, "accuracy_ci_high": high,
+        "auc": 0.98, "auc_ci_low": 0.979, "auc_ci_high": 0.981,
+        "exit_fraction": fraction, "exit_fraction_multiplicity": per_bin,
+        "jets_multiplicity": np.bincount(bins, minlength=7),
+        "multiply_adds": mean, "relative_cost": mean / COST[model], "accuracy_mixing": 0.8,
+        "batch_time": np.median(seconds), "latency": np.array(quantile),
+        "latency_exit": np.tile(quantile, (exits, 1)),
+        "n_samples": samples, "stop_reason": 0, "sample_time": seconds.astype(np.float32),
+        "sample_answer_time": time.astype(np.float32), "sample_leaving": leaving.astype(np.int32),
+    }  # fmt: skip
+    return values
+
+
+DIMENSIONS = {
+    "thresholds": ("exit",), "exit_fraction": ("exit",), "exit_fraction_multiplicity": ("multiplicity", "exit"),
+    "jets_multiplicity": ("multiplicity",), "latency": ("percentile",), "latency_exit": ("exit", "percentile"),
+    "sample_time": ("sample",), "sample_answer_time": ("exit", "sample"), "sample_leaving": ("exit", "sample"),
+}  # fmt: skip
+
+
+def write_campaign(folder, task=0, seed=4, **attributes):
+    """Writes folder/tasks/<task>/task.h5; its last two points are failed and pending."""
+    random = np.random.default_rng(seed)
+    points = [make_point(*setting, random) for setting in settings()]
+    points[-1]["state"], points[-2]["state"] = 0, 2
+    variables = {}
+    for name in points[0]:
+        stacked = np.stack([np.asarray(point[name]) for point in points])
+        attrs = {"units": "1", "long_name": name, "mark": "record"}
+        if name in ENUMERATIONS:
+            stacked = stacked.astype(np.uint8)
+            attrs["flag_values"] = np.arange(len(ENUMERATIONS[name]), dtype=np.uint8)
+            attrs["flag_meanings"] = " ".join(ENUMERATIONS[name])
+        variables[name] = (("point", *DIMENSIONS.get(name, ())), stacked, attrs)
+    data = xr.Dataset(
+        variables,
+        {
+            "point": np.arange(len(points)), "exit": np.arange(4), "percentile": PERCENTILES,
+            "multiplicity": EDGES, "sample": np.arange(40),
+        },
+        {
+            "schema_version": "1.0", "campaign": "test-campaign", "suite": "test", "effort": "quick",
+            "cpu": "Test CPU", "device": "cpu", "mpi_size": 8, "threads_per_rank": 1, "cores": 2,
+            "oversubscribed": 1, "data": "jets_test.h5", "eebench_version": "0.1.0", **attributes,
+        },
+    )  # fmt: skip
+    path = folder / "tasks" / f"{task:04d}"
+    path.mkdir(parents=True)
+    data.to_netcdf(path / "task.h5", engine="h5netcdf")
+    return folder

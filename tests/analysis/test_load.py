@@ -1,0 +1,118 @@
+"""Campaigns are found, read, joined, and refused with a reason when they cannot be."""
+
+import os
+import re
+
+import numpy as np
+import pytest
+from campaign import DIMENSIONS, write_campaign
+from conftest import ROOT
+from eebench_analysis.__main__ import main
+from eebench_analysis.errors import InputError
+from eebench_analysis.load import load, newest_campaign, ok_points, provenance
+from eebench_analysis.points import by_threshold, once, panels, rules, select, spread, unique
+
+
+@pytest.fixture
+def data(tmp_path):
+    return load(write_campaign(tmp_path))
+
+
+def test_enumerations_become_names(data):
+    assert set(data["rule"].values) == {"full", "fixed", "confidence", "entropy"}
+    assert unique(data, "model") == ["particlenet", "part-small"]
+    assert list(data["state"].values[-2:]) == ["failed", "pending"]
+
+
+def test_only_measured_points_count(data):
+    assert ok_points(data).sizes["point"] == data.sizes["point"] - 2
+    text = "\n".join(provenance(data))
+    assert "52 measured, 1 failed, 1 missing" in text
+    assert "OVERSUBSCRIBED" in text and "effort quick (not official)" in text
+
+
+def test_official_runs_on_free_cores_carry_no_warning(tmp_path):
+    text = "\n".join(provenance(load(write_campaign(tmp_path, oversubscribed=0, effort="official"))))
+    assert "OVERSUBSCRIBED" not in text and "not official" not in text
+
+
+def test_tasks_follow_one_another(tmp_path):
+    write_campaign(tmp_path, task=0, seed=1)
+    first = load(tmp_path)
+    write_campaign(tmp_path, task=1, seed=2)
+    both = load(tmp_path)
+    n = first.sizes["point"]
+    assert both.sizes["point"] == 2 * n and both.sizes["exit"] == first.sizes["exit"]
+    np.testing.assert_array_equal(both["accuracy"].values[:n], first["accuracy"].values)
+
+
+def test_newest_campaign(tmp_path):
+    for age, name in enumerate(("new", "old")):
+        write_campaign(tmp_path / name)
+        os.utime(tmp_path / name / "tasks/0000/task.h5", (1e9 - age, 1e9 - age))
+    assert newest_campaign(tmp_path).name == "new"
+    assert newest_campaign(tmp_path / "old").name == "old"
+
+
+def test_a_campaign_under_way_is_read_from_its_part_file(tmp_path):
+    task = write_campaign(tmp_path) / "tasks/0000/task.h5"
+    task.rename(task.with_suffix(".h5.part"))
+    assert load(tmp_path).sizes["point"] == 54
+
+
+def test_selection(data):
+    points = ok_points(data)
+    assert rules(points) == ["confidence", "entropy"]
+    assert panels(points)[0] == ("particlenet", "single_stream", 1) and len(panels(points)) == 4
+    replayed = once(points)
+    assert set(replayed["batch"].values[replayed["model"].values == "particlenet"]) == {1}
+    ordered = by_threshold(select(replayed, model="particlenet"), "confidence")
+    assert np.all(np.diff(ordered["threshold"].values) > 0)
+    np.testing.assert_allclose(spread(ordered)["threshold"].values, [0.5, 0.68, 0.95])
+    assert spread(ordered.isel(point=[0])).sizes["point"] == 1
+
+
+def test_fixture_follows_the_format_page(data):
+    """What these tests read is what results/README.md promises, name by name and shape by shape."""
+    table = {}
+    for line in (ROOT / "results" / "README.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) > 6 and re.fullmatch(r"`\w+`", cells[1]):
+            shape = tuple(name for name in cells[2].split(", ") if name)
+            table[cells[1].strip("`")] = (shape, "ci" in cells[3])
+    for name in data.data_vars:
+        plain = re.sub(r"_ci_(low|high)$", "", name)
+        shape, has_interval = table[plain]
+        assert shape == DIMENSIONS.get(name, ()), name
+        assert has_interval or plain == name, name
+
+
+# ---- wrong inputs ------------------------------------------------------------------------------
+
+
+def test_refuses_a_folder_without_campaign(tmp_path, capsys):
+    assert main(["report", str(tmp_path)]) == 2
+    assert "no campaign" in capsys.readouterr().err
+
+
+def test_refuses_a_file_that_is_no_task(tmp_path):
+    (tmp_path / "task.h5").write_text("no HDF5")
+    with pytest.raises(InputError, match="task.h5: not a readable task file"):
+        load(tmp_path / "task.h5")
+
+
+def test_refuses_a_later_format(tmp_path):
+    with pytest.raises(InputError, match="schema_version 2.0, this program reads 1.x"):
+        load(write_campaign(tmp_path, schema_version="2.0"))
+
+
+def test_refuses_a_campaign_without_a_measured_point(tmp_path, capsys):
+    import xarray as xr
+
+    file = write_campaign(tmp_path) / "tasks/0000/task.h5"
+    with xr.open_dataset(file, engine="h5netcdf") as data:
+        data = data.load()
+    data["state"][:] = 2
+    data.to_netcdf(file, engine="h5netcdf")
+    assert main(["report", str(tmp_path)]) == 2
+    assert "no point of it was measured" in capsys.readouterr().err
