@@ -5,7 +5,7 @@ import textwrap
 
 import matplotlib
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from .load import effort, hardware
 
@@ -50,7 +50,7 @@ def grid(rows, width=5.0, height=3.6, columns=None):
     """Axes in rows; `rows` says how many in each, one long row is wrapped. Returns figure and axes."""
     if len(rows) == 1:
         columns = columns or min(max(rows[0], 1), 3)
-        rows = [min(columns, rows[0] - first) for first in range(0, rows[0], columns)]
+        rows = [min(columns, rows[0] - first) for first in range(0, rows[0], columns)] or [0]
     columns = max([*rows, 1])
     fig, table = plt.subplots(
         len(rows), columns, figsize=(width * columns, height * len(rows)), squeeze=False,
@@ -72,8 +72,9 @@ def footnote(fig, data, text):
 
 
 def log_ticks(axis):
-    """1, 2, 5 and their multiples of ten, written as plain numbers."""
+    """A logarithmic axis labelled with plain numbers, also where it spans less than a decade."""
     axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ticks = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 3, 5)]
+    axis.xaxis.set_major_locator(FixedLocator(ticks))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
