@@ -18,7 +18,7 @@ function(eebench_add_layer name)
   add_library(eebench_${name} STATIC ${sources})
   add_library(eebench::${name} ALIAS eebench_${name})
   target_include_directories(eebench_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
-  target_link_libraries(eebench_${name} PUBLIC ${arg_LAYERS} ${arg_LIBRARIES} PRIVATE fmt::fmt)
+  target_link_libraries(eebench_${name} PUBLIC ${arg_LAYERS} ${arg_LIBRARIES} PRIVATE fmt::fmt-header-only)
   eebench_compile_settings(eebench_${name})
   if(arg_TORCH)
     eebench_use_torch(eebench_${name})
@@ -27,6 +27,9 @@ endfunction()
 
 function(eebench_use_torch target)
   target_link_libraries(${target} PUBLIC eebench_torch)
+  # Programs too are compiled with -fPIC, not CMake's -fPIE: the precompiled header serves only one.
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC)
   target_precompile_headers(${target} REUSE_FROM eebench_torch_pch)
 endfunction()
 
@@ -78,5 +81,5 @@ endfunction()
 
 function(eebench_test_environment name)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT
-    "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_btl_vader_single_copy_mechanism=none;OMP_NUM_THREADS=1;EEBENCH_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+    "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_btl_vader_single_copy_mechanism=none;OMP_NUM_THREADS=1;EEBENCH_SOURCE_DIR=${PROJECT_SOURCE_DIR};EEBENCH_PYTHON=${EEBENCH_PYTHON}")
 endfunction()

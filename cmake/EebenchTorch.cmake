@@ -37,4 +37,6 @@ target_link_options(eebench_torch INTERFACE "LINKER:-rpath,${EEBENCH_TORCH_ROOT}
 add_library(eebench_torch_pch OBJECT "${PROJECT_SOURCE_DIR}/cmake/torch_pch.cpp")
 target_link_libraries(eebench_torch_pch PUBLIC eebench_torch)
 eebench_compile_settings(eebench_torch_pch) # a precompiled header serves only equal options
-target_precompile_headers(eebench_torch_pch PUBLIC <torch/torch.h> <fmt/format.h>)
+set_target_properties(eebench_torch_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+target_compile_options(eebench_torch_pch PRIVATE -fPIC)
+target_precompile_headers(eebench_torch_pch PUBLIC <torch/torch.h>)

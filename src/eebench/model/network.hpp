@@ -1,12 +1,12 @@
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <torch/nn/module.h>
 
 #include "eebench/data/jet_batch.hpp"
 #include "eebench/model/state.hpp"

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <ATen/core/Tensor.h>
 
 #include "eebench/nn/ragged.hpp"
 
@@ -16,8 +16,8 @@ namespace eebench::model {
 enum class Axis { sample, particle, pair };
 
 /// What travels from one segment of a network to the next: named tensors over the jets of a batch.
-/// Rows are [B, ...] per sample, [sum n, ...] per particle, [sum n^2, ...] per pair; the rows of one
-/// jet are contiguous, so every operation here is written once for all models.
+/// Rows are [B, ...] per sample, [sum n, ...] per particle, [sum n^2, ...] per pair; the rows of
+/// one jet are contiguous, so every operation here is written once for all models.
 class State {
  public:
   State() = default;

@@ -1,0 +1,151 @@
+#include "eebench/data/data_config.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "eebench/core/error.hpp"
+
+namespace eebench::data {
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
+  throw InputError(fmt::format("{}: {}", path.string(), what));
+}
+
+std::optional<float> number_or_null(const YAML::Node& node) {
+  return node.IsNull() ? std::nullopt : std::optional(node.as<float>());
+}
+
+Variable read_variable(const YAML::Node& node) {
+  Variable variable;
+  if (node.IsScalar()) {
+    variable.name = node.as<std::string>();
+    return variable;
+  }
+  variable.name = node[0].as<std::string>();
+  if (node.size() > 1) {
+    variable.subtract = number_or_null(node[1]);
+  }
+  if (node.size() > 2) {
+    variable.multiply = node[2].as<float>();
+  }
+  if (node.size() > 3) {
+    variable.low = node[3].as<float>();
+  }
+  if (node.size() > 4) {
+    variable.high = node[4].as<float>();
+  }
+  return variable;
+}
+
+std::vector<Variable> read_group(const YAML::Node& inputs, const std::string& name,
+                                 std::size_t expected, const std::filesystem::path& path) {
+  const YAML::Node group = inputs[name];
+  if (!group || !group["vars"] || !group["vars"].IsSequence()) {
+    fail(path,
+         fmt::format("inputs.{}.vars is missing; it lists the variables of this group", name));
+  }
+  std::vector<Variable> variables;
+  for (const YAML::Node& node : group["vars"]) {
+    variables.push_back(read_variable(node));
+  }
+  if (expected != 0 && variables.size() != expected) {
+    fail(path, fmt::format("inputs.{}.vars lists {} variables, expected {}", name, variables.size(),
+                           expected));
+  }
+  return variables;
+}
+
+}  // namespace
+
+float Variable::standardise(float raw) const {
+  const float value = subtract ? std::clamp((raw - *subtract) * multiply, low, high) : raw;
+  return std::isnan(value) ? 0.0F : value;
+}
+
+DataConfig DataConfig::load(const std::filesystem::path& path) try {
+  const YAML::Node root = YAML::LoadFile(path.string());
+  if (!root.IsMap() || !root["inputs"]) {
+    fail(path, "no key 'inputs'; expected a weaver data configuration (YAML)");
+  }
+  for (const char* key : {"selection", "weights", "preprocess"}) {
+    const YAML::Node node = root[key];
+    const bool manual =
+        node && node.IsMap() && node["method"] && node["method"].as<std::string>() == "manual";
+    if (node && !node.IsNull() && !manual) {
+      fail(path,
+           fmt::format("key '{}' is not supported; select and weight jets when converting, and "
+                       "give each variable its numbers (method: manual)",
+                       key));
+    }
+  }
+  DataConfig config;
+  if (const YAML::Node variables = root["new_variables"]) {
+    for (const auto& item : variables) {
+      config.new_variables.emplace_back(item.first.as<std::string>(),
+                                        Expression(item.second.as<std::string>()));
+    }
+  }
+  const YAML::Node inputs = root["inputs"];
+  config.points = read_group(inputs, "pf_points", 2, path);
+  config.features = read_group(inputs, "pf_features", 0, path);
+  config.vectors = read_group(inputs, "pf_vectors", 4, path);
+  if (const YAML::Node length = inputs["pf_features"]["length"]) {
+    config.length = length.as<std::int64_t>();
+  }
+  if (config.length < 1) {
+    fail(path, "inputs.pf_features.length must be at least 1 particle");
+  }
+  if (const YAML::Node labels = root["labels"]; labels && labels["value"]) {
+    config.labels = labels["value"].as<std::vector<std::string>>();
+  }
+  return config;
+} catch (const YAML::Exception& error) {
+  fail(path, fmt::format("line {}: {}", error.mark.line + 1, error.msg));
+} catch (const InputError& error) {
+  const std::string what = error.what();
+  if (what.starts_with(path.string())) {
+    throw;
+  }
+  fail(path, what);
+}
+
+std::vector<std::string> DataConfig::columns(bool derive_angles) const {
+  std::vector<std::string> wanted;
+  const auto want = [&](const std::string& name) {
+    if (std::find(wanted.begin(), wanted.end(), name) == wanted.end()) {
+      wanted.push_back(name);
+    }
+  };
+  for (const auto* group : {&points, &features, &vectors}) {
+    for (const Variable& variable : *group) {
+      want(variable.name);
+    }
+  }
+  // Definitions may use each other: replace defined names by what they read until none is left.
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    for (const auto& [name, expression] : new_variables) {
+      if (name == wanted[i]) {
+        for (const std::string& read : expression.names()) {
+          want(read);
+        }
+      }
+    }
+  }
+  if (derive_angles) {
+    for (const char* name : {"part_px", "part_py", "part_pz", "jet_eta", "jet_phi"}) {
+      want(name);
+    }
+  }
+  std::erase_if(wanted, [&](const std::string& name) {
+    return (derive_angles && (name == "part_deta" || name == "part_dphi")) ||
+           std::any_of(new_variables.begin(), new_variables.end(),
+                       [&](const auto& item) { return item.first == name; });
+  });
+  return wanted;
+}
+
+}  // namespace eebench::data

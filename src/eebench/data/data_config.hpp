@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "eebench/data/expression.hpp"
+
+namespace eebench::data {
+
+/// One network input: clip((raw - subtract) * multiply, low, high), or the raw value where
+/// `subtract` is absent; then NaN becomes 0.
+struct Variable {
+  std::string name;
+  std::optional<float> subtract;
+  float multiply = 1.0F;
+  float low = -5.0F;
+  float high = 5.0F;
+
+  float standardise(float raw) const;
+};
+
+/// What to compute from the columns of a jet file and feed to a network: a weaver data
+/// configuration (YAML). The groups pf_points, pf_features and pf_vectors are used; particles
+/// beyond their `length` (128) are cut.
+struct DataConfig {
+  std::vector<std::pair<std::string, Expression>> new_variables;
+  std::vector<Variable> points;    ///< two
+  std::vector<Variable> features;  ///< F
+  std::vector<Variable> vectors;   ///< four
+  std::int64_t length = 128;
+  std::vector<std::string> labels;
+
+  /// Throws InputError naming file, key and what is expected.
+  static DataConfig load(const std::filesystem::path& yaml);
+
+  /// Columns of the file that it reads: everything not defined by new_variables or derived
+  /// (part_deta, part_dphi).
+  std::vector<std::string> columns(bool derive_angles) const;
+};
+
+}  // namespace eebench::data

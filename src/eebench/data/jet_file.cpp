@@ -1,0 +1,125 @@
+#include "eebench/data/jet_file.hpp"
+
+#include <cmath>
+#include <fstream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "eebench/core/digest.hpp"
+#include "eebench/core/error.hpp"
+
+namespace eebench::data {
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
+  throw InputError(fmt::format("{}: {}", path.string(), what));
+}
+
+constexpr const char* convert_again =
+    "make the file again with `python -m eebench_analysis convert`";
+
+}  // namespace
+
+JetFile::JetFile(std::filesystem::path path)
+    : path_(std::move(path)), file_(h5::File::open(path_)) {
+  for (const char* name : {"offsets", "label"}) {
+    if (!file_.has(name)) {
+      fail(path_,
+           fmt::format("no dataset '{}', so this is not a jet file of eebench; convert it with "
+                       "`python -m eebench_analysis convert`",
+                       name));
+    }
+  }
+  const h5::Dataset offsets = file_.dataset("offsets");
+  if (offsets.length() < 2) {
+    fail(path_, fmt::format("dataset 'offsets' holds no jet; {}", convert_again));
+  }
+  jets_ = static_cast<std::int64_t>(offsets.length()) - 1;
+  particles_ = offsets.read<std::int64_t>({static_cast<hsize_t>(jets_)}, {1}).front();
+  if (file_.dataset("label").length() != static_cast<hsize_t>(jets_)) {
+    fail(path_, fmt::format("dataset 'label' has {} entries for {} jets; {}",
+                            file_.dataset("label").length(), jets_, convert_again));
+  }
+  if (!file_.has_attribute("classes")) {
+    fail(path_,
+         fmt::format("no attribute 'classes' with the names of the classes; {}", convert_again));
+  }
+  classes_ = file_.attribute<std::vector<std::string>>("classes");
+}
+
+JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
+                         const std::vector<std::string>& names) const {
+  JetColumns jets;
+  if (begin >= end) {
+    return jets;
+  }
+  const auto first = static_cast<hsize_t>(begin);
+  const auto count = static_cast<hsize_t>(end - begin);
+  jets.offsets = file_.dataset("offsets").read<std::int64_t>({first}, {count + 1});
+  const std::int64_t start = jets.offsets.front();
+  for (std::size_t j = 0; j < count; ++j) {
+    const std::int64_t n = jets.offsets[j + 1] - jets.offsets[j];
+    if (n <= 0 || start < 0 || jets.offsets[j + 1] > particles_) {
+      fail(path_, fmt::format("dataset 'offsets', index {}: jet {} has {} particles; {}",
+                              begin + static_cast<std::int64_t>(j) + 1,
+                              begin + static_cast<std::int64_t>(j), n,
+                              n == 0 ? "drop empty jets" : convert_again));
+    }
+  }
+  const auto particles = static_cast<hsize_t>(jets.offsets.back() - start);
+  for (std::int64_t& offset : jets.offsets) {
+    offset -= start;
+  }
+  jets.labels = file_.dataset("label").read<std::int64_t>({first}, {count});
+  for (std::size_t j = 0; j < count; ++j) {
+    if (jets.labels[j] < 0 || jets.labels[j] >= static_cast<std::int64_t>(classes_.size())) {
+      fail(path_,
+           fmt::format("dataset 'label', index {}: {} is not one of the {} classes in the "
+                       "attribute 'classes'; correct the label or the attribute",
+                       begin + static_cast<std::int64_t>(j), jets.labels[j], classes_.size()));
+    }
+  }
+  for (const std::string& name : names) {
+    if (!file_.has(name)) {
+      fail(path_,
+           fmt::format("no dataset '{}', which the chosen features need; choose features that "
+                       "the file has (kin needs 4-vectors only) or add the column",
+                       name));
+    }
+    const h5::Dataset dataset = file_.dataset(name);
+    const bool per_jet = name.starts_with("jet_");
+    const std::int64_t expected = per_jet ? jets_ : particles_;
+    if (dataset.length() != static_cast<hsize_t>(expected)) {
+      fail(path_, fmt::format("dataset '{}' has {} entries, expected {}; {}", name,
+                              dataset.length(), expected, convert_again));
+    }
+    const hsize_t from = per_jet ? first : static_cast<hsize_t>(start);
+    Column values = dataset.read<float>({from}, {per_jet ? count : particles});
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values[i])) {
+        fail(path_,
+             fmt::format("dataset '{}', index {}: {} is not a finite number; remove or repair "
+                         "this jet",
+                         name, from + i, values[i]));
+      }
+    }
+    jets.values.emplace(name, std::move(values));
+  }
+  return jets;
+}
+
+std::string file_sha256(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  Digest digest;
+  std::vector<char> block(1 << 20);
+  while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0) {
+    digest.add(std::string_view(block.data(), static_cast<std::size_t>(in.gcount())));
+  }
+  if (!in.eof()) {
+    throw IoError(fmt::format("{}: cannot be read to its end", path.string()));
+  }
+  return digest.hex();
+}
+
+}  // namespace eebench::data

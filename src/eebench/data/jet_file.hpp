@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "eebench/data/expression.hpp"
+#include "eebench/h5/file.hpp"
+
+namespace eebench::data {
+
+/// Columns of a range of jets, as stored. Particle columns hold one value a particle; jet columns
+/// are one value a jet.
+struct JetColumns {
+  std::vector<std::int64_t> offsets{0};  ///< [B+1], from 0
+  std::vector<std::int64_t> labels;      ///< [B]
+  std::map<std::string, Column> values;
+};
+
+/// A file of jets in compressed rows: `offsets` [J+1] and one dataset a column, part_* per
+/// particle, jet_* per jet, `label` [J], and the class names in the attribute `classes`. Each rank
+/// opens it for itself and reads by hyperslab; only the range asked for is in memory.
+///
+/// Whatever is wrong with it (truncated, missing column, offsets out of order, empty jet, label out
+/// of range, NaN or infinity) is an InputError that names file, dataset, index and remedy.
+class JetFile {
+ public:
+  explicit JetFile(std::filesystem::path path);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::int64_t jets() const { return jets_; }
+  const std::vector<std::string>& classes() const { return classes_; }
+  std::vector<std::string> columns() const { return file_.datasets(); }
+  bool has(const std::string& column) const { return file_.has(column); }
+  /// Jets [begin, end) with the named columns.
+  JetColumns read(std::int64_t begin, std::int64_t end,
+                  const std::vector<std::string>& names) const;
+
+ private:
+  std::filesystem::path path_;
+  h5::File file_;
+  std::int64_t jets_ = 0;
+  std::int64_t particles_ = 0;
+  std::vector<std::string> classes_;
+};
+
+/// SHA-256 of the file's bytes. Throws IoError where it cannot be read.
+std::string file_sha256(const std::filesystem::path& path);
+
+}  // namespace eebench::data

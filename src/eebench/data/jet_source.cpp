@@ -1,0 +1,158 @@
+#include "eebench/data/jet_source.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numbers>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
+
+namespace eebench::data {
+namespace {
+
+/// Jet columns repeated for each particle, so that formulas may mix both kinds.
+void spread_to_particles(JetColumns& jets) {
+  for (auto& [name, values] : jets.values) {
+    if (!name.starts_with("jet_")) {
+      continue;
+    }
+    Column spread(static_cast<std::size_t>(jets.offsets.back()));
+    for (std::size_t j = 0; j + 1 < jets.offsets.size(); ++j) {
+      std::fill(spread.begin() + jets.offsets[j], spread.begin() + jets.offsets[j + 1], values[j]);
+    }
+    values = std::move(spread);
+  }
+}
+
+void add_angles(JetColumns& jets) {
+  const Column& px = jets.values.at("part_px");
+  const Column& py = jets.values.at("part_py");
+  const Column& pz = jets.values.at("part_pz");
+  const Column& jet_eta = jets.values.at("jet_eta");
+  const Column& jet_phi = jets.values.at("jet_phi");
+  Column deta(px.size());
+  Column dphi(px.size());
+  constexpr double pi = std::numbers::pi;
+  for (std::size_t i = 0; i < px.size(); ++i) {
+    const double eta = std::asinh(static_cast<double>(pz[i]) / std::hypot(px[i], py[i]));
+    const double difference = eta - static_cast<double>(jet_eta[i]);
+    deta[i] = static_cast<float>(jet_eta[i] < 0.0F ? -difference : difference);
+    const double angle = std::atan2(py[i], px[i]) - static_cast<double>(jet_phi[i]) + pi;
+    dphi[i] = static_cast<float>(angle - 2.0 * pi * std::floor(angle / (2.0 * pi)) - pi);
+  }
+  jets.values["part_deta"] = std::move(deta);
+  jets.values["part_dphi"] = std::move(dphi);
+}
+
+}  // namespace
+
+JetSource::JetSource(const std::filesystem::path& file, DataConfig config)
+    : file_(file),
+      config_(std::move(config)),
+      derive_angles_(!file_.has("part_deta") || !file_.has("part_dphi")),
+      columns_(config_.columns(derive_angles_)) {}
+
+JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
+  if (begin < 0 || end > jets() || begin > end) {
+    throw InputError(fmt::format("{}: jets {} to {} were asked for, but it has {}",
+                                 file_.path().string(), begin, end, jets()));
+  }
+  return assemble(file_.read(begin, end, columns_), config_, derive_angles_, begin);
+}
+
+JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,
+                  std::int64_t first) {
+  spread_to_particles(jets);
+  const auto particles = static_cast<std::size_t>(jets.offsets.back());
+  if (derive_angles && particles > 0) {
+    add_angles(jets);
+  }
+  // Columns by name; a defined variable is computed when it is first asked for.
+  std::function<const Column&(const std::string&)> column =
+      [&](const std::string& name) -> const Column& {
+    if (const auto found = jets.values.find(name); found != jets.values.end()) {
+      return found->second;
+    }
+    for (const auto& [defined, expression] : config.new_variables) {
+      if (defined == name) {
+        return jets.values.emplace(name, expression.evaluate(column, particles)).first->second;
+      }
+    }
+    throw InputError(
+        fmt::format("column '{}' is neither in the jet file nor under new_variables", name));
+  };
+
+  // Which particles stay.
+  JetBatch batch;
+  std::vector<std::size_t> kept;
+  kept.reserve(particles);
+  for (std::size_t j = 0; j < jets.labels.size(); ++j) {
+    const std::int64_t n = jets.offsets[j + 1] - jets.offsets[j];
+    const std::int64_t stay = std::min(n, config.length);
+    batch.truncated += stay < n ? 1 : 0;
+    batch.offsets.push_back(batch.offsets.back() + stay);
+    batch.index.push_back(first + static_cast<std::int64_t>(j));
+    for (std::int64_t p = 0; p < stay; ++p) {
+      kept.push_back(static_cast<std::size_t>(jets.offsets[j] + p));
+    }
+  }
+  batch.labels = std::move(jets.labels);
+  batch.features_per_particle = config.features.size();
+  const auto fill = [&](const std::vector<Variable>& variables, std::vector<float>& out) {
+    out.resize(kept.size() * variables.size());
+    for (std::size_t v = 0; v < variables.size(); ++v) {
+      const Column& raw = column(variables[v].name);
+      for (std::size_t i = 0; i < kept.size(); ++i) {
+        out[i * variables.size() + v] = variables[v].standardise(raw[kept[i]]);
+      }
+    }
+  };
+  fill(config.features, batch.features);
+  fill(config.points, batch.points);
+  fill(config.vectors, batch.vectors);
+  return batch;
+}
+
+JetBatch select(const JetBatch& batch, std::span<const std::int64_t> positions) {
+  JetBatch chosen;
+  chosen.features_per_particle = batch.features_per_particle;
+  const auto copy = [](const std::vector<float>& from, std::vector<float>& to, std::int64_t begin,
+                       std::int64_t end, std::size_t columns) {
+    const auto width = static_cast<std::int64_t>(columns);
+    to.insert(to.end(), from.begin() + begin * width, from.begin() + end * width);
+  };
+  for (const std::int64_t position : positions) {
+    const auto j = static_cast<std::size_t>(position);
+    const std::int64_t begin = batch.offsets[j];
+    const std::int64_t end = batch.offsets[j + 1];
+    copy(batch.features, chosen.features, begin, end, batch.features_per_particle);
+    copy(batch.points, chosen.points, begin, end, 2);
+    copy(batch.vectors, chosen.vectors, begin, end, 4);
+    chosen.offsets.push_back(chosen.offsets.back() + end - begin);
+    chosen.labels.push_back(batch.labels[j]);
+    chosen.index.push_back(batch.index[j]);
+  }
+  return chosen;
+}
+
+void append(JetBatch& batch, const JetBatch& more) {
+  const std::int64_t base = batch.offsets.back();
+  batch.features_per_particle = more.features_per_particle;
+  for (std::size_t j = 1; j < more.offsets.size(); ++j) {
+    batch.offsets.push_back(base + more.offsets[j]);
+  }
+  const auto join = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  join(batch.features, more.features);
+  join(batch.points, more.points);
+  join(batch.vectors, more.vectors);
+  join(batch.labels, more.labels);
+  join(batch.index, more.index);
+  batch.truncated += more.truncated;
+}
+
+}  // namespace eebench::data

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "eebench/data/data_config.hpp"
+#include "eebench/data/jet_batch.hpp"
+#include "eebench/data/jet_file.hpp"
+
+namespace eebench::data {
+
+/// A jet file seen through a data configuration: ranges of jets as a network wants them.
+class JetSource {
+ public:
+  JetSource(const std::filesystem::path& file, DataConfig config);
+
+  const JetFile& file() const { return file_; }
+  std::int64_t jets() const { return file_.jets(); }
+  /// Jets [begin, end). Particles beyond the configured length are cut and such jets counted.
+  JetBatch read(std::int64_t begin, std::int64_t end) const;
+
+ private:
+  JetFile file_;
+  DataConfig config_;
+  bool derive_angles_;
+  std::vector<std::string> columns_;
+};
+
+/// Network inputs from columns; `first` is the data-set index of the first jet. Adds part_deta and
+/// part_dphi where `derive_angles`: deta = sign(jet_eta) (eta - jet_eta), dphi wrapped to [-pi,
+/// pi).
+JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,
+                  std::int64_t first);
+
+/// The jets at these positions of a batch, in this order.
+JetBatch select(const JetBatch& batch, std::span<const std::int64_t> positions);
+/// Adds the jets of `more` behind those of `batch`.
+void append(JetBatch& batch, const JetBatch& more);
+
+}  // namespace eebench::data

@@ -1,0 +1,259 @@
+#include "eebench/model/part/blocks.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include "eebench/nn/attention.hpp"
+#include "eebench/nn/elementwise.hpp"
+#include "eebench/nn/pair_features.hpp"
+
+namespace eebench::model {
+namespace {
+
+/// A module that exists to give its children the names of the reference.
+torch::nn::Module& named_group(torch::nn::Module& parent, const std::string& name) {
+  return *parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+}
+
+}  // namespace
+
+PartEmbedImpl::PartEmbedImpl(std::int64_t features, const std::vector<std::int64_t>& widths)
+    : input_bn_(register_module("input_bn", nn::BatchNorm(features))) {
+  torch::nn::Module& group = named_group(*this, "embed");
+  std::int64_t in = features;
+  for (std::size_t layer = 0; layer < widths.size(); ++layer) {
+    norms_.push_back(group.register_module(fmt::to_string(3 * layer), nn::LayerNorm(in)));
+    linears_.push_back(
+        group.register_module(fmt::to_string(3 * layer + 1),
+                              nn::Linear(fmt::format("embed.{}", layer), in, widths[layer])));
+    in = widths[layer];
+  }
+}
+
+at::Tensor PartEmbedImpl::forward(const at::Tensor& features, const nn::Context& context) {
+  at::Tensor x = input_bn_->forward(features, context);
+  for (std::size_t layer = 0; layer < linears_.size(); ++layer) {
+    x = nn::gelu(linears_[layer]->forward(norms_[layer]->forward(x, context), context), context);
+  }
+  return x;
+}
+
+void PartEmbedImpl::cost(std::int64_t n, CostCounter& counter) const {
+  counter.batch_norm(n, linears_.front()->in());
+  for (const nn::Linear& linear : linears_) {
+    counter.layer_norm(n, linear->in());
+    counter.linear(n, linear->in(), linear->out());
+    counter.gelu(n, linear->out());
+  }
+}
+
+PartPairEmbedImpl::PartPairEmbedImpl(const std::vector<std::int64_t>& widths, std::int64_t heads)
+    : heads_(heads) {
+  torch::nn::Module& group = named_group(*this, "embed");
+  input_bn_ = group.register_module("0", nn::BatchNorm(nn::pair_feature_count));
+  std::vector<std::int64_t> all = widths;
+  all.push_back(heads);
+  std::int64_t in = nn::pair_feature_count;
+  for (std::size_t layer = 0; layer < all.size(); ++layer) {
+    linears_.push_back(group.register_module(
+        fmt::to_string(3 * layer + 1), nn::Linear(fmt::format("pair.{}", layer), in, all[layer],
+                                                  nn::LinearOptions{.trailing = 1})));
+    norms_.push_back(
+        group.register_module(fmt::to_string(3 * layer + 2), nn::BatchNorm(all[layer])));
+    in = all[layer];
+  }
+}
+
+std::vector<PartPairEmbedImpl::Layer> PartPairEmbedImpl::folded() const {
+  nn::BatchNormImpl::Affine before = input_bn_->folded();
+  std::vector<Layer> layers;
+  for (std::size_t l = 0; l < linears_.size(); ++l) {
+    const at::Tensor matrix = linears_[l]->matrix();
+    at::Tensor weight = matrix;
+    at::Tensor bias = linears_[l]->bias;
+    if (l == 0) {
+      bias = bias + at::mv(matrix, before.shift);
+      weight = weight * before.scale;
+    }
+    const nn::BatchNormImpl::Affine after = norms_[l]->folded();
+    layers.push_back({weight * after.scale.unsqueeze(1), bias * after.scale + after.shift});
+  }
+  return layers;
+}
+
+at::Tensor PartPairEmbedImpl::training_network(at::Tensor x, const nn::Context& context) {
+  x = input_bn_->forward(x, context);
+  for (std::size_t l = 0; l < linears_.size(); ++l) {
+    x = nn::gelu(norms_[l]->forward(linears_[l]->forward(x, context), context), context);
+  }
+  return x;
+}
+
+at::Tensor PartPairEmbedImpl::forward(const at::Tensor& vectors, const nn::Ragged& jets,
+                                      const nn::Context& context) {
+  if (context.training && is_training()) {
+    const at::Tensor features = nn::pair_features(vectors, nn::pair_rows(jets, 0, jets.jets()));
+    return nn::mirror_pairs(training_network(features, context), jets, 0, jets.jets());
+  }
+  // Chunks of jets whose pairs stay in the cache. In a deterministic pass a jet is a chunk, so that
+  // elementwise operations meet the same pair at the same place whatever the batch.
+  constexpr std::int64_t pairs_of_a_chunk = 4096;
+  const std::vector<Layer> layers = folded();
+  std::vector<at::Tensor> chunks;
+  for (std::int64_t first = 0; first < jets.jets();) {
+    std::int64_t last = first;
+    std::int64_t pairs = 0;
+    do {
+      const std::int64_t n = jets.multiplicity(last++);
+      pairs += n * (n + 1) / 2;
+    } while (last < jets.jets() && !context.deterministic && pairs < pairs_of_a_chunk);
+    at::Tensor x = nn::pair_features(vectors, nn::pair_rows(jets, first, last));
+    for (const Layer& layer : layers) {
+      x = nn::gelu(nn::linear(x, layer.weight, layer.bias, context), context);
+    }
+    chunks.push_back(nn::mirror_pairs(x, jets, first, last));
+    first = last;
+  }
+  return chunks.size() == 1 ? chunks.front() : at::cat(chunks);
+}
+
+void PartPairEmbedImpl::cost(std::int64_t n, CostCounter& counter) const {
+  const std::int64_t pairs = n * (n + 1) / 2;
+  counter.work({.elementwise = pairs * nn::flops_of::pair_features,
+                .bytes = 4 * pairs * (8 + nn::pair_feature_count)});
+  counter.batch_norm(pairs, nn::pair_feature_count, /*folded=*/true);
+  for (const nn::Linear& linear : linears_) {
+    counter.convolution(pairs, linear->in(), linear->out(), true);
+    counter.batch_norm(pairs, linear->out(), /*folded=*/true);
+    counter.gelu(pairs, linear->out());
+  }
+  counter.work({.bytes = 2 * 4 * n * n * heads_});
+}
+
+PartBlockImpl::PartBlockImpl(PartBlockOptions options)
+    : options_(options),
+      c_attn_(register_parameter("c_attn", at::ones({options.heads}))),
+      w_resid_(register_parameter("w_resid", at::ones({options.width}))),
+      pre_attn_norm_(register_module("pre_attn_norm", nn::LayerNorm(options.width))),
+      out_proj_(nullptr),
+      post_attn_norm_(nullptr),
+      pre_fc_norm_(nullptr),
+      fc1_(nullptr),
+      post_fc_norm_(nullptr),
+      fc2_(nullptr) {
+  const std::int64_t width = options.width;
+  const std::int64_t hidden = options.ffn_ratio * width;
+  const std::string site = fmt::format("block.{}.", options.site);
+  torch::nn::Module& attn = named_group(*this, "attn");
+  // Xavier over the whole (3 C, C) matrix and zero biases, as PyTorch's attention module does.
+  const double bound = std::sqrt(6.0 / static_cast<double>(4 * width));
+  in_proj_weight_ = attn.register_parameter("in_proj_weight",
+                                            at::empty({3 * width, width}).uniform_(-bound, bound));
+  in_proj_bias_ = attn.register_parameter("in_proj_bias", at::zeros({3 * width}));
+  out_proj_ = attn.register_module("out_proj", nn::Linear(site + "out", width, width));
+  {
+    const at::NoGradGuard no_grad;
+    out_proj_->bias.zero_();
+  }
+  post_attn_norm_ = register_module("post_attn_norm", nn::LayerNorm(width));
+  pre_fc_norm_ = register_module("pre_fc_norm", nn::LayerNorm(width));
+  fc1_ = register_module("fc1", nn::Linear(site + "fc1", width, hidden));
+  post_fc_norm_ = register_module("post_fc_norm", nn::LayerNorm(hidden));
+  fc2_ = register_module("fc2", nn::Linear(site + "fc2", hidden, width));
+}
+
+PartBlockImpl::Projection PartBlockImpl::output_projection() const {
+  const std::int64_t heads = options_.heads;
+  const std::int64_t dim = options_.width / heads;
+  at::Tensor weight =
+      out_proj_->weight.view({heads, dim, options_.width}) * c_attn_.view({heads, 1, 1});
+  at::Tensor bias = out_proj_->bias.view({heads, dim}) * c_attn_.view({heads, 1});
+  if (options_.legacy_heads) {
+    weight = weight.transpose(0, 1);
+    bias = bias.transpose(0, 1);
+  }
+  return {weight.reshape({options_.width, options_.width}), bias.reshape({options_.width})};
+}
+
+at::Tensor PartBlockImpl::forward(const at::Tensor& x, const at::Tensor& bias,
+                                  const nn::Ragged& jets, const nn::Context& context) {
+  const at::Tensor u = pre_attn_norm_->forward(x, context);
+  const auto qkv = nn::linear(u, in_proj_weight_, in_proj_bias_, context).chunk(3, 1);
+  const at::Tensor attended =
+      nn::self_attention(qkv[0], qkv[1], qkv[2], bias, jets, options_.heads,
+                         {.p = options_.dropout, .site = 4 * options_.site}, context);
+  return finish(x, attended, jets.offsets(), context);
+}
+
+at::Tensor PartBlockImpl::forward_class(const at::Tensor& token, const at::Tensor& x,
+                                        const nn::Ragged& jets, const nn::Context& context) {
+  // Keys are the token and then the particles of each jet.
+  std::vector<std::int64_t> offsets(jets.offsets().begin(), jets.offsets().end());
+  std::vector<std::int64_t> order;
+  order.reserve(static_cast<std::size_t>(x.size(0) + token.size(0)));
+  for (std::int64_t jet = 0; jet < jets.jets(); ++jet) {
+    const auto j = static_cast<std::size_t>(jet);
+    order.push_back(jet);
+    for (std::int64_t row = jets.offsets()[j]; row < jets.offsets()[j + 1]; ++row) {
+      order.push_back(jets.jets() + row);
+    }
+    offsets[j + 1] += jet + 1;
+  }
+  const nn::Ragged keys(std::move(offsets));
+  const at::Tensor both =
+      at::index_select(at::cat({token, x}), 0, at::tensor(order, at::kLong).to(x.device()));
+  const std::int64_t width = options_.width;
+  const at::Tensor u = pre_attn_norm_->forward(both, context);
+  const auto weight = in_proj_weight_.split({width, 2 * width});
+  const auto bias = in_proj_bias_.split({width, 2 * width});
+  const at::Tensor q = nn::linear(token, weight[0], bias[0], context);
+  const auto kv = nn::linear(u, weight[1], bias[1], context).chunk(2, 1);
+  const at::Tensor attended = nn::class_attention(q, kv[0], kv[1], keys, options_.heads, context);
+  std::vector<std::int64_t> one_each(static_cast<std::size_t>(jets.jets()) + 1);
+  std::iota(one_each.begin(), one_each.end(), 0);
+  return finish(token, attended, one_each, context);
+}
+
+at::Tensor PartBlockImpl::finish(const at::Tensor& residual, const at::Tensor& attended,
+                                 std::span<const std::int64_t> row_offsets,
+                                 const nn::Context& context) {
+  const auto drop = [&](const at::Tensor& x, std::uint64_t place) {
+    return nn::dropout(x, options_.dropout, 4 * options_.site + place, row_offsets,
+                       context.jet_index, context);
+  };
+  const Projection out = output_projection();
+  at::Tensor o = nn::linear(attended, out.weight, out.bias, context);
+  const at::Tensor x = residual + drop(post_attn_norm_->forward(o, context), 1);
+  at::Tensor h = nn::gelu(fc1_->forward(pre_fc_norm_->forward(x, context), context), context);
+  h = post_fc_norm_->forward(drop(h, 2), context);
+  h = drop(fc2_->forward(h, context), 3);
+  return at::addcmul(h, x, w_resid_);
+}
+
+void PartBlockImpl::cost(std::int64_t queries, std::int64_t keys, CostCounter& counter) const {
+  const std::int64_t width = options_.width;
+  const std::int64_t hidden = fc1_->out();
+  const bool self = queries == keys;
+  counter.parameters(options_.heads + width);
+  counter.layer_norm(keys, width);
+  if (self) {
+    counter.linear(keys, width, 3 * width);
+  } else {
+    counter.linear(queries, width, width);
+    counter.linear(keys, width, 2 * width);
+  }
+  counter.attention(queries, keys, width, options_.heads, self);
+  counter.linear(queries, width, width);
+  counter.layer_norm(queries, width);
+  counter.layer_norm(queries, width);
+  counter.linear(queries, width, hidden);
+  counter.gelu(queries, hidden);
+  counter.layer_norm(queries, hidden);
+  counter.linear(queries, hidden, width);
+}
+
+}  // namespace eebench::model

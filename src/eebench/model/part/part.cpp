@@ -1,0 +1,231 @@
+#include "eebench/model/part/part.hpp"
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
+#include "eebench/model/part/blocks.hpp"
+#include "eebench/nn/elementwise.hpp"
+#include "eebench/nn/pool.hpp"
+
+namespace eebench::model {
+namespace {
+
+/// Early head: LayerNorm, mean and maximum over particles, MLP; or a class-attention block.
+class PartExitImpl : public torch::nn::Module {
+ public:
+  PartExitImpl(const PartConfig& config, std::uint64_t site)
+      : width_(config.embed.back()), attention_(config.exit_head == "class_attention") {
+    norm_ = register_module("norm", nn::LayerNorm(width_));
+    if (attention_) {
+      token_ = register_parameter("cls_token", at::randn({1, width_}) * 0.02);
+      block_ =
+          register_module("block", PartBlock(PartBlockOptions{.width = width_,
+                                                              .heads = config.heads,
+                                                              .ffn_ratio = config.ffn_ratio,
+                                                              .legacy_heads = config.legacy_heads,
+                                                              .site = site}));
+    } else {
+      hidden_ = register_module("hidden", nn::Linear("exit.hidden", 2 * width_, config.exit_width));
+    }
+    fc_ = register_module(
+        "fc", nn::Linear("exit.fc", attention_ ? width_ : config.exit_width, config.classes));
+  }
+
+  HeadOutput forward(const at::Tensor& x, const nn::Ragged& jets, const nn::Context& context) {
+    at::Tensor embedding;
+    if (attention_) {
+      const at::Tensor token = token_.expand({jets.jets(), width_});
+      embedding = norm_->forward(block_->forward_class(token, x, jets, context), context);
+    } else {
+      const at::Tensor u = norm_->forward(x, context);
+      const at::Tensor pooled = at::cat({nn::mean_pool(u, jets), nn::max_pool(u, jets)}, 1);
+      embedding = nn::gelu(hidden_->forward(pooled, context), context);
+    }
+    return {fc_->forward(embedding, context), embedding};
+  }
+
+  void cost(std::int64_t n, CostCounter& counter) const {
+    if (attention_) {
+      counter.parameters(width_);
+      block_->cost(1, n + 1, counter);
+      counter.layer_norm(1, width_);
+    } else {
+      counter.layer_norm(n, width_);
+      counter.pool(n, width_);
+      counter.pool(n, width_);
+      counter.linear(1, 2 * width_, hidden_->out());
+      counter.gelu(1, hidden_->out());
+    }
+    counter.linear(1, fc_->in(), fc_->out());
+  }
+
+ private:
+  std::int64_t width_;
+  bool attention_;
+  nn::LayerNorm norm_{nullptr};
+  at::Tensor token_;
+  PartBlock block_{nullptr};
+  nn::Linear hidden_{nullptr};
+  nn::Linear fc_{nullptr};
+};
+TORCH_MODULE(PartExit);
+
+void check(const PartConfig& config) {
+  const auto require = [](bool good, const std::string& what) {
+    if (!good) {
+      throw InputError("model configuration: " + what);
+    }
+  };
+  require(!config.embed.empty() && config.embed.back() % config.heads == 0,
+          fmt::format("the last of `embed` must be a multiple of heads = {}", config.heads));
+  require(config.layers >= 1 && config.class_layers >= 1,
+          "layers and class_layers must be at least 1");
+  require(
+      config.exit_head == "pooled" || config.exit_head == "class_attention",
+      fmt::format("exits.head = '{}' is neither 'pooled' nor 'class_attention'", config.exit_head));
+  std::int64_t previous = 0;
+  for (const std::int64_t after : config.exits_after) {
+    require(after > previous && after < config.layers,
+            fmt::format("exits.after must rise and lie between 1 and layers - 1 = {}; found {}",
+                        config.layers - 1, after));
+    previous = after;
+  }
+}
+
+class Part final : public Network {
+ public:
+  explicit Part(PartConfig config) : config_(std::move(config)) {
+    check(config_);
+    const std::int64_t width = config_.embed.back();
+    cls_token_ = register_parameter("cls_token", at::randn({1, 1, width}) * 0.02);
+    embed_ = register_module("embed", PartEmbed(config_.features, config_.embed));
+    pair_embed_ = register_module("pair_embed", PartPairEmbed(config_.pair_embed, config_.heads));
+    const auto blocks = register_module("blocks", std::make_shared<torch::nn::Module>("blocks"));
+    const auto cls_blocks =
+        register_module("cls_blocks", std::make_shared<torch::nn::Module>("blocks"));
+    std::uint64_t site = 1;
+    PartBlockOptions options{.width = width,
+                             .heads = config_.heads,
+                             .ffn_ratio = config_.ffn_ratio,
+                             .dropout = config_.dropout,
+                             .legacy_heads = config_.legacy_heads};
+    for (std::int64_t l = 0; l < config_.layers; ++l) {
+      options.site = site++;
+      blocks_.push_back(blocks->register_module(fmt::to_string(l), PartBlock(options)));
+    }
+    options.dropout = 0.0;  // the class blocks of the reference drop nothing
+    for (std::int64_t l = 0; l < config_.class_layers; ++l) {
+      options.site = site++;
+      cls_blocks_.push_back(cls_blocks->register_module(fmt::to_string(l), PartBlock(options)));
+    }
+    norm_ = register_module("norm", nn::LayerNorm(width));
+    const auto fc = register_module("fc", std::make_shared<torch::nn::Module>("fc"));
+    fc_ = fc->register_module("0", nn::Linear("fc", width, config_.classes));
+    if (!config_.exits_after.empty()) {
+      const auto heads = register_module("exits", std::make_shared<torch::nn::Module>("exits"));
+      for (std::size_t k = 0; k < config_.exits_after.size(); ++k) {
+        early_.push_back(heads->register_module(fmt::to_string(k), PartExit(config_, site++)));
+      }
+    }
+  }
+
+  std::int64_t exits() const override { return static_cast<std::int64_t>(early_.size()) + 1; }
+  std::int64_t classes() const override { return config_.classes; }
+
+  State stem(const State& batch, nn::Context& context) override {
+    State state(batch.jets());
+    state.set("x", Axis::particle, embed_->forward(batch.get("features"), context));
+    state.set("bias", Axis::pair,
+              pair_embed_->forward(batch.get("vectors"), batch.jets(), context));
+    return state;
+  }
+
+  State segment(std::int64_t k, const State& state, nn::Context& context) override {
+    at::Tensor x = state.get("x");
+    const auto [first, last] = blocks_of(k);
+    for (std::int64_t l = first; l < last; ++l) {
+      x = blocks_[static_cast<std::size_t>(l)]->forward(x, state.get("bias"), state.jets(),
+                                                        context);
+    }
+    State next = state;
+    next.set("x", Axis::particle, x);
+    if (last == config_.layers) {
+      next.erase("bias");
+    }
+    return next;
+  }
+
+  HeadOutput head(std::int64_t k, const State& state, nn::Context& context) override {
+    if (k + 1 < exits()) {
+      return early_[static_cast<std::size_t>(k)]->forward(state.get("x"), state.jets(), context);
+    }
+    const std::int64_t width = config_.embed.back();
+    at::Tensor token = cls_token_.view({1, width}).expand({state.size(), width});
+    for (PartBlock& block : cls_blocks_) {
+      token = block->forward_class(token, state.get("x"), state.jets(), context);
+    }
+    const at::Tensor embedding = norm_->forward(token, context);
+    return {fc_->forward(embedding, context), embedding};
+  }
+
+  Cost stem_cost(std::int64_t n) const override {
+    CostCounter counter;
+    embed_->cost(n, counter);
+    pair_embed_->cost(n, counter);
+    return counter.cost();
+  }
+
+  Cost segment_cost(std::int64_t k, std::int64_t n) const override {
+    CostCounter counter;
+    const auto [first, last] = blocks_of(k);
+    for (std::int64_t l = first; l < last; ++l) {
+      blocks_[static_cast<std::size_t>(l)]->cost(n, n, counter);
+    }
+    return counter.cost();
+  }
+
+  Cost head_cost(std::int64_t k, std::int64_t n) const override {
+    CostCounter counter;
+    if (k + 1 < exits()) {
+      early_[static_cast<std::size_t>(k)]->cost(n, counter);
+    } else {
+      counter.parameters(config_.embed.back());  // the class token
+      for (const PartBlock& block : cls_blocks_) {
+        block->cost(1, n + 1, counter);
+      }
+      counter.layer_norm(1, fc_->in());
+      counter.linear(1, fc_->in(), fc_->out());
+    }
+    return counter.cost();
+  }
+
+ private:
+  /// Blocks [first, last) of segment k.
+  std::pair<std::int64_t, std::int64_t> blocks_of(std::int64_t k) const {
+    const auto& after = config_.exits_after;
+    const auto segment = static_cast<std::size_t>(k);
+    return {segment == 0 ? 0 : after[segment - 1],
+            segment < after.size() ? after[segment] : config_.layers};
+  }
+
+  PartConfig config_;
+  at::Tensor cls_token_;
+  PartEmbed embed_{nullptr};
+  PartPairEmbed pair_embed_{nullptr};
+  std::vector<PartBlock> blocks_;
+  std::vector<PartBlock> cls_blocks_;
+  nn::LayerNorm norm_{nullptr};
+  nn::Linear fc_{nullptr};
+  std::vector<PartExit> early_;
+};
+
+}  // namespace
+
+std::unique_ptr<Network> make_part(const PartConfig& config) {
+  return std::make_unique<Part>(config);
+}
+
+}  // namespace eebench::model

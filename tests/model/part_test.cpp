@@ -1,0 +1,191 @@
+#include "eebench/model/part/part.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include <ATen/ATen.h>
+#include <catch2/catch.hpp>
+
+#include "tests/model/golden.hpp"
+
+namespace eebench::model {
+namespace {
+
+const std::vector<double> legacy_logits{
+    -0.474031078, -0.221351243, 0.533091002,  0.070779422,  -0.697735571, -0.136820655,
+    0.632064529,  0.083860256,  -0.515718032, 0.148614485,  -0.473308425, -0.219820083,
+    0.532170633,  0.069367108,  -0.696632831, -0.135550737, 0.630797805,  0.082753908,
+    -0.514308447, 0.149538815,  -0.473222663, -0.219781457, 0.532079883,  0.069340201,
+    -0.696538606, -0.135535996, 0.630701678,  0.082751581,  -0.514212019, 0.149528691};
+const std::vector<double> v05_logits{-0.549976689, -0.823861989, 0.686838141, 0.653436976,
+                                     -0.926720617, -0.689909630, 0.932469325, 0.598158301,
+                                     -0.882533550, -0.318317089};
+
+std::unique_ptr<Network> golden_network(PartConfig config, at::ScalarType type) {
+  auto network = make_part(config);
+  network->to(at::kDouble);
+  test::set_golden_parameters(*network);
+  network->to(type);
+  network->eval();
+  return network;
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+TEST_CASE("ParT reproduces the reference's logits") {
+  const at::NoGradGuard no_grad;
+  const at::Tensor expected = at::tensor(legacy_logits, at::kDouble).view({3, 10});
+  SECTION("in double precision") {
+    const auto network = golden_network({}, at::kDouble);
+    const auto logits = test::all_exits(*network, test::golden_batch(at::kDouble));
+    CHECK(largest_difference(logits.back(), expected) < 1e-9);
+  }
+  SECTION("in double precision through differentiable operations") {
+    const at::AutoGradMode grad(true);
+    const auto network = golden_network({}, at::kDouble);
+    const auto logits = test::all_exits(*network, test::golden_batch(at::kDouble));
+    CHECK(largest_difference(logits.back().detach(), expected) < 1e-9);
+  }
+  SECTION("in single precision, fast and deterministic") {
+    const auto network = golden_network({}, at::kFloat);
+    const auto batch = test::golden_batch(at::kFloat);
+    CHECK(largest_difference(test::all_exits(*network, batch).back(), expected) < 5e-6);
+    nn::Context fixed;
+    fixed.deterministic = true;
+    CHECK(largest_difference(test::all_exits(*network, batch, fixed).back(), expected) < 5e-6);
+  }
+  SECTION("with the head layout of weaver-core 0.5") {
+    const auto network = golden_network({.legacy_heads = false}, at::kDouble);
+    const auto logits = test::all_exits(*network, test::golden_batch(at::kDouble));
+    CHECK(largest_difference(logits.back()[0], at::tensor(v05_logits, at::kDouble)) < 1e-9);
+  }
+}
+
+TEST_CASE("ParT's size and cost are the published ones") {
+  const auto network = make_part({});
+  std::int64_t parameters = 0;
+  for (const at::Tensor& parameter : network->parameters()) {
+    parameters += parameter.numel();
+  }
+  CHECK(parameters == 2143486);
+  const Cost total[] = {network->stem_cost(128), network->segment_cost(0, 128),
+                        network->head_cost(0, 128)};
+  CHECK(total[0].parameters + total[1].parameters + total[2].parameters == 2143486);
+  CHECK(total[0].weaver_macs + total[1].weaver_macs + total[2].weaver_macs == 341563674);
+  CHECK(total[0].work.multiply_adds + total[1].work.multiply_adds + total[2].work.multiply_adds ==
+        Approx(334.76e6).epsilon(1e-4));
+}
+
+PartConfig small_config(const std::string& head) {
+  return {.embed = {32, 64, 32},
+          .pair_embed = {16, 16},
+          .heads = 4,
+          .layers = 4,
+          .exits_after = {1, 2},
+          .exit_head = head,
+          .exit_width = 24};
+}
+
+TEST_CASE("the cost model equals the work that operations counted") {
+  const at::NoGradGuard no_grad;
+  const std::string head = GENERATE("pooled", "class_attention");
+  const auto network = golden_network(small_config(head), at::kFloat);
+  const State batch = test::golden_batch(at::kFloat);
+  nn::Context context;
+  context.deterministic = GENERATE(false, true);
+  const auto expect = [&](const nn::Work& counted, auto cost_of) {
+    nn::Work formula;
+    for (std::int64_t jet = 0; jet < batch.size(); ++jet) {
+      formula += cost_of(batch.jets().multiplicity(jet)).work;
+    }
+    CHECK(counted.multiply_adds == formula.multiply_adds);
+    CHECK(counted.elementwise == formula.elementwise);
+    CHECK(counted.bytes == formula.bytes);
+  };
+  State state;
+  {
+    const nn::WorkScope scope;
+    state = network->stem(batch, context);
+    expect(scope.work(), [&](std::int64_t n) { return network->stem_cost(n); });
+  }
+  for (std::int64_t k = 0; k < network->exits(); ++k) {
+    {
+      const nn::WorkScope scope;
+      state = network->segment(k, state, context);
+      expect(scope.work(), [&](std::int64_t n) { return network->segment_cost(k, n); });
+    }
+    const nn::WorkScope scope;
+    network->head(k, state, context);
+    expect(scope.work(), [&](std::int64_t n) { return network->head_cost(k, n); });
+  }
+}
+
+TEST_CASE("jets of a batch do not influence each other") {
+  const at::NoGradGuard no_grad;
+  const auto network = golden_network(small_config("class_attention"), at::kFloat);
+  const State batch = test::golden_batch(at::kFloat);
+  nn::Context context;
+  context.deterministic = GENERATE(false, true);
+  const double tolerance = context.deterministic ? 0.0 : 2e-6;
+  const auto together = test::all_exits(*network, batch, context);
+  const std::vector<std::int64_t> reversed{2, 1, 0};
+  const auto permuted = test::all_exits(*network, batch.select(reversed), context);
+  for (std::size_t k = 0; k < together.size(); ++k) {
+    CHECK(largest_difference(together[k].flip(0), permuted[k]) <= tolerance);
+    for (std::int64_t jet = 0; jet < batch.size(); ++jet) {
+      const auto alone = test::all_exits(*network, batch.select(std::vector{jet}), context);
+      CHECK(largest_difference(together[k][jet], alone[k][0]) <= tolerance);
+    }
+  }
+}
+
+TEST_CASE("the order of a jet's particles does not matter") {
+  const at::NoGradGuard no_grad;
+  const auto network = golden_network(small_config("pooled"), at::kDouble);
+  const State batch = test::golden_batch(at::kDouble);
+  std::vector<std::int64_t> order(static_cast<std::size_t>(batch.jets().particles()));
+  std::iota(order.begin(), order.end(), 0);
+  for (std::size_t jet = 0; jet < 3; ++jet) {
+    std::reverse(order.begin() + batch.jets().offsets()[jet],
+                 order.begin() + batch.jets().offsets()[jet + 1]);
+  }
+  const at::Tensor rows = at::tensor(order, at::kLong);
+  State shuffled = batch;
+  for (const char* name : {"features", "points", "vectors"}) {
+    shuffled.set(name, Axis::particle, at::index_select(batch.get(name), 0, rows));
+  }
+  const auto before = test::all_exits(*network, batch);
+  const auto after = test::all_exits(*network, shuffled);
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    CHECK(largest_difference(before[k], after[k]) < 1e-10);
+  }
+}
+
+TEST_CASE("jets that go on after compaction give the answers of the whole batch") {
+  const at::NoGradGuard no_grad;
+  const auto network = golden_network(small_config("pooled"), at::kFloat);
+  const State batch = test::golden_batch(at::kFloat);
+  nn::Context context;
+  context.deterministic = true;
+  const auto whole = test::all_exits(*network, batch, context);
+  State state = network->segment(0, network->stem(batch, context), context);
+  state = State::unpack(state.select(std::vector<std::int64_t>{2, 0}).pack());
+  state = network->segment(1, state, context);
+  state = network->segment(2, state, context);
+  const at::Tensor logits = network->head(2, state, context).logits;
+  CHECK(largest_difference(logits[0], whole[2][2]) == 0.0);
+  CHECK(largest_difference(logits[1], whole[2][0]) == 0.0);
+}
+
+TEST_CASE("impossible ParT configurations are refused") {
+  CHECK_THROWS_WITH(make_part({.exits_after = {3, 2}}), Catch::Contains("exits.after must rise"));
+  CHECK_THROWS_WITH(make_part({.exits_after = {8}}), Catch::Contains("layers - 1 = 7"));
+  CHECK_THROWS_WITH(make_part({.heads = 7}), Catch::Contains("multiple of heads"));
+  CHECK_THROWS_WITH(make_part({.exits_after = {1}, .exit_head = "guess"}),
+                    Catch::Contains("guess"));
+}
+
+}  // namespace
+}  // namespace eebench::model
