@@ -30,9 +30,7 @@ def newest_campaign(folder=None):
     folder = Path(folder) if folder is not None else results_folder()
     campaigns = [path for path in (folder, *sorted(folder.glob("*/"))) if task_files(path)]
     if not campaigns:
-        raise InputError(
-            f"{folder}: no campaign (a folder with tasks/*/task.h5); run eebench, or name one"
-        )
+        raise InputError(f"{folder}: no campaign (a folder with tasks/*/task.h5); run eebench, or name one")
     return max(campaigns, key=lambda path: max(file.stat().st_mtime for file in task_files(path)))
 
 

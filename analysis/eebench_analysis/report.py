@@ -21,6 +21,10 @@ FIGURES = {
     "latency": (latency.distributions, "Latency of a jet"),
     "latency_exit": (latency.by_exit, "Latency of a jet by the exit it takes"),
 }
+COLUMNS = (
+    "network", "rule", "threshold", "accuracy [95 % CI]", "AUC", "10⁶ multiply-adds per jet",
+    "of the full network", "accuracy of coin mixing",
+)  # fmt: skip
 
 
 def report(folder, output=None):
@@ -50,8 +54,8 @@ def table(data):
         "Baselines, and the points of the rules that no other point beats. Their thresholds were not chosen "
         "here: choose on other jets than those of this table.",
         "",
-        "| network | rule | threshold | accuracy [95 % CI] | AUC | 10⁶ multiply-adds per jet | of the full network | coin mixing |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
     ]
     for model in unique(points, "model"):
         chosen = select(points, model=model).sortby("multiply_adds")

@@ -48,6 +48,7 @@ def figure(columns=1, width=6.4, height=4.4):
 
 def grid(rows, width=5.0, height=3.6, columns=None):
     """Axes in rows; `rows` says how many in each, one long row is wrapped. Returns figure and axes."""
+    rows = rows or [0]
     if len(rows) == 1:
         columns = columns or min(max(rows[0], 1), 3)
         rows = [min(columns, rows[0] - first) for first in range(0, rows[0], columns)] or [0]

@@ -22,22 +22,15 @@ import os
 import statistics
 import subprocess
 import sys
-import time
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import h5py  # noqa: E402
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from eebench_analysis.convert.jets import Jets  # noqa: E402
-from eebench_analysis.convert.writer import JetWriter  # noqa: E402
-from weaver.nn.model.ParticleNet import ParticleNet  # noqa: E402
-from weaver.nn.model.ParticleTransformer import ParticleTransformer  # noqa: E402
+from weaver_side import FEWEST, SLOTS, select_jets, weaver_rate  # noqa: E402
 
-FEWEST = 17
-SLOTS = 128
 TRAINING_BATCH = 64
 
 
@@ -57,7 +50,9 @@ def main():
     runs = []
     for case in cases:
         for repeat in range(options.repeats):
-            runs.append(row("weaver-core", case, repeat, weaver_rate(case, inputs, options.limit)))
+            runs.append(
+                row("weaver-core", case, repeat, weaver_rate(case, inputs, jets_for(case[2], options.limit)))
+            )
             if options.eebench:
                 rate = eebench_rate(options.eebench, case, subset, options.limit)
                 runs.append(row("eebench", case, repeat, rate))
@@ -86,121 +81,6 @@ def jets_for(batch, limit):
     return max(batch, limit // batch * batch)
 
 
-# ---- the jets ----------------------------------------------------------------------------------
-
-
-def select_jets(path, subset, count):
-    """Writes the first `count` jets with enough constituents to `subset`; returns padded inputs."""
-    with h5py.File(path) as file:
-        offsets = file["offsets"][:]
-        multiplicity = np.diff(offsets)
-        chosen = np.flatnonzero((multiplicity >= FEWEST) & (multiplicity <= SLOTS))[:count]
-        if len(chosen) < count:
-            sys.exit(f"{path}: {len(chosen)} jets with {FEWEST} to {SLOTS} constituents, {count} needed")
-        last = offsets[chosen[-1] + 1]
-        wanted = np.concatenate([np.arange(offsets[j], offsets[j + 1]) for j in chosen])
-        particles = {n: file[n][:last][wanted] for n in file if n.startswith("part_")}
-        jets = {n: file[n][:][chosen] for n in file if n.startswith("jet_")}
-        chunk = Jets(
-            np.concatenate([[0], np.cumsum(multiplicity[chosen])]),
-            particles,
-            jets,
-            file["label"][:][chosen].astype(np.int64),
-        )
-        classes = [name.decode() for name in file.attrs["classes"]]
-    with JetWriter(subset) as writer:
-        writer.write(chunk)
-        writer.describe(classes, [path])
-    return padded_inputs(chunk)
-
-
-def padded_inputs(chunk):
-    """Points, features, vectors, mask as weaver-core's loader makes them, and the labels."""
-    counts = np.diff(chunk.offsets)
-    slots = np.arange(SLOTS)
-    index = chunk.offsets[:-1, None] + slots % counts[:, None]
-    p = {name: column[index].astype(np.float32) for name, column in chunk.particles.items()}
-    jet = {name: column[:, None] for name, column in chunk.jets.items()}
-    pt = np.hypot(p["part_px"], p["part_py"])
-    energy = p["part_energy"]
-    deta = np.where(jet["jet_eta"] < 0, -1, 1) * (np.arcsinh(p["part_pz"] / pt) - jet["jet_eta"])
-    dphi = np.arctan2(p["part_py"], p["part_px"]) - jet["jet_phi"]
-    dphi = (dphi + np.pi) % (2 * np.pi) - np.pi
-    clip = lambda values: np.clip(values, -5, 5)  # noqa: E731
-    features = [
-        clip((np.log(pt) - 1.7) * 0.7),
-        clip((np.log(energy) - 2.0) * 0.7),
-        clip((np.log(pt / jet["jet_pt"]) + 4.7) * 0.7),
-        clip((np.log(energy / jet["jet_energy"]) + 4.7) * 0.7),
-        clip((np.hypot(deta, dphi) - 0.2) * 4.0),
-        *(p[f"part_{n}"] for n in ("charge", "isChargedHadron", "isNeutralHadron")),
-        *(p[f"part_is{n}"] for n in ("Photon", "Electron", "Muon")),
-        np.tanh(p["part_d0val"]),
-        np.clip(p["part_d0err"], 0, 1),
-        np.tanh(p["part_dzval"]),
-        np.clip(p["part_dzerr"], 0, 1),
-        deta,
-        dphi,
-    ]
-    vectors = [p[f"part_{n}"] for n in ("px", "py", "pz", "energy")]
-    mask = (slots < counts[:, None])[:, None]
-    stacks = [np.stack(group, 1) for group in ([deta, dphi], features, vectors)] + [mask]
-    tensors = [torch.from_numpy(stack.astype(np.float32)) for stack in stacks]
-    return tensors, torch.from_numpy(chunk.label)
-
-
-# ---- the two sides -----------------------------------------------------------------------------
-
-
-def weaver_model(name):
-    torch.manual_seed(1)
-    if name == "part":
-        return ParticleTransformer(
-            input_dim=17, num_classes=10, pair_input_dim=4, use_pre_activation_pair=False,
-            cls_block_params={"dropout": 0, "attn_dropout": 0, "activation_dropout": 0}, trim=True,
-        )  # fmt: skip
-    return ParticleNet(
-        input_dims=17, num_classes=10, use_fusion=False, fc_params=[(256, 0.1)],
-        conv_params=[(16, (64,) * 3), (16, (128,) * 3), (16, (256,) * 3)],
-    )  # fmt: skip
-
-
-def weaver_call(name, model, batch):
-    points, features, vectors, mask = batch
-    if name == "part":
-        return model(features, v=vectors, mask=mask)
-    return model(points, features, mask)
-
-
-def weaver_rate(case, inputs, limit):
-    """Jets per second over jets_for(batch, limit) jets, after one warm-up batch."""
-    name, mode, size = case
-    tensors, labels = inputs
-    model = weaver_model(name).train(mode == "training")
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
-
-    def step(first, last):
-        batch = [tensor[first:last] for tensor in tensors]
-        if mode == "inference":
-            with torch.inference_mode():
-                weaver_call(name, model, batch)
-            return
-        optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(
-            weaver_call(name, model, batch), labels[first:last]
-        )
-        loss.backward()
-        optimiser.step()
-
-    model.trimmer._counter.fill_(model.trimmer.warmup_steps)
-    total = jets_for(size, limit)
-    step(0, min(size, 64))
-    start = time.perf_counter()
-    for first in range(0, total, size):
-        step(first, first + size)
-    return total / (time.perf_counter() - start)
-
-
 def eebench_rate(program, case, subset, limit):
     name, mode, size = case
     command = [
@@ -212,7 +92,10 @@ def eebench_rate(program, case, subset, limit):
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}: {done.stderr.strip()}")
-    return statistics.median(json.loads(done.stdout)["jets_per_second"])
+    try:
+        return statistics.median(json.loads(done.stdout)["jets_per_second"])
+    except (ValueError, KeyError, TypeError) as error:
+        sys.exit(f"{' '.join(command)}: no JSON with jets_per_second on stdout ({error!r})")
 
 
 # ---- the tables --------------------------------------------------------------------------------
@@ -282,8 +165,6 @@ def cell(entry, side):
 
 
 def markdown(cases, runs, options):
-    from importlib.metadata import version
-
     lines = [
         f"Jets per second, median of {options.repeats} alternating runs (lowest–highest); one thread, "
         f"float32, jets of `{options.data.name}` with {FEWEST} to {SLOTS} constituents; "

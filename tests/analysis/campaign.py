@@ -24,7 +24,10 @@ def settings():
             yield model, batch, "full", EXITS[model] - 1, np.nan
             for fixed in range(EXITS[model]):
                 yield model, batch, "fixed", fixed, np.nan
-            for rule, thresholds in (("confidence", np.arange(0.5, 0.96, 0.09)), ("entropy", (0.1, 0.3, 0.5))):
+            for rule, thresholds in (
+                ("confidence", np.arange(0.5, 0.96, 0.09)),
+                ("entropy", (0.1, 0.3, 0.5)),
+            ):
                 for threshold in thresholds:
                     yield model, batch, rule, -1, threshold
 
@@ -48,7 +51,10 @@ def simulate(model, rule, fixed, threshold, random):
 
 def wilson(k, n):
     z2, p = 1.96**2, k / n
-    centre, half = (p + z2 / 2 / n) / (1 + z2 / n), 1.96 * np.sqrt(p * (1 - p) / n + z2 / 4 / n**2) / (1 + z2 / n)
+    centre, half = (
+        (p + z2 / 2 / n) / (1 + z2 / n),
+        1.96 * np.sqrt(p * (1 - p) / n + z2 / 4 / n**2) / (1 + z2 / n),
+    )
     return centre - half, centre + half
 
 
@@ -68,11 +74,16 @@ def make_point(model, batch, rule, fixed, threshold, random, exits=4, samples=40
         time[exit_index] = np.where(leaving[exit_index] > 0, seconds * (exit_index + 1) / own, np.nan)
     pad = lambda values: np.concatenate([values, np.full(exits - len(values), np.nan)])  # noqa: E731
     fraction = pad(np.bincount(taken, minlength=own) / jets)
-    per_bin = np.stack([pad(np.bincount(taken[bins == b], minlength=own) / max((bins == b).sum(), 1)) for b in range(7)])
+    per_bin = np.stack(
+        [pad(np.bincount(taken[bins == b], minlength=own) / max((bins == b).sum(), 1)) for b in range(7)]
+    )
     flat, weight = time[leaving > 0], leaving[leaving > 0]
     order = np.argsort(flat)
     share = np.cumsum(weight[order]) / weight.sum()
-    quantile = [flat[order][min(np.searchsorted(share, p / 100), len(flat) - 1)] if samples >= FLOORS[p] else np.nan for p in PERCENTILES]
+    quantile = [
+        flat[order][min(np.searchsorted(share, p / 100), len(flat) - 1)] if samples >= FLOORS[p] else np.nan
+        for p in PERCENTILES
+    ]
     values = {
         "state": 1, "model": list(EXITS).index(model), "rule": ENUMERATIONS["rule"].index(rule),
         "scenario": 1 if batch == 1 else 0, "batch": batch, "fixed_exit": fixed, "threshold": threshold,

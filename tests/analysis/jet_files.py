@@ -32,9 +32,7 @@ def make_jets(n_jets=7, seed=3):
 
 def write_jetclass_root(path, jets):
     """A tree with the branches and branch types of the JetClass files."""
-    branches = {
-        name: awkward.unflatten(column, jets["counts"]) for name, column in jets["particles"].items()
-    }
+    branches = {name: awkward.unflatten(column, jets["counts"]) for name, column in jets["particles"].items()}
     types = {"label_QCD": np.float32}
     types |= {f"label_{name}": np.bool_ for name in ("Hbb", "Hcc", "Hgg", "H4q", "Hqql")}
     types |= {f"label_{name}": np.int32 for name in ("Zqq", "Wqq", "Tbqq", "Tbl")}

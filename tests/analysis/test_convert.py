@@ -169,7 +169,8 @@ def deta_dphi(columns):
 
 
 @pytest.mark.parametrize(
-    "folder", ["jetclass/mixed10_500", "jetclass/hbb_2000", "toptag/landscape_test_2000", "quarkgluon/qg_2000"]
+    "folder",
+    ["jetclass/mixed10_500", "jetclass/hbb_2000", "toptag/landscape_test_2000", "quarkgluon/qg_2000"],
 )
 def test_array_sets(samples, tmp_path, folder):
     assert convert(samples / folder, "-o", tmp_path / "out.h5") == 0
@@ -177,13 +178,9 @@ def test_array_sets(samples, tmp_path, folder):
     real = np.load(samples / folder / "pf_mask.npy")[:, 0] > 0
     np.testing.assert_array_equal(np.diff(columns["offsets"]), real.sum(1))
     labels = np.load(samples / folder / "labels.npy")
-    np.testing.assert_array_equal(
-        columns["label"], labels.argmax(1) if labels.ndim == 2 else labels
-    )
+    np.testing.assert_array_equal(columns["label"], labels.argmax(1) if labels.ndim == 2 else labels)
     vectors = np.load(samples / folder / "pf_vectors.npy")
-    np.testing.assert_allclose(
-        np.sort(columns["part_energy"]), np.sort(vectors[:, 3][real]), rtol=0, atol=0
-    )
+    np.testing.assert_allclose(np.sort(columns["part_energy"]), np.sort(vectors[:, 3][real]), rtol=0, atol=0)
     points = np.load(samples / folder / "pf_points.npy")
     deta, dphi = deta_dphi(columns)
     assert np.median(np.abs(np.sort(deta) - np.sort(points[:, 0][real]))) < 1e-6

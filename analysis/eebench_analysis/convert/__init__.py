@@ -39,8 +39,7 @@ def convert(inputs, output, classes=None):
             count = max(len(writer.label_counts), *(source.class_count for source in sources))
             names = tuple(f"class{index}" for index in range(count))
             note(
-                f"the labels have no names here, called {names[0]} ... {names[-1]}; "
-                "name them with --classes"
+                f"the labels have no names here, called {names[0]} ... {names[-1]}; name them with --classes"
             )
         writer.describe(names, inputs)
     if dropped:
@@ -164,8 +163,6 @@ def check_labels(label, allowed, path, first):
 def check_columns(chunk, writer, path):
     columns = set(chunk.particles) | set(chunk.jets)
     if writer.n_jets and columns != writer.columns:
-        odd = sorted(columns ^ writer.columns)[0]
+        odd = min(columns ^ writer.columns)
         where = "only here" if odd in columns else "missing here"
-        raise InputError(
-            f"{path}: column {odd} is {where}, the inputs before differ; convert them apart"
-        )
+        raise InputError(f"{path}: column {odd} is {where}, the inputs before differ; convert them apart")

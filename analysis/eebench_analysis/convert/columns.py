@@ -80,9 +80,7 @@ def assemble(columns, path, first, lengths, flat, per_jet):
     for name in columns.particles:
         if not np.array_equal(lengths[name], lengths["part_px"]):
             jet = first + int(np.flatnonzero(lengths[name] != lengths["part_px"])[0])
-            raise InputError(
-                f"{path}: {name} and part_px of jet {jet} differ in length; the file is damaged"
-            )
+            raise InputError(f"{path}: {name} and part_px of jet {jet} differ in length; the file is damaged")
     if columns.number:
         label = np.asarray(per_jet[columns.number]).astype(np.int64)
     else:

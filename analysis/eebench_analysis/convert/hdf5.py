@@ -45,9 +45,7 @@ def open_pmu(file, path):
         raise InputError(f"{path}: Pmu without is_signal; add the label of each jet (1 top, 0 QCD)")
     shape, jets = file["Pmu"].shape, len(file["is_signal"])
     if len(shape) != 3 or shape[2] != 4 or shape[0] != jets:
-        raise InputError(
-            f"{path}: Pmu has the shape {shape} for {jets} labels, expected ({jets}, slots, 4)"
-        )
+        raise InputError(f"{path}: Pmu has the shape {shape} for {jets} labels, expected ({jets}, slots, 4)")
 
     def chunks():
         with h5py.File(path, "r") as file:
@@ -85,16 +83,12 @@ def open_table(file, path, name):
             for first in range(0, len(file[name]), CHUNK):
                 rows = file[name][first : first + CHUNK]
                 columns = {
-                    axis: np.stack(
-                        [rows[where[c][0]][:, where[c][1]] for c in axis_columns(axis, slots)], 1
-                    )
+                    axis: np.stack([rows[where[c][0]][:, where[c][1]] for c in axis_columns(axis, slots)], 1)
                     for axis in COMPONENTS
                 }
                 block, index = where["is_signal_new"]
                 label = rows[block][:, index].astype(np.int64)
-                yield from_padded(
-                    columns["E"] != 0, dict(zip(MOMENTUM, columns.values())), {}, label
-                )
+                yield from_padded(columns["E"] != 0, dict(zip(MOMENTUM, columns.values())), {}, label)
 
     return Source(path, len(table), TOP_CLASSES, chunks)
 
@@ -121,9 +115,7 @@ def open_ragged(file, path, offsets_name, label_name):
     if len(offsets) != jets + 1 or np.any(np.diff(offsets) < 0):
         raise InputError(f"{path}: {offsets_name} is not a rising list of {jets + 1} numbers")
     if offsets[-1] != len(file["part_px"]):
-        raise InputError(
-            f"{path}: {offsets_name} ends at {offsets[-1]}, part_px at {len(file['part_px'])}"
-        )
+        raise InputError(f"{path}: {offsets_name} ends at {offsets[-1]}, part_px at {len(file['part_px'])}")
     names = file.attrs.get("classes")
     classes = tuple(name.decode() for name in np.asarray(names)) if names is not None else None
 

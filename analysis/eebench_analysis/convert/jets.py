@@ -68,8 +68,7 @@ def check_finite(chunk, path, origin):
             if name in chunk.particles:
                 row = np.searchsorted(chunk.offsets, row, side="right") - 1
             raise InputError(
-                f"{path}: {name} of jet {origin[row]} is not finite; "
-                "remove that jet or repair the file"
+                f"{path}: {name} of jet {origin[row]} is not finite; remove that jet or repair the file"
             )
 
 

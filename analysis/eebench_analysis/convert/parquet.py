@@ -25,13 +25,9 @@ def open_parquet(path, classes):
                 if column.null_count:
                     raise InputError(f"{path}: {name} has missing values; fill or drop those jets")
             lengths = {
-                name: pyarrow.compute.list_value_length(rows[name]).to_numpy()
-                for name in columns.particles
+                name: pyarrow.compute.list_value_length(rows[name]).to_numpy() for name in columns.particles
             }
-            flat = {
-                name: rows[name].flatten().to_numpy(zero_copy_only=False)
-                for name in columns.particles
-            }
+            flat = {name: rows[name].flatten().to_numpy(zero_copy_only=False) for name in columns.particles}
             per_jet = {
                 name: column.to_numpy(zero_copy_only=False)
                 for name, column in rows.items()

@@ -15,9 +15,7 @@ def open_root(path, classes):
         import awkward
         import uproot
     except ImportError as error:
-        raise InputError(
-            f"{path}: reading ROOT needs {error.name}; pip install uproot awkward"
-        ) from None
+        raise InputError(f"{path}: reading ROOT needs {error.name}; pip install uproot awkward") from None
 
     tree = find_tree(uproot.open(path), path)
     columns = choose_columns(tree.keys(recursive=False), path, classes)
