@@ -50,7 +50,8 @@ def load(path):
 
 def open_task(path):
     try:
-        with xr.open_dataset(path, engine=ENGINE) as file:
+        # Unmasked, integers stay integers: fill values are NaN, -1 and 255, and mean what they say.
+        with xr.open_dataset(path, engine=ENGINE, mask_and_scale=False) as file:
             data = file.load()
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -71,7 +72,7 @@ def with_names(data):
             continue
         values = np.atleast_1d(variable.attrs["flag_values"]).astype(int)
         meanings = dict(zip(values.tolist(), str(variable.attrs["flag_meanings"]).split()))
-        codes = np.nan_to_num(variable.values.astype(float), nan=-1).astype(int)
+        codes = variable.values
         names = np.array([meanings.get(code, "") for code in codes.ravel().tolist()], dtype=object)
         attributes = {k: v for k, v in variable.attrs.items() if not k.startswith("flag_")}
         data[name] = (variable.dims, names.reshape(codes.shape), attributes)

@@ -119,8 +119,11 @@ def write_campaign(folder, task=0, seed=4, **attributes):
         attrs = {"units": "1", "long_name": name, "mark": "record"}
         if name in ENUMERATIONS:
             stacked = stacked.astype(np.uint8)
+            attrs["_FillValue"] = np.uint8(255)
             attrs["flag_values"] = np.arange(len(ENUMERATIONS[name]), dtype=np.uint8)
             attrs["flag_meanings"] = " ".join(ENUMERATIONS[name])
+        elif np.issubdtype(stacked.dtype, np.integer):
+            attrs["_FillValue"] = stacked.dtype.type(-1)
         variables[name] = (("point", *DIMENSIONS.get(name, ())), stacked, attrs)
     data = xr.Dataset(
         variables,
