@@ -1,4 +1,5 @@
 # Run at every build (cmake -P): writes OUTPUT with the commit of SOURCE_DIR, only when it changed.
+cmake_minimum_required(VERSION 3.25)
 set(sha "unknown")
 set(dirty "false")
 execute_process(COMMAND git -C "${SOURCE_DIR}" rev-parse HEAD
@@ -11,10 +12,11 @@ if(NOT failed)
     set(dirty "true")
   endif()
 endif()
-file(CONFIGURE OUTPUT "${OUTPUT}" @ONLY CONTENT "#pragma once
+file(CONFIGURE OUTPUT "${OUTPUT}" @ONLY CONTENT [=[
+#pragma once
 
 namespace eebench {
-inline constexpr const char* git_sha = \"@sha@\";
+inline constexpr const char* git_sha = "@sha@";
 inline constexpr bool git_dirty = @dirty@;
 }  // namespace eebench
-")
+]=])

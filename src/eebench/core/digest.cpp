@@ -1,10 +1,14 @@
 #include "eebench/core/digest.hpp"
 
 #include <array>
+#include <fstream>
 #include <stdexcept>
+#include <vector>
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+
+#include "eebench/core/error.hpp"
 
 namespace eebench {
 
@@ -47,6 +51,20 @@ std::string Digest::hex() {
     text += fmt::format("{:02x}", value[i]);
   }
   return text;
+}
+
+std::string sha256_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  Digest digest;
+  std::vector<char> buffer(1 << 20);
+  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
+    digest.add(std::string_view(buffer.data(), static_cast<std::size_t>(in.gcount())));
+  }
+  if (!in.eof()) {
+    throw IoError(
+        fmt::format("{}: cannot be read; check that it exists and its permissions", file.string()));
+  }
+  return digest.hex();
 }
 
 }  // namespace eebench

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,5 +32,8 @@ class Digest {
 };
 
 inline std::string sha256(std::string_view text) { return Digest().add(text).hex(); }
+
+/// Of the file's bytes. Throws IoError where it cannot be read.
+std::string sha256_file(const std::filesystem::path& file);
 
 }  // namespace eebench

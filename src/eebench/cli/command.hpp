@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "eebench/comm/communicator.hpp"
+#include "eebench/core/error.hpp"
+#include "eebench/sys/watchdog.hpp"
+
+namespace eebench::cli {
+
+/// What every command works with.
+struct Context {
+  comm::Communicator comm;
+  sys::Watchdog&
+      watchdog;  ///< enter("train:step 12", 600) says what we are doing, and for how long
+  std::string command_line;  ///< as typed, for provenance
+};
+
+/// Does the work, after the command line was understood. Every rank calls it. Results go to stdout,
+/// progress to stderr, both from the root rank alone. Returns ExitCode::ok or what else describes
+/// the end (points_failed, preempted ...); throws eebench::Error for what ends it early:
+/// an error that all ranks throw is printed once and exits in order with its code; an error of some
+/// ranks only ends the job after a few seconds. Wrong input that one rank alone can see should go
+/// through Communicator::agree.
+/// \collective
+using Runner = std::function<ExitCode(Context&)>;
+
+/// One subcommand. `setup` declares its options on `app` and returns what to run:
+///
+///     Runner setup_data(CLI::App& app) {
+///       struct Options { std::filesystem::path file; };
+///       const auto options = std::make_shared<Options>();  // outlives the parsing
+///       app.add_option("file", options->file, "Jet file")->required()->check(CLI::ExistingFile);
+///       return [options](Context& context) { ...; return ExitCode::ok; };
+///     }
+///
+/// A command that has subcommands of its own asks `app.get_subcommands()` in the runner.
+/// Defaults are shown in --help by themselves; units belong in the description.
+struct Command {
+  std::string_view name;
+  std::string_view help;  ///< one sentence without a full stop
+  Runner (*setup)(CLI::App& app);
+};
+
+/// The explicit table in command_table.cpp, in the order of --help. A new command is a file
+/// command_<name>.cpp, its declaration here and its line there.
+std::span<const Command> command_table();
+
+Runner setup_bench(CLI::App& app);
+Runner setup_data(CLI::App& app);
+Runner setup_doctor(CLI::App& app);
+Runner setup_list(CLI::App& app);
+Runner setup_predict(CLI::App& app);
+Runner setup_profile(CLI::App& app);
+Runner setup_train(CLI::App& app);
+
+}  // namespace eebench::cli

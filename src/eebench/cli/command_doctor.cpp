@@ -1,0 +1,64 @@
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "eebench/cli/command.hpp"
+#include "eebench/cli/doctor_findings.hpp"
+
+namespace eebench::cli {
+namespace {
+
+struct Options {
+  std::filesystem::path results = "results";
+};
+
+std::string_view mark(Level level) {
+  switch (level) {
+    case Level::fine:
+      return "ok";
+    case Level::notice:
+      return "note";
+    case Level::unusable:
+      return "BAD";
+  }
+  return "";
+}
+
+void print(const Finding& finding) {
+  fmt::print("{:<5}{:<11}{}\n", mark(finding.level), finding.topic, finding.fact);
+  if (!finding.remedy.empty()) {
+    fmt::print("{:16}-> {}\n", "", finding.remedy);
+  }
+}
+
+// Every rank knows only its own place; the worst rank decides.
+ExitCode look_around(const Options& options, const Context& context) {
+  std::vector<Finding> findings = look_at_processes(context.comm);
+  for (auto& more : {look_at_files(options.results), look_at_devices()}) {
+    findings.insert(findings.end(), more.begin(), more.end());
+  }
+  const bool usable = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.level == Level::unusable;
+  });
+  if (context.comm.is_root()) {
+    std::for_each(findings.begin(), findings.end(), print);
+  }
+  const bool all_usable = context.comm.all(usable);
+  if (context.comm.is_root()) {
+    fmt::print("{}\n", all_usable ? "This machine can run eebench."
+                                  : "This machine cannot run eebench as it is; see BAD above.");
+  }
+  return all_usable ? ExitCode::ok : ExitCode::environment;
+}
+
+}  // namespace
+
+Runner setup_doctor(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("-o,--output", options->results, "Folder that results will be written to");
+  return [options](Context& context) { return look_around(*options, context); };
+}
+
+}  // namespace eebench::cli

@@ -1,0 +1,26 @@
+#include <fmt/format.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#include "eebench/cli/doctor_findings.hpp"
+
+namespace eebench::cli {
+
+std::vector<Finding> look_at_devices() {
+  std::vector<Finding> findings{{Level::fine, "LibTorch", TORCH_VERSION}};
+  if (torch::cuda::is_available()) {
+    findings.push_back({Level::fine, "GPU", fmt::format("{} usable", torch::cuda::device_count())});
+  } else {
+    findings.push_back({Level::fine, "GPU", "none usable: --device cpu only",
+                        "for one: NVIDIA driver, and a CUDA LibTorch through EEBENCH_TORCH_ROOT"});
+  }
+#ifdef EEBENCH_HAVE_NCCL
+  findings.push_back({Level::fine, "NCCL", "back end built in"});
+#else
+  findings.push_back({Level::fine, "NCCL", "back end not built in; gradients go through MPI",
+                      "for it: scripts/setup.sh --nccl, then cmake --preset nccl"});
+#endif
+  return findings;
+}
+
+}  // namespace eebench::cli

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "eebench/cli/finding.hpp"
+#include "eebench/comm/communicator.hpp"
+
+namespace eebench::cli {
+
+std::vector<Finding> look_at_processes(const comm::Communicator& comm);
+std::vector<Finding> look_at_files(const std::filesystem::path& results);
+std::vector<Finding> look_at_devices();
+
+}  // namespace eebench::cli

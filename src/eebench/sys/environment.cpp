@@ -1,0 +1,110 @@
+#include "eebench/sys/environment.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+
+#include <sched.h>
+#include <unistd.h>
+
+namespace eebench::sys {
+namespace {
+
+// The value of the first line "key : value" of /proc/cpuinfo.
+std::string cpuinfo(std::string_view key) {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    const auto colon = line.find(':');
+    if (line.starts_with(key) && colon != std::string::npos && colon + 2 <= line.size()) {
+      return line.substr(colon + 2);
+    }
+  }
+  return "unknown";
+}
+
+std::string first_line(const char* file) {
+  std::ifstream in(file);
+  std::string line;
+  return std::getline(in, line) ? line : "unknown";
+}
+
+std::vector<std::string> instruction_sets() {
+  static constexpr std::array wanted{"sse4_2",      "avx",      "avx2",        "fma",
+                                     "f16c",        "avx512f",  "avx512bw",    "avx512vl",
+                                     "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16",
+                                     "amx_tile",    "amx_bf16", "amx_int8"};
+  std::istringstream flags(cpuinfo("flags"));
+  std::vector<std::string> found;
+  for (std::string flag; flags >> flag;) {
+    if (std::find(wanted.begin(), wanted.end(), flag) != wanted.end()) {
+      found.push_back(flag);
+    }
+  }
+  return found;
+}
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0
+             ? CPU_COUNT(&set)
+             : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+bool recorded(std::string_view name) {
+  static constexpr std::array prefixes{"NCCL_", "OMPI_MCA_", "UCX_", "CUDA_", "HDF5_", "OMP_"};
+  static constexpr std::array slurm{
+      "SLURM_JOB_ID",           "SLURM_ARRAY_JOB_ID",  "SLURM_ARRAY_TASK_ID",
+      "SLURM_ARRAY_TASK_COUNT", "SLURM_RESTART_COUNT", "SLURM_JOB_PARTITION",
+      "SLURM_JOB_NODELIST",     "SLURM_NTASKS",        "SLURM_CPUS_PER_TASK"};
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return name.starts_with(prefix); }) ||
+         std::find(slurm.begin(), slurm.end(), name) != slurm.end();
+}
+
+}  // namespace
+
+Hardware hardware() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return {.host = host.data(),
+          .cpu = cpuinfo("model name"),
+          .cores = usable_cores(),
+          .governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+          .instruction_sets = instruction_sets(),
+          .memory_bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE))};
+}
+
+Variables recorded_environment(std::span<const std::string_view> entries) {
+  Variables variables;
+  for (const std::string_view entry : entries) {
+    const std::string_view name = entry.substr(0, entry.find('='));
+    if (recorded(name) && name.size() < entry.size()) {
+      variables.emplace_back(name, entry.substr(name.size() + 1));
+    }
+  }
+  std::sort(variables.begin(), variables.end());
+  return variables;
+}
+
+Variables recorded_environment() {
+  std::vector<std::string_view> entries;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    entries.emplace_back(*entry);
+  }
+  return recorded_environment(entries);
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+}  // namespace eebench::sys

@@ -1,0 +1,32 @@
+#include "eebench/sys/signals.hpp"
+
+namespace eebench::sys {
+namespace {
+
+// A handler may touch nothing else; hence the one global of the program.
+volatile std::sig_atomic_t last_signal = 0;
+
+void remember(int signal) { last_signal = signal; }
+
+}  // namespace
+
+ScopedSignals::ScopedSignals() {
+  last_signal = 0;
+  for (std::size_t i = 0; i < signals_.size(); ++i) {
+    struct sigaction action {};
+    const bool ignored = signals_[i] == SIGUSR2 || signals_[i] == SIGPIPE;
+    action.sa_handler = ignored ? SIG_IGN : &remember;
+    action.sa_flags = SA_RESTART;
+    sigaction(signals_[i], &action, &former_[i]);
+  }
+}
+
+ScopedSignals::~ScopedSignals() {
+  for (std::size_t i = 0; i < signals_.size(); ++i) {
+    sigaction(signals_[i], &former_[i], nullptr);
+  }
+}
+
+int ScopedSignals::received() const { return last_signal; }
+
+}  // namespace eebench::sys

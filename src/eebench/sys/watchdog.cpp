@@ -1,0 +1,62 @@
+#include "eebench/sys/watchdog.hpp"
+
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "eebench/core/error.hpp"
+
+namespace eebench::sys {
+
+Watchdog::Watchdog(std::string who) : who_(std::move(who)), thread_([this] { watch(); }) {}
+
+Watchdog::~Watchdog() {
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Watchdog::enter(std::string phase, double limit_seconds) {
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = std::move(phase);
+    began_ = Clock::now();
+    deadline_ = limit_seconds > 0
+                    ? began_ + std::chrono::milliseconds(std::llround(limit_seconds * 1000))
+                    : Clock::time_point::max();
+  }
+  changed_.notify_all();
+}
+
+std::string Watchdog::phase() const {
+  const std::lock_guard lock(mutex_);
+  return phase_;
+}
+
+void Watchdog::watch() {
+  std::unique_lock lock(mutex_);
+  while (!done_) {
+    if (deadline_ == Clock::time_point::max()) {
+      changed_.wait(lock);
+      continue;
+    }
+    const auto deadline = deadline_;
+    changed_.wait_until(lock, deadline);
+    if (done_ || deadline_ != deadline || Clock::now() < deadline) {
+      continue;
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+    const std::string message = fmt::format(
+        "{} phase=\"{}\" did not end within its limit ({:.1f} s so far); the process ends itself\n",
+        who_, phase_, seconds);
+    [[maybe_unused]] const auto written = write(STDERR_FILENO, message.data(), message.size());
+    _exit(static_cast<int>(ExitCode::io));
+  }
+}
+
+}  // namespace eebench::sys
