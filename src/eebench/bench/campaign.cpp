@@ -1,0 +1,306 @@
+#include "eebench/bench/campaign.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "eebench/bench/manifest.hpp"
+#include "eebench/bench/measure.hpp"
+#include "eebench/bench/physics.hpp"
+#include "eebench/bench/recorder.hpp"
+#include "eebench/core/error.hpp"
+#include "eebench/store/scores_file.hpp"
+
+namespace eebench::bench {
+namespace {
+
+/// Rows that are complete are made safe at least this often, in seconds.
+constexpr double sync_interval = 5.0;
+
+/// A network with everything its points need.
+struct Station {
+  Subject subject;
+  store::AllExits all_exits;                                    ///< on every rank
+  std::map<std::string, Values> replayed;                       ///< by what_replays()
+  std::map<std::int64_t, std::vector<data::JetBatch>> batches;  ///< of this rank, by size
+};
+
+/// Points that differ only in how they are run share their replayed numbers.
+std::string what_replays(const Point& point) {
+  std::string text = fmt::format("{} {}", point.rule, point.fixed_exit);
+  for (const double threshold : point.thresholds) {
+    text += fmt::format(" {}", threshold);
+  }
+  return text;
+}
+
+std::string host_name() {
+  std::array<char, 65> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+class Driver {
+ public:
+  Driver(const comm::Communicator& comm, const Suite& suite, const CampaignFolder& folder,
+         const Hooks& hooks)
+      : comm_(comm),
+        suite_(suite),
+        folder_(folder),
+        hooks_(hooks),
+        effort_(parse_effort(suite.effort)) {}
+
+  Outcome run(bool resume, const Attributes& provenance) {
+    open_subjects();
+    hooks_.on_grid(describe(suite_, points_));
+    write_or_check_manifest(comm_, folder_, suite_, points_, resume);
+    Outcome outcome;
+    outcome.points = static_cast<std::int64_t>(points_.size());
+    if (comm_.all(std::filesystem::exists(folder_.task_file()))) {
+      return finished_before(outcome);
+    }
+    Recorder recorder(comm_, folder_.task(), layout(), provenance, resume);
+    outcome.resumed = std::count(recorder.done().begin(), recorder.done().end(), true);
+    replay_pending(recorder.done());
+    measure_pending(recorder, outcome);
+    if (outcome.stopped) {
+      recorder.suspend();
+    } else {
+      recorder.finish();
+    }
+    return outcome;
+  }
+
+ private:
+  void open_subjects();
+  Outcome finished_before(Outcome outcome) const;
+  Layout layout() const;
+  std::int64_t jets_of(const Subject& subject) const {
+    return suite_.jets == 0 ? subject.jets : std::min(suite_.jets, subject.jets);
+  }
+  Station& station_of(const Point& point) {
+    return stations_[static_cast<std::size_t>(point.model)];
+  }
+  const std::string& model_of(const Point& point) const {
+    return suite_.models[static_cast<std::size_t>(point.model)].name;
+  }
+
+  void replay_pending(const std::vector<bool>& done);
+  void find_all_exits(Station& station, const std::string& model);
+  void replay_points(Station& station, const std::vector<const Point*>& points);
+  void measure_pending(Recorder& recorder, Outcome& outcome);
+  Values measure_point(const Point& point);
+  const std::vector<data::JetBatch>& batches_for(Station& station, std::int64_t batch);
+
+  const comm::Communicator& comm_;
+  const Suite& suite_;
+  const CampaignFolder& folder_;
+  const Hooks& hooks_;
+  const Effort& effort_;
+  std::vector<Station> stations_;
+  std::vector<Point> points_;
+};
+
+void Driver::open_subjects() {
+  std::vector<ModelFacts> facts;
+  for (const ModelEntry& model : suite_.models) {
+    hooks_.on_stage("load " + model.name);
+    Subject subject = hooks_.open(model, suite_);
+    if (!stations_.empty() && subject.classes != stations_.front().subject.classes) {
+      throw InputError(
+          fmt::format("models {} and {} have other classes; measure them in two suites",
+                      suite_.models.front().name, model.name));
+    }
+    const std::int64_t jets = jets_of(subject);
+    for (const std::int64_t batch : suite_.batches) {
+      if (batch > jets) {
+        throw InputError(fmt::format("batch {} is more than the {} jets of {}", batch, jets,
+                                     suite_.data.string()));
+      }
+    }
+    facts.push_back(
+        {model.name, subject.executor->exits(), subject.weights_sha256, subject.data_sha256});
+    stations_.push_back({std::move(subject), {}, {}, {}});
+  }
+  points_ = make_grid(suite_, facts, comm_.size());
+  for (const Point& point : points_) {
+    rule_of(point, station_of(point).subject.gates);
+  }
+}
+
+Outcome Driver::finished_before(Outcome outcome) const {
+  for (const JournalEntry& entry : Journal(Recorder::journal_file(folder_.task())).read()) {
+    if (!entry.ok) {
+      outcome.failed.push_back({entry.point, entry.error});
+    }
+  }
+  outcome.resumed = outcome.points - static_cast<std::int64_t>(outcome.failed.size());
+  return outcome;
+}
+
+Layout Driver::layout() const {
+  Layout layout;
+  layout.points = points_;
+  for (const ModelEntry& model : suite_.models) {
+    layout.models.push_back(model.name);
+  }
+  layout.classes = stations_.front().subject.classes;
+  layout.hosts = comm_.all_gather(host_name());
+  layout.samples = effort_.kept_samples;
+  return layout;
+}
+
+void Driver::replay_pending(const std::vector<bool>& done) {
+  for (std::size_t m = 0; m < stations_.size(); ++m) {
+    std::vector<const Point*> pending;
+    std::set<std::string> known;
+    bool any = false;
+    for (const Point& point : points_) {
+      if (point.model == static_cast<std::int64_t>(m) &&
+          !done[static_cast<std::size_t>(point.index)]) {
+        any = true;
+        if (known.insert(what_replays(point)).second) {
+          pending.push_back(&point);
+        }
+      }
+    }
+    if (any) {
+      find_all_exits(stations_[m], suite_.models[m].name);
+      replay_points(stations_[m], pending);
+    }
+  }
+}
+
+void Driver::find_all_exits(Station& station, const std::string& model) {
+  Subject& subject = station.subject;
+  const std::int64_t jets = jets_of(subject);
+  const store::Origin origin = {{"weights_sha256", subject.weights_sha256},
+                                {"data_sha256", subject.data_sha256},
+                                {"device", suite_.device},
+                                {"deterministic", suite_.deterministic ? "true" : "false"},
+                                {"jets_asked", std::to_string(jets)},
+                                {"ranks", std::to_string(comm_.size())}};
+  if (auto found = store::find_scores(folder_.scores(model), comm_, origin)) {
+    station.all_exits = std::move(*found);
+    return;
+  }
+  hooks_.on_stage(model + ": all exits");
+  const store::AllExits share = store::all_exits_pass(comm_, *subject.executor, subject.read, jets,
+                                                      subject.classes, hooks_.on_pass);
+  store::write_scores(folder_.scores(model), comm_, share, origin);
+  station.all_exits = store::gather(comm_, share);
+}
+
+void Driver::replay_points(Station& station, const std::vector<const Point*>& points) {
+  hooks_.on_stage("replay");
+  const CostTable costs = cost_table(*station.subject.executor, station.all_exits.multiplicity);
+  nlohmann::json own = nlohmann::json::object();
+  comm_.agree([&] {
+    for (std::size_t i = static_cast<std::size_t>(comm_.rank()); i < points.size();
+         i += static_cast<std::size_t>(comm_.size())) {
+      own[what_replays(*points[i])] = replayed_values(station.all_exits, costs, *points[i],
+                                                      rule_of(*points[i], station.subject.gates),
+                                                      {suite_.seed, effort_.bootstrap_replicas});
+    }
+  });
+  const std::vector<std::uint8_t> bytes = nlohmann::json::to_cbor(own);
+  for (const std::string& part : comm_.all_gather(std::string(bytes.begin(), bytes.end()))) {
+    const nlohmann::json values = nlohmann::json::from_cbor(part);
+    for (const auto& [key, numbers] : values.items()) {
+      station.replayed[key] = numbers.get<Values>();
+    }
+  }
+}
+
+const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::int64_t batch) {
+  auto [entry, is_new] = station.batches.try_emplace(batch);
+  if (is_new) {
+    const std::int64_t jets = jets_of(station.subject);
+    const std::int64_t ranks = comm_.size();
+    const std::int64_t count =
+        (std::min(suite_.run_jets, jets) + ranks * batch - 1) / (ranks * batch);
+    for (std::int64_t i = 0; i < count; ++i) {
+      // Where the jets do not fill every rank's batches, the last ones are used again.
+      const std::int64_t begin = std::min((i * ranks + comm_.rank()) * batch, jets - batch);
+      entry->second.push_back(station.subject.read(begin, begin + batch));
+    }
+  }
+  return entry->second;
+}
+
+Values Driver::measure_point(const Point& point) {
+  Station& station = station_of(point);
+  exec::Executor& executor = *station.subject.executor;
+  const exits::Rule rule = rule_of(point, station.subject.gates);
+  Workload workload;
+  const std::vector<data::JetBatch>& batches = batches_for(station, point.batch);
+  workload.batches = batches;
+  workload.exits = point.exits;
+  const std::vector<std::int32_t> replayed = replayed_exits(station.all_exits, point, rule);
+  std::vector<std::vector<std::int32_t>> replayed_batches;
+  for (const data::JetBatch& batch : batches) {
+    auto& exits = replayed_batches.emplace_back();
+    for (const std::int64_t jet : batch.index) {
+      exits.push_back(replayed.at(static_cast<std::size_t>(jet)));
+    }
+  }
+  workload.replayed = replayed_batches;
+  workload.run = [&](const data::JetBatch& batch) {
+    return point.is_baseline() ? executor.run_fixed(batch, point.fixed_exit)
+                               : executor.run(batch, rule, point.thresholds);
+  };
+  Values values = measure(comm_, workload, point.scenario, effort_, suite_.seed);
+  values.merge(Values(station.replayed.at(what_replays(point))));
+  return values;
+}
+
+void Driver::measure_pending(Recorder& recorder, Outcome& outcome) {
+  Standing standing;
+  standing.points = outcome.points;
+  standing.done = outcome.resumed;
+  for (const std::int64_t index : shuffled(outcome.points, suite_.seed)) {
+    if (recorder.done()[static_cast<std::size_t>(index)]) {
+      continue;
+    }
+    if (comm_.all_reduce(hooks_.stop_requested() ? 1.0 : 0.0, comm::Reduce::max) > 0.0) {
+      outcome.stopped = true;
+      return;
+    }
+    const Point& point = points_[static_cast<std::size_t>(index)];
+    hooks_.on_stage(fmt::format("point {}", index));
+    Values values;
+    standing.values = nullptr;
+    try {
+      values = measure_point(point);
+      standing.values = &values;
+    } catch (const Error& error) {  // the same on every rank
+      outcome.failed.push_back({index, error.what()});
+    }
+    if (standing.values != nullptr) {
+      recorder.add_ok(point, values);
+    } else {
+      recorder.add_failed(point, outcome.failed.back().error);
+      ++standing.failed;
+    }
+    recorder.sync_every(sync_interval);
+    ++standing.done;
+    standing.point = &point;
+    standing.model = &model_of(point);
+    hooks_.on_point(standing);
+  }
+}
+
+}  // namespace
+
+Outcome run_campaign(const comm::Communicator& comm, const Suite& suite,
+                     const CampaignFolder& folder, bool resume, const Attributes& provenance,
+                     const Hooks& hooks) {
+  return Driver(comm, suite, folder, hooks).run(resume, provenance);
+}
+
+}  // namespace eebench::bench

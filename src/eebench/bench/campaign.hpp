@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "eebench/bench/grid.hpp"
+#include "eebench/bench/subject.hpp"
+#include "eebench/bench/suite.hpp"
+#include "eebench/bench/task_file.hpp"
+#include "eebench/bench/values.hpp"
+#include "eebench/comm/communicator.hpp"
+
+namespace eebench::bench {
+
+/// Where a campaign stands after a point.
+struct Standing {
+  std::int64_t done = 0;  ///< points that need no more work, failed ones included
+  std::int64_t points = 0;
+  std::int64_t failed = 0;
+  const Point* point = nullptr;
+  const std::string* model = nullptr;
+  const Values* values = nullptr;  ///< null for a point that failed
+};
+
+/// What a campaign needs of its surroundings. Every rank is told.
+struct Hooks {
+  OpenSubject open;
+  /// A stage begins: "particlenet: all exits", "point 17".
+  std::function<void(const std::string& stage)> on_stage = [](const std::string&) {};
+  /// How much of this rank's share of an all-exits pass is done.
+  std::function<void(std::int64_t done, std::int64_t all)> on_pass = [](std::int64_t,
+                                                                        std::int64_t) {};
+  std::function<void(const std::string& description)> on_grid = [](const std::string&) {};
+  std::function<void(const Standing&)> on_point = [](const Standing&) {};
+  /// Whether this process was asked to stop; looked at between points.
+  std::function<bool()> stop_requested = [] { return false; };
+};
+
+struct FailedPoint {
+  std::int64_t point = 0;
+  std::string error;
+};
+
+struct Outcome {
+  std::int64_t points = 0;
+  std::int64_t resumed = 0;  ///< found finished
+  std::vector<FailedPoint> failed;
+  bool stopped = false;  ///< asked to stop; --resume goes on
+};
+
+/// Names of the files of a campaign.
+struct CampaignFolder {
+  std::filesystem::path root;
+  std::filesystem::path manifest() const { return root / "manifest.json"; }
+  std::filesystem::path task() const { return root / "tasks" / "0000"; }
+  std::filesystem::path task_file() const { return task() / "task.h5"; }
+  std::filesystem::path scores(const std::string& model) const {
+    return root / "scores" / (model + ".h5");
+  }
+};
+
+/// \collective Measures every point of the suite into the folder. With `resume`, what is safe there
+/// stays. Throws InputError where the folder holds another campaign, or one although `resume` was
+/// not asked for.
+Outcome run_campaign(const comm::Communicator& comm, const Suite& suite,
+                     const CampaignFolder& folder, bool resume, const Attributes& provenance,
+                     const Hooks& hooks);
+
+}  // namespace eebench::bench

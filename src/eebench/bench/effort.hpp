@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace eebench::bench {
+
+/// How long a point is measured. Times are sums of samples, a sample being a batch on the slowest
+/// rank.
+struct Effort {
+  std::string_view name;
+  std::string_view sentence;
+  double max_warmup_seconds;  ///< 0: no warm-up
+  std::int64_t min_samples;   ///< besides one pass over the batches of the point
+  double min_seconds;
+  double max_seconds;         ///< wall clock
+  bool until_precise;         ///< go on until the median's interval is within 1 %
+  std::int64_t kept_samples;  ///< length of the dimension `sample`
+  std::int64_t bootstrap_replicas;
+};
+
+/// In order of rising effort: smoke, quick, standard, official.
+std::span<const Effort> effort_registry();
+
+/// Throws InputError listing the levels.
+const Effort& parse_effort(std::string_view name);
+
+}  // namespace eebench::bench

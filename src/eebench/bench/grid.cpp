@@ -1,0 +1,139 @@
+#include "eebench/bench/grid.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "eebench/bench/schema.hpp"
+#include "eebench/core/digest.hpp"
+#include "eebench/core/error.hpp"
+#include "eebench/core/random.hpp"
+#include "eebench/exits/rule.hpp"
+#include "eebench/exits/thresholds.hpp"
+
+namespace eebench::bench {
+namespace {
+
+std::string point_id(const Point& point, const Suite& suite, const ModelFacts& model,
+                     std::int64_t ranks) {
+  const nlohmann::json settings = {{"schema", schema_major},
+                                   {"weights", model.weights_sha256},
+                                   {"data", model.data_sha256},
+                                   {"model", model.name},
+                                   {"rule", point.rule},
+                                   {"scenario", name(point.scenario)},
+                                   {"batch", point.batch},
+                                   {"fixed_exit", point.fixed_exit},
+                                   {"thresholds", point.thresholds},
+                                   {"jets", suite.jets},
+                                   {"run_jets", suite.run_jets},
+                                   {"seed", suite.seed},
+                                   {"effort", suite.effort},
+                                   {"device", suite.device},
+                                   {"deterministic", suite.deterministic},
+                                   {"ranks", ranks}};
+  return sha256(settings.dump()).substr(0, 16);
+}
+
+std::string counted(std::size_t count, std::string_view word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : (word.ends_with("ch") ? "es" : "s"));
+}
+
+}  // namespace
+
+std::vector<std::string> rule_names() {
+  std::vector<std::string> names = {"full", "fixed"};
+  for (const exits::RuleRow& row : exits::rule_registry()) {
+    names.emplace_back(row.name);
+  }
+  return names;
+}
+
+std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> models,
+                             std::int64_t ranks) {
+  std::vector<Point> points;
+  const auto add = [&](Point point, const ModelFacts& model) {
+    point.index = static_cast<std::int64_t>(points.size());
+    point.id = point_id(point, suite, model, ranks);
+    points.push_back(std::move(point));
+  };
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const ModelFacts& model = models[m];
+    for (const Scenario scenario : suite.scenarios) {
+      for (const std::int64_t batch : suite.batches) {
+        Point base;
+        base.model = static_cast<std::int64_t>(m);
+        base.scenario = scenario;
+        base.batch = batch;
+        base.exits = model.exits;
+        for (std::int64_t exit = model.exits - 1; exit >= 0; --exit) {
+          Point baseline = base;
+          baseline.rule = exit == model.exits - 1 ? "full" : "fixed";
+          baseline.fixed_exit = exit;
+          add(baseline, model);
+        }
+        for (const std::string& rule : suite.rules) {
+          for (const std::vector<double>& thresholds : suite.thresholds) {
+            Point point = base;
+            point.rule = rule;
+            try {
+              point.thresholds = exits::thresholds_for(thresholds, model.exits);
+            } catch (const InputError& error) {
+              throw InputError(fmt::format("model {}: {}", model.name, error.what()));
+            }
+            add(point, model);
+          }
+        }
+      }
+    }
+  }
+  return points;
+}
+
+std::string describe(const Suite& suite, std::span<const Point> points) {
+  const auto baselines =
+      std::count_if(points.begin(), points.end(), [](const Point& p) { return p.is_baseline(); });
+  return fmt::format(
+      "{} x {} x {} x {} x {} = {} + {}", counted(suite.models.size(), "model"),
+      counted(suite.rules.size(), "rule"), counted(suite.thresholds.size(), "threshold"),
+      counted(suite.batches.size(), "batch"), counted(suite.scenarios.size(), "scenario"),
+      counted(points.size() - static_cast<std::size_t>(baselines), "point"),
+      counted(static_cast<std::size_t>(baselines), "baseline"));
+}
+
+Values settings_of(const Point& point) {
+  const std::vector<std::string> rules = rule_names();
+  const auto rule = std::find(rules.begin(), rules.end(), point.rule) - rules.begin();
+  Values values;
+  values["model"] = {static_cast<double>(point.model)};
+  values["rule"] = {static_cast<double>(rule)};
+  values["scenario"] = {point.scenario == Scenario::offline ? 0.0 : 1.0};
+  values["batch"] = {static_cast<double>(point.batch)};
+  values["fixed_exit"] = {static_cast<double>(point.fixed_exit)};
+  values["exits"] = {static_cast<double>(point.exits)};
+  if (!point.thresholds.empty()) {
+    const auto& thresholds = point.thresholds;
+    const bool shared = std::all_of(thresholds.begin(), thresholds.end(),
+                                    [&](double t) { return t == thresholds.front(); });
+    values["threshold"] = {shared ? thresholds.front() : not_available};
+    values["thresholds"] = thresholds;
+    values["thresholds"].push_back(not_available);
+  }
+  return values;
+}
+
+std::vector<std::int64_t> shuffled(std::int64_t points, std::uint64_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(points));
+  std::iota(order.begin(), order.end(), 0);
+  const std::uint64_t key = random_key(seed, Stream::order, {});
+  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    const std::uint64_t left = mix64(key ^ mix64(static_cast<std::uint64_t>(a)));
+    const std::uint64_t right = mix64(key ^ mix64(static_cast<std::uint64_t>(b)));
+    return left != right ? left < right : a < b;
+  });
+  return order;
+}
+
+}  // namespace eebench::bench

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eebench/bench/suite.hpp"
+#include "eebench/bench/values.hpp"
+
+namespace eebench::bench {
+
+/// What the grid must know of a loaded network.
+struct ModelFacts {
+  std::string name;
+  std::int64_t exits = 0;
+  std::string weights_sha256;
+  std::string data_sha256;
+};
+
+/// One combination of the suite's axes, or a baseline.
+struct Point {
+  std::int64_t index = 0;  ///< place in the file
+  std::int64_t model = 0;  ///< place in the suite
+  std::string rule;        ///< "full", "fixed" or an exit rule
+  Scenario scenario = Scenario::offline;
+  std::int64_t batch = 1;
+  std::int64_t exits = 0;
+  std::int64_t fixed_exit = -1;    ///< of the baselines
+  std::vector<double> thresholds;  ///< [exits - 1]; empty for baselines
+  std::string id;                  ///< 16 hexadecimal digits
+  bool is_baseline() const { return fixed_exit >= 0; }
+};
+
+/// Names behind the values of the enumeration `rule`: full, fixed, then every exit rule.
+std::vector<std::string> rule_names();
+
+/// For every network, scenario and batch: the network without early heads, each earlier exit fixed,
+/// then rules x thresholds. Throws InputError for thresholds that do not fit a network's exits.
+std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> models,
+                             std::int64_t ranks);
+
+/// "2 models x 2 rules x 5 thresholds x 2 batches x 1 scenario = 40 points + 16 baselines".
+std::string describe(const Suite& suite, std::span<const Point> points);
+
+/// Values of the variables marked `setting`, and `point_id` apart.
+Values settings_of(const Point& point);
+
+/// Order in which points are measured: a permutation drawn from the seed, so that drift of the
+/// machine does not line up with an axis.
+std::vector<std::int64_t> shuffled(std::int64_t points, std::uint64_t seed);
+
+}  // namespace eebench::bench

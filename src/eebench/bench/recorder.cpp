@@ -1,0 +1,125 @@
+#include "eebench/bench/recorder.hpp"
+
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
+
+namespace eebench::bench {
+
+Recorder::Recorder(const comm::Communicator& comm, const std::filesystem::path& folder,
+                   const Layout& layout, const Attributes& attributes, bool resume)
+    : comm_(comm),
+      folder_(folder),
+      journal_(journal_file(folder)),
+      done_(layout.points.size(), false),
+      file_(open(layout, attributes, resume)),
+      last_sync_(std::chrono::steady_clock::now()) {}
+
+TaskFile Recorder::open(const Layout& layout, const Attributes& attributes, bool resume) {
+  // All ranks must see the same directory, and none may act before all have looked.
+  const bool together = comm_.all(resume && journal_.exists() && std::filesystem::exists(part()));
+  if (together) {
+    std::optional<TaskFile> file;
+    try {
+      file.emplace(TaskFile::reopen(part(), comm_, layout));
+    } catch (const Error&) {
+      // damaged; begun again below
+    }
+    if (comm_.all(file.has_value())) {
+      std::vector<JournalEntry> safe;
+      for (const JournalEntry& entry : journal_.read()) {
+        const auto place = static_cast<std::size_t>(entry.point);
+        if (entry.ok && place < layout.points.size() && layout.points[place].id == entry.id) {
+          done_[place] = true;
+          safe.push_back(entry);
+        }
+      }
+      comm_.barrier();
+      comm_.agree([&] {
+        if (comm_.is_root()) {
+          journal_.rewrite(safe);
+        }
+      });
+      return std::move(*file);
+    }
+  }
+  comm_.agree([&] {
+    if (comm_.is_root()) {
+      move_aside();
+    }
+  });
+  TaskFile file = TaskFile::create(part(), comm_, layout, attributes);
+  comm_.agree([&] {
+    if (comm_.is_root()) {
+      journal_.rewrite({});
+    }
+  });
+  return file;
+}
+
+void Recorder::move_aside() {
+  if (std::filesystem::exists(part())) {
+    int number = 1;
+    while (std::filesystem::exists(fmt::format("{}.bad-{}", part().string(), number))) {
+      ++number;
+    }
+    std::filesystem::rename(part(), fmt::format("{}.bad-{}", part().string(), number));
+  }
+  std::filesystem::remove(journal_file(folder_));
+}
+
+void Recorder::add_ok(const Point& point, const Values& values) {
+  file_.write(point, values);
+  unsafe_.push_back({point.index, point.id, true, {}});
+}
+
+void Recorder::add_failed(const Point& point, const std::string& error) {
+  file_.write(point, {});
+  unsafe_.push_back({point.index, point.id, false, error});
+}
+
+void Recorder::sync_every(double seconds) {
+  const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_sync_;
+  const bool due = comm_.is_root() && since.count() >= seconds;
+  if (comm_.all_reduce(due ? 1.0 : 0.0, comm::Reduce::max) > 0.0) {
+    sync();
+  }
+}
+
+void Recorder::sync() {
+  if (!unsafe_.empty()) {
+    file_.flush();
+    for (const JournalEntry& entry : unsafe_) {
+      file_.set_state(entry.point, entry.ok ? State::ok : State::failed);
+    }
+    file_.flush();
+    comm_.agree([&] {
+      if (comm_.is_root()) {
+        journal_.append(unsafe_);
+      }
+    });
+    unsafe_.clear();
+  }
+  last_sync_ = std::chrono::steady_clock::now();
+}
+
+void Recorder::suspend() {
+  sync();
+  file_.close();
+}
+
+void Recorder::finish() {
+  suspend();
+  comm_.barrier();
+  comm_.agree([&] {
+    if (comm_.is_root()) {
+      force_to_disk(part());
+      std::filesystem::rename(part(), final_file(folder_));
+      force_to_disk(folder_);
+    }
+  });
+}
+
+}  // namespace eebench::bench

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "eebench/bench/journal.hpp"
+#include "eebench/bench/task_file.hpp"
+#include "eebench/comm/communicator.hpp"
+
+namespace eebench::bench {
+
+/// A task file and its journal, kept in step: whatever is killed and whenever, a journaled point is
+/// complete in the file. Order: rows, flush, states, flush, journal.
+class Recorder {
+ public:
+  /// \collective Begins a task in `folder`, or goes on with the one there when `resume` is set. A
+  /// file that is damaged or stands without its journal is moved aside and begun again.
+  Recorder(const comm::Communicator& comm, const std::filesystem::path& folder,
+           const Layout& layout, const Attributes& attributes, bool resume);
+
+  /// The file of a finished task.
+  static std::filesystem::path final_file(const std::filesystem::path& folder) {
+    return folder / "task.h5";
+  }
+  static std::filesystem::path journal_file(const std::filesystem::path& folder) {
+    return folder / "journal.jsonl";
+  }
+
+  /// Points, by place, that were safe when we began; failed ones do not count.
+  const std::vector<bool>& done() const { return done_; }
+
+  /// \collective
+  void add_ok(const Point& point, const Values& values);
+  /// \collective
+  void add_failed(const Point& point, const std::string& error);
+  /// \collective Makes safe what was added since, if the last time is `seconds` ago.
+  void sync_every(double seconds);
+  /// \collective
+  void sync();
+  /// \collective Closes the file and gives it its final name.
+  void finish();
+  /// \collective Makes everything safe and leaves the file to be resumed.
+  void suspend();
+
+ private:
+  TaskFile open(const Layout& layout, const Attributes& attributes, bool resume);
+  void move_aside();
+  std::filesystem::path part() const { return final_file(folder_).string() + ".part"; }
+
+  comm::Communicator comm_;
+  std::filesystem::path folder_;
+  Journal journal_;
+  std::vector<bool> done_;
+  TaskFile file_;
+  std::vector<JournalEntry> unsafe_;
+  std::chrono::steady_clock::time_point last_sync_;
+};
+
+}  // namespace eebench::bench

@@ -1,0 +1,388 @@
+#include "eebench/bench/suite.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "eebench/bench/effort.hpp"
+#include "eebench/core/error.hpp"
+#include "eebench/core/names.hpp"
+#include "eebench/exits/rule.hpp"
+#include "eebench/exits/thresholds.hpp"
+
+namespace eebench::bench {
+namespace {
+
+constexpr std::array<Named<Scenario>, 2> scenario_names = {
+    {{Scenario::offline, "offline"}, {Scenario::single_stream, "single_stream"}}};
+
+/// One value of a suite and where it stands, for messages.
+class Value {
+ public:
+  Value(const toml::node& node, std::string place) : node_(&node), place_(std::move(place)) {}
+
+  std::string text() const {
+    if (const auto value = node_->value_exact<std::string>()) {
+      return *value;
+    }
+    fail("a string in quotes");
+  }
+  std::int64_t integer(std::int64_t lowest) const {
+    const auto value = node_->value_exact<std::int64_t>();
+    if (!value || *value < lowest) {
+      fail(fmt::format("an integer of at least {}", lowest));
+    }
+    return *value;
+  }
+  double number() const {
+    if (!node_->is_number()) {
+      fail("a number");
+    }
+    return *node_->value<double>();
+  }
+  bool boolean() const {
+    if (const auto value = node_->value_exact<bool>()) {
+      return *value;
+    }
+    fail("true or false");
+  }
+  const toml::table& table() const {
+    if (!node_->is_table()) {
+      fail("a table");
+    }
+    return *node_->as_table();
+  }
+  bool is_array() const { return node_->is_array(); }
+  bool is_text() const { return node_->is_string(); }
+  const std::string& place() const { return place_; }
+
+  /// The elements of an array, or the value itself as the only one.
+  std::vector<Value> list() const {
+    std::vector<Value> values;
+    if (!is_array()) {
+      values.push_back(*this);
+    } else {
+      for (const toml::node& element : *node_->as_array()) {
+        values.emplace_back(element, place_);
+      }
+    }
+    if (values.empty()) {
+      fail("at least one value");
+    }
+    return values;
+  }
+  [[noreturn]] void fail(std::string_view wanted) const {
+    throw InputError(fmt::format("{} must be {}", place_, wanted));
+  }
+
+ private:
+  const toml::node* node_;
+  std::string place_;
+};
+
+using Setter = std::function<void(const Value&)>;
+using Setters = std::map<std::string, Setter, std::less<>>;
+
+void read_table(const toml::table& table, const std::string& place, const Setters& setters) {
+  std::vector<std::string_view> known;
+  for (const auto& [key, setter] : setters) {
+    known.push_back(key);
+  }
+  for (const auto& [key, node] : table) {
+    const std::string_view word(key.str());
+    const auto found = setters.find(word);
+    if (found == setters.end()) {
+      throw_unknown("key", word, place, known);
+    }
+    found->second(Value(node, fmt::format("{}: {}", place, word)));
+  }
+}
+
+template <class T, class Read>
+std::vector<T> list_of(const Value& value, Read read) {
+  std::vector<T> result;
+  for (const Value& element : value.list()) {
+    const T item = read(element);
+    if (std::find(result.begin(), result.end(), item) != result.end()) {
+      value.fail("a list without repetitions");
+    }
+    result.push_back(item);
+  }
+  return result;
+}
+
+/// "0.5:0.9:0.1", 0.7, [0.7, 0.9], or [[0.9, 0.7], 0.8] with a list for each early exit.
+std::vector<std::vector<double>> read_thresholds(const Value& value) {
+  if (value.is_text()) {
+    std::vector<std::vector<double>> result;
+    try {
+      for (const double threshold : exits::parse_grid(value.text())) {
+        result.push_back({threshold});
+      }
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}", value.place(), error.what()));
+    }
+    return result;
+  }
+  return list_of<std::vector<double>>(value, [](const Value& element) {
+    std::vector<double> thresholds;
+    for (const Value& number : element.list()) {
+      thresholds.push_back(number.number());
+    }
+    return thresholds;
+  });
+}
+
+/// Setters of the axes and of everything else that `-a` may change.
+Setters override_setters(Suite& suite) {
+  return {
+      {"rule",
+       [&](const Value& v) {
+         suite.rules = list_of<std::string>(v, [](const Value& e) {
+           const std::string rule = e.text();
+           exits::parse_rule(rule);
+           return rule;
+         });
+       }},
+      {"threshold", [&](const Value& v) { suite.thresholds = read_thresholds(v); }},
+      {"batch",
+       [&](const Value& v) {
+         suite.batches = list_of<std::int64_t>(v, [](const Value& e) { return e.integer(1); });
+       }},
+      {"scenario",
+       [&](const Value& v) {
+         suite.scenarios =
+             list_of<Scenario>(v, [](const Value& e) { return parse_scenario(e.text()); });
+       }},
+      {"model",
+       [&](const Value& v) {
+         std::vector<ModelEntry> chosen;
+         for (const Value& e : v.list()) {
+           std::vector<std::string> names;
+           for (const ModelEntry& entry : suite.models) {
+             names.push_back(entry.name);
+           }
+           const auto found = std::find(names.begin(), names.end(), e.text());
+           if (found == names.end()) {
+             throw_unknown("model", e.text(), e.place(), names);
+           }
+           chosen.push_back(suite.models[static_cast<std::size_t>(found - names.begin())]);
+         }
+         suite.models = chosen;
+       }},
+      {"effort", [&](const Value& v) { suite.effort = std::string(parse_effort(v.text()).name); }},
+      {"seed", [&](const Value& v) { suite.seed = static_cast<std::uint64_t>(v.integer(0)); }},
+      {"device", [&](const Value& v) { suite.device = v.text(); }},
+      {"deterministic", [&](const Value& v) { suite.deterministic = v.boolean(); }},
+      {"jets", [&](const Value& v) { suite.jets = v.integer(0); }},
+      {"run_jets", [&](const Value& v) { suite.run_jets = v.integer(1); }},
+  };
+}
+
+std::filesystem::path resolve(const std::string& path, const std::filesystem::path& folder) {
+  const std::filesystem::path given(path);
+  return (given.is_absolute() ? given : folder / given).lexically_normal();
+}
+
+ModelEntry read_model(const std::string& name, const Value& value,
+                      const std::filesystem::path& folder) {
+  ModelEntry entry;
+  entry.name = name;
+  read_table(value.table(), value.place(),
+             {{"config", [&](const Value& v) { entry.config = v.text(); }},
+              {"weights", [&](const Value& v) { entry.weights = resolve(v.text(), folder); }},
+              {"features", [&](const Value& v) { entry.features = v.text(); }}});
+  if (entry.weights.empty()) {
+    throw InputError(fmt::format("{} has no key weights; name a file of weights", value.place()));
+  }
+  return entry;
+}
+
+TrainingStage read_training(const Value& value, const std::filesystem::path& folder) {
+  TrainingStage stage;
+  read_table(value.table(), value.place(),
+             {{"config", [&](const Value& v) { stage.config = v.text(); }},
+              {"data", [&](const Value& v) { stage.data = resolve(v.text(), folder); }},
+              {"steps", [&](const Value& v) { stage.steps = v.integer(1); }},
+              {"global_batch", [&](const Value& v) { stage.global_batch = v.integer(1); }}});
+  return stage;
+}
+
+/// The right-hand side of an override: TOML where it is, else words: "a:b:c", "[x,y]", "x".
+toml::table parse_override(const std::string& key, const std::string& text) {
+  try {
+    return toml::parse(fmt::format("{} = {}\n", key, text));
+  } catch (const toml::parse_error&) {
+  }
+  toml::table table;
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']') {
+    table.insert(key, text);
+    return table;
+  }
+  toml::array words;
+  std::string word;
+  for (const char c : text.substr(1, text.size() - 2) + ",") {
+    if (c == ',') {
+      words.push_back(word);
+      word.clear();
+    } else if (c != ' ') {
+      word += c;
+    }
+  }
+  table.insert(key, words);
+  return table;
+}
+
+void check_complete(const Suite& suite, const std::string& origin) {
+  const auto require = [&](bool present, std::string_view what) {
+    if (!present) {
+      throw InputError(fmt::format("{}: {} is missing", origin, what));
+    }
+  };
+  require(!suite.name.empty(), "name");
+  require(!suite.data.empty(), "data");
+  require(!suite.models.empty(), "[models.<name>]");
+  require(!suite.rules.empty(), "[axes] rule");
+  require(!suite.thresholds.empty(), "[axes] threshold");
+  require(!suite.batches.empty(), "[axes] batch");
+  require(!suite.scenarios.empty(), "[axes] scenario");
+}
+
+}  // namespace
+
+std::string_view name(Scenario scenario) {
+  return name_of(std::span<const Named<Scenario>>(scenario_names), scenario);
+}
+
+Scenario parse_scenario(std::string_view text) {
+  return value_of(std::span<const Named<Scenario>>(scenario_names), "scenario", text);
+}
+
+Suite parse_suite(std::string_view text, const std::string& origin,
+                  const std::filesystem::path& folder, std::span<const std::string> overrides) {
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    throw InputError(
+        fmt::format("{}: line {}: {}", origin, error.source().begin.line, error.description()));
+  }
+  Suite suite;
+  Setters axes = override_setters(suite);
+  Setters top;
+  for (const auto* key : {"effort", "seed", "device", "deterministic", "jets", "run_jets"}) {
+    top.insert(axes.extract(key));
+  }
+  axes.erase("model");
+  top["name"] = [&](const Value& v) { suite.name = v.text(); };
+  top["sentence"] = [&](const Value& v) { suite.sentence = v.text(); };
+  top["data"] = [&](const Value& v) { suite.data = resolve(v.text(), folder); };
+  top["train"] = [&](const Value& v) { suite.training = read_training(v, folder); };
+  top["axes"] = [&](const Value& v) { read_table(v.table(), v.place(), axes); };
+  top["models"] = [&](const Value& v) {
+    for (const auto& [key, node] : v.table()) {
+      const std::string model(key.str());
+      suite.models.push_back(
+          read_model(model, Value(node, fmt::format("{}: models.{}", origin, model)), folder));
+    }
+  };
+  read_table(table, origin, top);
+
+  const Setters setters = override_setters(suite);
+  for (const std::string& given : overrides) {
+    const std::size_t equals = given.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw InputError(fmt::format("-a {}: write key=value, for example -a batch=[1,64]", given));
+    }
+    const std::string key = given.substr(0, equals);
+    if (setters.find(key) == setters.end()) {
+      std::vector<std::string_view> known;
+      for (const auto& [word, setter] : setters) {
+        known.push_back(word);
+      }
+      throw_unknown("key", key, fmt::format("-a {}", given), known);
+    }
+    read_table(parse_override(key, given.substr(equals + 1)), fmt::format("-a {}", given), setters);
+  }
+  check_complete(suite, origin);
+  return suite;
+}
+
+Suite load_suite(const std::filesystem::path& file, std::span<const std::string> overrides) {
+  std::ifstream stream(file);
+  if (!stream) {
+    throw InputError(fmt::format("cannot read suite {}", file.string()));
+  }
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  return parse_suite(text, file.string(), std::filesystem::absolute(file).parent_path(), overrides);
+}
+
+std::string to_toml(const Suite& suite) {
+  toml::table models;
+  for (const ModelEntry& entry : suite.models) {
+    toml::table model{{"weights", entry.weights.string()}};
+    if (!entry.config.empty()) {
+      model.insert("config", entry.config);
+    }
+    if (!entry.features.empty()) {
+      model.insert("features", entry.features);
+    }
+    models.insert(entry.name, model);
+  }
+  toml::array thresholds;
+  for (const std::vector<double>& entry : suite.thresholds) {
+    if (entry.size() == 1) {
+      thresholds.push_back(entry[0]);
+      continue;
+    }
+    toml::array list;
+    for (const double threshold : entry) {
+      list.push_back(threshold);
+    }
+    thresholds.push_back(list);
+  }
+  toml::array rules;
+  for (const std::string& rule : suite.rules) {
+    rules.push_back(rule);
+  }
+  toml::array batches;
+  for (const std::int64_t batch : suite.batches) {
+    batches.push_back(batch);
+  }
+  toml::array scenarios;
+  for (const Scenario scenario : suite.scenarios) {
+    scenarios.push_back(name(scenario));
+  }
+  toml::table table{{"name", suite.name},
+                    {"sentence", suite.sentence},
+                    {"effort", suite.effort},
+                    {"seed", static_cast<std::int64_t>(suite.seed)},
+                    {"device", suite.device},
+                    {"deterministic", suite.deterministic},
+                    {"data", suite.data.string()},
+                    {"jets", suite.jets},
+                    {"run_jets", suite.run_jets},
+                    {"models", models},
+                    {"axes", toml::table{{"rule", rules},
+                                         {"threshold", thresholds},
+                                         {"batch", batches},
+                                         {"scenario", scenarios}}}};
+  if (suite.training) {
+    table.insert("train", toml::table{{"config", suite.training->config},
+                                      {"data", suite.training->data.string()},
+                                      {"steps", suite.training->steps},
+                                      {"global_batch", suite.training->global_batch}});
+  }
+  std::ostringstream stream;
+  stream << table << '\n';
+  return stream.str();
+}
+
+}  // namespace eebench::bench

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace eebench::bench {
+
+enum class Scenario { offline, single_stream };
+
+std::string_view name(Scenario scenario);
+Scenario parse_scenario(std::string_view text);
+
+/// A network of a suite.
+struct ModelEntry {
+  std::string name;    ///< what tables and files call it
+  std::string config;  ///< model configuration; empty: the one inside the weights
+  std::filesystem::path weights;
+  std::string features;  ///< data configuration; empty: the one inside the weights
+  bool operator==(const ModelEntry&) const = default;
+};
+
+/// A short data-parallel training before the measurements.
+struct TrainingStage {
+  std::string config;
+  std::filesystem::path data;
+  std::int64_t steps = 20;
+  std::int64_t global_batch = 64;
+  bool operator==(const TrainingStage&) const = default;
+};
+
+/// What to measure: networks, and the axes of the grid.
+struct Suite {
+  std::string name;
+  std::string sentence;
+  std::string effort = "quick";
+  std::uint64_t seed = 1;
+  std::string device = "cpu";
+  bool deterministic = false;
+  std::filesystem::path data;
+  std::int64_t jets = 2000;     ///< of the all-exits pass; 0: all
+  std::int64_t run_jets = 500;  ///< fewest distinct jets of a measured point, all ranks together
+  std::vector<ModelEntry> models;
+  std::optional<TrainingStage> training;
+
+  std::vector<std::string> rules;
+  /// Each entry: one threshold shared by all early exits, or one for each of them.
+  std::vector<std::vector<double>> thresholds;
+  std::vector<std::int64_t> batches;
+  std::vector<Scenario> scenarios;
+  bool operator==(const Suite&) const = default;
+};
+
+/// Reads a suite and applies overrides such as "threshold=0.5:0.9:0.1", "batch=[1,64]",
+/// "effort=smoke". Relative paths in the file count from its folder. Throws InputError naming file,
+/// key and what would be right.
+Suite load_suite(const std::filesystem::path& file, std::span<const std::string> overrides);
+
+/// The same from text. `origin` is what messages call it; relative paths count from `folder`.
+Suite parse_suite(std::string_view text, const std::string& origin,
+                  const std::filesystem::path& folder, std::span<const std::string> overrides);
+
+/// The effective suite, complete; reads back to the same.
+std::string to_toml(const Suite& suite);
+
+}  // namespace eebench::bench

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "eebench/comm/communicator.hpp"
+#include "eebench/data/jet_batch.hpp"
+#include "eebench/exec/executor.hpp"
+
+namespace eebench::store {
+
+/// What every exit says of every jet. Exit rules of any kind are replayed from it.
+struct AllExits {
+  std::int64_t exits = 0;
+  std::vector<std::string> classes;        ///< names
+  std::vector<float> logits;               ///< [jets, exits, classes]
+  std::vector<std::int64_t> labels;        ///< [jets]
+  std::vector<std::int64_t> multiplicity;  ///< [jets] constituents the network sees
+  std::vector<float> jet_pt;               ///< [jets] GeV, of the summed constituents
+  std::int64_t jets() const { return static_cast<std::int64_t>(labels.size()); }
+};
+
+/// Jets [begin, end) of rank `rank` when `jets` are divided evenly, in order.
+struct Share {
+  std::int64_t begin;
+  std::int64_t end;
+};
+Share share_of(std::int64_t jets, int rank, int ranks);
+
+using ReadJets = std::function<data::JetBatch(std::int64_t begin, std::int64_t end)>;
+/// Told how many jets of this rank's share are done, and how many there are.
+using Advance = std::function<void(std::int64_t done, std::int64_t all)>;
+
+/// \collective Runs every exit on the first `jets` jets of a data set, each rank on its share, in
+/// batches of `batch`. Returns this rank's share.
+AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor,
+                        const ReadJets& read, std::int64_t jets,
+                        const std::vector<std::string>& classes, const Advance& advance = {},
+                        std::int64_t batch = 64);
+
+/// \collective Every rank's share, in order, on every rank.
+AllExits gather(const comm::Communicator& comm, const AllExits& share);
+
+}  // namespace eebench::store
