@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Sets up, configures and builds:  scripts/build.sh [preset]   (default: "default")
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=environment.sh
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+preset=${1:-default}
+
+"$root/scripts/setup.sh"
+cd "$root"
+log=$root/build/$preset.log
+mkdir -p "$root/build"
+echo "build: preset $preset (log: $log)" >&2
+if ! { cmake --preset "$preset" && cmake --build --preset "$preset"; } >"$log" 2>&1; then
+  grep -E -A5 'error|Error|FAILED' "$log" | head -40 >&2
+  echo "build: failed; everything is in $log" >&2
+  exit 1
+fi

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# From nothing to results: installs what is missing, builds, and runs the suite "quickstart" on
+# EEBENCH_RANKS (default 8) ranks. Results land in the current directory's results/.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=environment.sh
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+"$root/scripts/build.sh"
+exec mpirun -n "${EEBENCH_RANKS:-8}" --oversubscribe --bind-to none \
+  "$root/build/default/bin/eebench" "$@"
