@@ -3,7 +3,7 @@
 
 set(EEBENCH_TORCH_ROOT "$ENV{EEBENCH_TORCH_ROOT}" CACHE PATH "LibTorch directory (holds include/ and lib/)")
 if(NOT EEBENCH_TORCH_ROOT)
-  file(GLOB candidates "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+  file(GLOB candidates "${CMAKE_CURRENT_LIST_DIR}/../.venv/lib/python3*/site-packages/torch")
   if(candidates)
     list(GET candidates 0 EEBENCH_TORCH_ROOT)
   endif()
@@ -34,7 +34,7 @@ endif()
 target_link_options(eebench_torch INTERFACE "LINKER:-rpath,${EEBENCH_TORCH_ROOT}/lib")
 
 # One precompiled header for every file that needs torch: 30 s to parse, 2 s to load.
-add_library(eebench_torch_pch OBJECT "${PROJECT_SOURCE_DIR}/cmake/torch_pch.cpp")
+add_library(eebench_torch_pch OBJECT "${CMAKE_CURRENT_LIST_DIR}/torch_pch.cpp")
 target_link_libraries(eebench_torch_pch PUBLIC eebench_torch)
 eebench_compile_settings(eebench_torch_pch) # a precompiled header serves only equal options
 set_target_properties(eebench_torch_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)

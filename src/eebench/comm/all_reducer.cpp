@@ -1,8 +1,8 @@
 #include "eebench/comm/all_reducer.hpp"
 
 #include <chrono>
-
-#include <fmt/format.h>
+#include <string>
+#include <utility>
 
 #include "eebench/core/error.hpp"
 #ifdef EEBENCH_HAVE_NCCL
@@ -61,9 +61,8 @@ double size_bytes(const Buffer& buffer) {
 std::unique_ptr<AllReducer> make_all_reducer(std::string_view name, const Communicator& comm) {
   if (name == "self") {
     if (comm.size() != 1) {
-      throw InputError(fmt::format(
-          "all-reduce back end 'self' serves one rank, here are {}; use 'mpi' or 'nccl'",
-          comm.size()));
+      throw InputError("all-reduce back end 'self' serves one rank, here are " +
+                       std::to_string(comm.size()) + "; use 'mpi' or 'nccl'");
     }
     return std::make_unique<SelfAllReducer>();
   }
@@ -79,8 +78,8 @@ std::unique_ptr<AllReducer> make_all_reducer(std::string_view name, const Commun
         "(needs CUDA and NCCL) or use 'mpi'");
 #endif
   }
-  throw InputError(
-      fmt::format("unknown all-reduce back end '{}'; there are 'self', 'mpi' and 'nccl'", name));
+  throw InputError("unknown all-reduce back end '" + std::string(name) +
+                   "'; there are 'self', 'mpi' and 'nccl'");
 }
 
 }  // namespace eebench::comm

@@ -1,0 +1,18 @@
+#include <stdexcept>
+
+#include "eebench/nn/cpu/simd.hpp"
+
+// The fused CPU kernels need Highway, which a bare GPU machine lacks. These tests compare with the
+// ATen form in float64, which never calls them.
+namespace eebench::nn::cpu {
+
+void linear_fixed_order(const float*, const float*, const float*, float*, std::int64_t,
+                        std::int64_t, std::int64_t) {
+  throw std::logic_error("fused linear called in the CUDA tests");
+}
+void gelu(float*, std::int64_t) { throw std::logic_error("fused gelu called in the CUDA tests"); }
+void attention(const AttentionJet&) {
+  throw std::logic_error("fused attention called in the CUDA tests");
+}
+
+}  // namespace eebench::nn::cpu
