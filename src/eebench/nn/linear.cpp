@@ -35,7 +35,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   const std::int64_t width = x.element_size();
   count({.multiply_adds = rows * in * out,
          .elementwise = bias.defined() ? rows * out : 0,
-         .bytes = width * (rows * (in + out) + in * out)});
+         .bytes = width * rows * (in + out)});
   if (context.deterministic) {
     return cpu::linear_fixed_order(x, weight, bias);
   }

@@ -1,0 +1,184 @@
+#include "eebench/model/weights.hpp"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include "eebench/core/digest.hpp"
+#include "eebench/core/error.hpp"
+#include "eebench/h5/file.hpp"
+
+namespace eebench::model {
+namespace {
+
+constexpr std::int64_t format_version = 1;
+constexpr const char* group = "weights";
+
+std::string reference_name(std::string name) {
+  if (name.starts_with("mod.")) {
+    name.erase(0, 4);
+  }
+  for (const char* ending : {"weight", "bias"}) {
+    const std::string newer = std::string("attn.in_proj.") + ending;
+    if (name.ends_with(newer)) {
+      name.replace(name.size() - newer.size(), newer.size(), std::string("attn.in_proj_") + ending);
+    }
+  }
+  return name;
+}
+
+std::string first_few(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, names.size()); ++i) {
+    text += (i == 0 ? "" : ", ") + names[i];
+  }
+  return names.size() > 3 ? fmt::format("{} and {} more", text, names.size() - 3) : text;
+}
+
+Weights read_h5(const std::filesystem::path& path) {
+  const h5::File file = h5::File::open(path);
+  if (!file.has(group)) {
+    throw InputError(
+        fmt::format("{}: no group '{}', so it holds no weights; give a weights.h5 that "
+                    "eebench train wrote, or a .pt file",
+                    path.string(), group));
+  }
+  Weights weights;
+  weights.config = file.attribute<std::string>("model_config");
+  for (const std::string& name : file.datasets(group)) {
+    const h5::Dataset dataset = file.dataset(fmt::format("{}/{}", group, name));
+    std::vector<std::int64_t> shape(dataset.shape().begin(), dataset.shape().end());
+    if (dataset.holds<std::int64_t>()) {
+      weights.tensors.emplace_back(name,
+                                   at::tensor(dataset.read<std::int64_t>(), at::kLong).view(shape));
+    } else if (dataset.holds<double>()) {
+      weights.tensors.emplace_back(name,
+                                   at::tensor(dataset.read<double>(), at::kDouble).view(shape));
+    } else {
+      weights.tensors.emplace_back(name, at::tensor(dataset.read<float>(), at::kFloat).view(shape));
+    }
+  }
+  if (const auto stored = file.attribute<std::string>("sha256");
+      stored != sha256(weights.tensors)) {
+    throw InputError(
+        fmt::format("{}: the weights do not match their checksum; the file is damaged, "
+                    "take another copy",
+                    path.string()));
+  }
+  return weights;
+}
+
+}  // namespace
+
+StateDict state_dict(const Network& network) {
+  StateDict tensors;
+  for (const auto& item : network.named_parameters()) {
+    tensors.emplace_back(item.key(), item.value());
+  }
+  for (const auto& item : network.named_buffers()) {
+    tensors.emplace_back(item.key(), item.value());
+  }
+  return tensors;
+}
+
+std::string sha256(const StateDict& tensors) {
+  Digest digest;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor values = tensor.detach().cpu().contiguous();
+    // A scalar is stored as one number.
+    const auto shape = values.dim() == 0 ? std::vector<std::int64_t>{1} : values.sizes().vec();
+    digest.add(fmt::format("{} {} [{}]\n", name, c10::toString(values.scalar_type()),
+                           fmt::join(shape, ",")));
+    digest.add(std::span(static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()));
+  }
+  return digest.hex();
+}
+
+void load_state_dict(Network& network, const StateDict& tensors, const std::string& where,
+                     bool without_exits) {
+  std::map<std::string, at::Tensor> given;
+  for (const auto& [name, tensor] : tensors) {
+    given.emplace(reference_name(name), tensor);
+  }
+  std::vector<std::string> missing;
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, own] : state_dict(network)) {
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      if (!(without_exits && name.starts_with("exits."))) {
+        missing.push_back(name);
+      }
+      continue;
+    }
+    if (found->second.numel() != own.numel() ||
+        (own.dim() > 0 && found->second.sizes() != own.sizes())) {
+      throw InputError(fmt::format(
+          "{}: '{}' has shape [{}], the network wants [{}]; check --model and "
+          "--features",
+          where, name, fmt::join(found->second.sizes(), ", "), fmt::join(own.sizes(), ", ")));
+    }
+    own.copy_(found->second.view(own.sizes()));
+    given.erase(found);
+  }
+  std::vector<std::string> unexpected;
+  for (const auto& [name, tensor] : given) {
+    unexpected.push_back(name);
+  }
+  if (!missing.empty() || !unexpected.empty()) {
+    throw InputError(
+        fmt::format("{}: weights of another network ({}{}{}{}); check --model and its exits", where,
+                    missing.empty() ? "" : "missing " + first_few(missing),
+                    !missing.empty() && !unexpected.empty() ? "; " : "",
+                    unexpected.empty() ? "" : "unexpected " + first_few(unexpected), ""));
+  }
+}
+
+Weights read_weights(const std::filesystem::path& path) {
+  if (path.extension() == ".pt") {
+    return {read_torch_file(path), ""};
+  }
+  return read_h5(path);
+}
+
+void write_weights(const std::filesystem::path& path, const StateDict& tensors,
+                   const std::string& config) {
+  std::filesystem::path part = path;
+  part += ".part";
+  {
+    h5::File file = h5::File::create(part);
+    file.set_attribute("format", std::string("eebench weights"));
+    file.set_attribute("format_version", format_version);
+    file.set_attribute("model_config", config);
+    file.set_attribute("sha256", sha256(tensors));
+    for (const auto& [name, tensor] : tensors) {
+      const at::Tensor values = tensor.detach().cpu().contiguous();
+      h5::Extents shape(values.sizes().begin(), values.sizes().end());
+      if (shape.empty()) {
+        shape = {1};
+      }
+      const std::string full_name = fmt::format("{}/{}", group, name);
+      const auto write = [&]<class T>(T) {
+        const T* data = values.const_data_ptr<T>();
+        file.array<T>(full_name, shape).write(std::vector<T>(data, data + values.numel()));
+      };
+      switch (values.scalar_type()) {
+        case at::kLong:
+          write(std::int64_t{});
+          break;
+        case at::kDouble:
+          write(double{});
+          break;
+        default:
+          write(float{});
+      }
+    }
+    file.close();
+  }
+  std::filesystem::rename(part, path);
+}
+
+}  // namespace eebench::model
