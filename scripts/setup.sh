@@ -60,7 +60,7 @@ install_packages() {
   say "installing ${missing[*]}"
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+    apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 requirements() {
@@ -94,7 +94,7 @@ if ! environment_is_complete; then
   say "making the virtual environment $venv (some minutes)"
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
   # shellcheck disable=SC2086 # several words on purpose
-  requirements | "$venv/bin/pip" install --disable-pip-version-check --quiet \
+  requirements | "$venv/bin/pip" install --disable-pip-version-check -qq \
     ${EEBENCH_PIP_ARGS:-} -r /dev/stdin >&2 || {
     say "pip could not install the packages above; if it has to use another index, set" \
       "EEBENCH_PIP_ARGS (for LibTorch alone: EEBENCH_TORCH_ROOT to one that is already there)"
