@@ -1,0 +1,77 @@
+#include "eebench/sys/files.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+#include "tests/sys/scratch.hpp"
+
+using namespace eebench;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string content(const fs::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+auto entries(const fs::path& folder) {
+  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+}
+
+}  // namespace
+
+TEST_CASE("Published text replaces the file and leaves nothing else") {
+  const test::Scratch scratch;
+  sys::publish_text(scratch / "a", "one");
+  sys::publish_text(scratch / "a", "two");
+  CHECK(content(scratch / "a") == "two");
+  CHECK(entries(scratch.path()) == 1);
+}
+
+TEST_CASE("A writer that fails leaves the old file") {
+  const test::Scratch scratch;
+  sys::publish_text(scratch / "a", "one");
+  CHECK_THROWS_WITH(sys::publish(scratch / "a",
+                                 [](const fs::path& temporary) {
+                                   std::ofstream(temporary) << "half";
+                                   throw std::runtime_error("disk on fire");
+                                 }),
+                    "disk on fire");
+  CHECK(content(scratch / "a") == "one");
+  CHECK(entries(scratch.path()) == 1);
+}
+
+TEST_CASE("A finished file moves into place") {
+  const test::Scratch scratch;
+  std::ofstream(scratch / "a.part") << "all";
+  sys::publish_finished(scratch / "a.part", scratch / "a");
+  CHECK(content(scratch / "a") == "all");
+  CHECK(entries(scratch.path()) == 1);
+}
+
+TEST_CASE("Appended lines stand one after another") {
+  const test::Scratch scratch;
+  sys::append_durably(scratch / "journal", "1\n");
+  sys::append_durably(scratch / "journal", "2\n");
+  CHECK(content(scratch / "journal") == "1\n2\n");
+}
+
+TEST_CASE("A folder that is not there is an error that names it") {
+  using Catch::Matchers::Contains;
+  CHECK_THROWS_WITH(sys::publish_text("/nonexistent/a", "x"), Contains("/nonexistent/a"));
+  CHECK_THROWS_AS(sys::append_durably("/nonexistent/a", "x"), IoError);
+  CHECK_THROWS_AS(sys::free_bytes("/nonexistent"), IoError);
+  CHECK_THROWS_AS(sys::file_system("/nonexistent"), IoError);
+}
+
+TEST_CASE("Free space and kind of a file system are known") {
+  const test::Scratch scratch;
+  CHECK(sys::free_bytes(scratch.path()) > 0);
+  CHECK_FALSE(sys::file_system(scratch.path()).empty());
+  CHECK(sys::file_system("/proc") == "0x9fa0");
+}
