@@ -61,11 +61,13 @@ std::vector<std::int64_t> GlobalOrder::window(std::int64_t epoch, std::int64_t w
 
 TrainingJets::TrainingJets(const JetSource& source, GlobalOrder order,
                            const comm::Communicator& comm)
-    : source_(source), order_(order), rank_(comm.rank()), size_(comm.size()) {}
-
-std::int64_t TrainingJets::global_size(std::int64_t batch) const {
-  const std::int64_t begin = batch * order_.global_batch();
-  return std::min(order_.global_batch(), source_.jets() - begin);
+    : source_(source), order_(order), rank_(comm.rank()), size_(comm.size()) {
+  if (order_.global_batch() < size_) {
+    throw InputError(
+        fmt::format("a global batch of {} jets leaves some of {} ranks without work; raise "
+                    "--global-batch or use fewer ranks",
+                    order_.global_batch(), size_));
+  }
 }
 
 void TrainingJets::load(std::int64_t epoch, std::int64_t window) {
@@ -77,9 +79,8 @@ void TrainingJets::load(std::int64_t epoch, std::int64_t window) {
   const std::int64_t base = order_.window_begin(window);
   for (std::size_t i = 0; i < window_order_.size(); ++i) {
     const std::int64_t position = base + static_cast<std::int64_t>(i);
-    const std::int64_t batch = position / order_.global_batch();
     const std::int64_t place = position % order_.global_batch();
-    const std::int64_t global = global_size(batch);
+    const std::int64_t global = order_.global_batch();
     if (place >= global * rank_ / size_ && place < global * (rank_ + 1) / size_) {
       own.push_back(window_order_[i]);
     }
@@ -102,10 +103,9 @@ void TrainingJets::load(std::int64_t epoch, std::int64_t window) {
 }
 
 JetBatch TrainingJets::batch(std::int64_t epoch, std::int64_t batch) {
-  const std::int64_t global = global_size(batch);
+  const std::int64_t global = order_.global_batch();
   const std::int64_t start = batch * order_.global_batch();
   JetBatch jets;
-  jets.features_per_particle = 0;
   // A batch may reach over the edge of a window.
   std::int64_t position = start + global * rank_ / size_;
   const std::int64_t end = start + global * (rank_ + 1) / size_;

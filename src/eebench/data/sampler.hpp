@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -21,8 +22,8 @@ class GlobalOrder {
   GlobalOrder(std::int64_t jets, std::int64_t global_batch, std::uint64_t seed,
               std::int64_t window = default_window);
 
-  /// The last batch of an epoch may be smaller.
-  std::int64_t batches() const { return (jets_ + global_batch_ - 1) / global_batch_; }
+  /// Whole global batches of an epoch; the jets left over differ from epoch to epoch.
+  std::int64_t batches() const { return jets_ / global_batch_; }
   std::int64_t global_batch() const { return global_batch_; }
   std::int64_t windows() const { return (jets_ + window_ - 1) / window_; }
   /// Positions [begin, end) of the epoch's order that window w holds.
@@ -41,12 +42,11 @@ class GlobalOrder {
 /// are the jets of its own parts of one window.
 class TrainingJets {
  public:
+  /// Throws InputError for a global batch smaller than the number of ranks.
   TrainingJets(const JetSource& source, GlobalOrder order, const comm::Communicator& comm);
 
   const GlobalOrder& order() const { return order_; }
-  /// Jets in the whole global batch.
-  std::int64_t global_size(std::int64_t batch) const;
-  /// This rank's jets of a global batch. May be empty.
+  /// This rank's jets of a global batch.
   JetBatch batch(std::int64_t epoch, std::int64_t batch);
 
  private:

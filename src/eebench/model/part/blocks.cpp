@@ -183,9 +183,9 @@ at::Tensor PartBlockImpl::forward(const at::Tensor& x, const at::Tensor& bias,
                                   const nn::Ragged& jets, const nn::Context& context) {
   const at::Tensor u = pre_attn_norm_->forward(x, context);
   const auto qkv = nn::linear(u, in_proj_weight_, in_proj_bias_, context).chunk(3, 1);
-  const at::Tensor attended =
-      nn::self_attention(qkv[0], qkv[1], qkv[2], bias, jets, options_.heads,
-                         {.p = options_.dropout, .site = 4 * options_.site}, context);
+  const at::Tensor attended = nn::self_attention(
+      qkv[0], qkv[1], qkv[2], bias, jets, options_.heads,
+      {.p = is_training() ? options_.dropout : 0.0, .site = 4 * options_.site}, context);
   return finish(x, attended, jets.offsets(), context);
 }
 
@@ -222,8 +222,8 @@ at::Tensor PartBlockImpl::finish(const at::Tensor& residual, const at::Tensor& a
                                  std::span<const std::int64_t> row_offsets,
                                  const nn::Context& context) {
   const auto drop = [&](const at::Tensor& x, std::uint64_t place) {
-    return nn::dropout(x, options_.dropout, 4 * options_.site + place, row_offsets,
-                       context.jet_index, context);
+    return nn::dropout(x, is_training() ? options_.dropout : 0.0, 4 * options_.site + place,
+                       row_offsets, context.jet_index, context);
   };
   const Projection out = output_projection();
   at::Tensor o = nn::linear(attended, out.weight, out.bias, context);

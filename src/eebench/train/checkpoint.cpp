@@ -1,0 +1,99 @@
+#include "eebench/train/checkpoint.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
+#include "eebench/h5/file.hpp"
+#include "eebench/sys/files.hpp"
+
+namespace eebench::train {
+namespace {
+
+constexpr std::int64_t format_version = 1;
+
+std::vector<std::filesystem::path> checkpoints(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  if (std::filesystem::is_directory(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.path().filename().string().starts_with("step-") &&
+          entry.path().extension() == ".h5") {
+        files.push_back(entry.path());
+      }
+    }
+  }
+  std::sort(files.rbegin(), files.rend());
+  return files;
+}
+
+Checkpoint read(const std::filesystem::path& path) {
+  Checkpoint checkpoint;
+  model::Weights all = model::read_weights(path);
+  const h5::File file = h5::File::open(path);
+  checkpoint.config = std::move(all.config);
+  checkpoint.training = file.attribute<std::string>("training");
+  checkpoint.step = file.attribute<std::int64_t>("step");
+  checkpoint.world_size = file.attribute<std::int64_t>("world_size");
+  checkpoint.best = file.attribute<double>("best");
+  checkpoint.best_epoch = file.attribute<std::int64_t>("best_epoch");
+  for (auto& [name, tensor] : all.tensors) {
+    if (name == "optimiser.first_moment") {
+      checkpoint.first_moment = tensor;
+    } else if (name == "optimiser.second_moment") {
+      checkpoint.second_moment = tensor;
+    } else {
+      checkpoint.weights.emplace_back(name, tensor);
+    }
+  }
+  if (!checkpoint.first_moment.defined() || !checkpoint.second_moment.defined()) {
+    throw InputError(path.string() + ": no state of the optimiser, so it is not a checkpoint");
+  }
+  return checkpoint;
+}
+
+}  // namespace
+
+void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint) {
+  std::filesystem::create_directories(folder);
+  model::StateDict all = checkpoint.weights;
+  all.emplace_back("optimiser.first_moment", checkpoint.first_moment);
+  all.emplace_back("optimiser.second_moment", checkpoint.second_moment);
+  const auto path = folder / fmt::format("step-{:08}.h5", checkpoint.step);
+  sys::publish(path, [&](const std::filesystem::path& temporary) {
+    model::write_weights(temporary, all, checkpoint.config);
+    h5::File file = h5::File::open_writable(temporary);
+    file.set_attribute("checkpoint_version", format_version);
+    file.set_attribute("training", checkpoint.training);
+    file.set_attribute("step", checkpoint.step);
+    file.set_attribute("world_size", checkpoint.world_size);
+    file.set_attribute("best", checkpoint.best);
+    file.set_attribute("best_epoch", checkpoint.best_epoch);
+    file.close();
+  });
+  const auto files = checkpoints(folder);
+  for (std::size_t i = 2; i < files.size(); ++i) {
+    std::filesystem::remove(files[i]);
+  }
+}
+
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder,
+                                            const std::function<void(const std::string&)>& warn) {
+  const auto files = checkpoints(folder);
+  for (const auto& file : files) {
+    try {
+      return read(file);
+    } catch (const Error& error) {
+      warn(fmt::format("{}; trying the checkpoint before it", error.what()));
+    }
+  }
+  if (!files.empty()) {
+    throw InputError(fmt::format("{}: no checkpoint can be read; start again without --resume",
+                                 folder.string()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace eebench::train

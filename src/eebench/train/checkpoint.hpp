@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "eebench/model/weights.hpp"
+
+namespace eebench::train {
+
+/// Everything a training needs to go on exactly where it was.
+struct Checkpoint {
+  model::StateDict weights;
+  std::string config;       ///< of the model
+  std::string training;     ///< settings that a resumed run must share
+  at::Tensor first_moment;  ///< of AdamW, flat
+  at::Tensor second_moment;
+  std::int64_t step = 0;  ///< steps done; with the seed it fixes the position in the data
+  std::int64_t world_size = 1;
+  double best = -1.0;  ///< best validation score so far
+  std::int64_t best_epoch = -1;
+};
+
+/// Writes folder/step-00001234.h5 atomically and keeps the last two. Throws IoError.
+void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
+
+/// The newest one that is whole; damaged ones are reported in one line each through `warn` and
+/// skipped. Empty where there is none. Throws InputError where all are damaged.
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder,
+                                            const std::function<void(const std::string&)>& warn);
+
+}  // namespace eebench::train

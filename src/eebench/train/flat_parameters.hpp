@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "eebench/model/network.hpp"
+
+namespace eebench::train {
+
+/// The trainable parameters of a network as views of one tensor, and their gradients as views of
+/// another: summing over ranks, clipping and the optimiser are each one operation.
+class FlatParameters {
+ public:
+  explicit FlatParameters(model::Network& network);
+
+  at::Tensor& values() { return values_; }
+  at::Tensor& gradients() { return gradients_; }
+  const std::vector<at::Tensor>& parameters() const { return parameters_; }
+  /// Elements of each parameter, in the order of the buffers.
+  const std::vector<std::size_t>& counts() const { return counts_; }
+  /// 1 for elements that weight decay applies to (matrices), 0 for biases, norms and tokens.
+  const at::Tensor& decays() const { return decays_; }
+
+ private:
+  at::Tensor values_;
+  at::Tensor gradients_;
+  at::Tensor decays_;
+  std::vector<at::Tensor> parameters_;
+  std::vector<std::size_t> counts_;
+};
+
+/// AdamW (Loshchilov, Hutter, arXiv:1711.05101), betas 0.9, 0.999, eps 1e-8.
+struct AdamW {
+  explicit AdamW(const at::Tensor& values);
+  /// `step` counts from 1.
+  void update(FlatParameters& parameters, std::int64_t step, double lr, double weight_decay);
+
+  at::Tensor first_moment;
+  at::Tensor second_moment;
+};
+
+}  // namespace eebench::train

@@ -1,0 +1,119 @@
+#include "eebench/train/settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <numbers>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
+#include "eebench/core/names.hpp"
+#include "eebench/train/loss.hpp"
+
+namespace eebench::train {
+namespace {
+
+template <class T>
+T required(const toml::node& node, const std::string& where, std::string_view key) {
+  const auto value = node.value<T>();
+  if (!value) {
+    throw InputError(fmt::format("{}, line {}: train.{} has a value of the wrong kind", where,
+                                 node.source().begin.line, key));
+  }
+  return *value;
+}
+
+}  // namespace
+
+Settings settings_of(const model::ModelConfig& config) {
+  Settings s;
+  const toml::table* table = config.table["train"].as_table();
+  if (table == nullptr) {
+    return s;
+  }
+  using Read = std::function<void(const toml::node&, std::string_view)>;
+  const auto into = [&]<class T>(T& target) -> Read {
+    return [&](const toml::node& node, std::string_view key) {
+      target = required<T>(node, config.name, key);
+    };
+  };
+  const std::map<std::string, Read, std::less<>> keys{
+      {"global_batch", into(s.global_batch)},
+      {"epochs", into(s.epochs)},
+      {"lr", into(s.lr)},
+      {"weight_decay", into(s.weight_decay)},
+      {"warmup", into(s.warmup)},
+      {"clip", into(s.clip)},
+      {"loss", into(s.loss)},
+      {"patience", into(s.patience)},
+      {"exit_weights", [&](const toml::node& node, std::string_view key) {
+         const toml::array* values = node.as_array();
+         if (values == nullptr) {
+           throw InputError(
+               fmt::format("{}, line {}: train.{} must be a list with one number an exit",
+                           config.name, node.source().begin.line, key));
+         }
+         for (const toml::node& value : *values) {
+           s.exit_weights.push_back(required<double>(value, config.name, key));
+         }
+       }}};
+  for (const auto& [key, value] : *table) {
+    const auto found = keys.find(key.str());
+    if (found == keys.end()) {
+      std::vector<std::string_view> names;
+      for (const auto& item : keys) {
+        names.push_back(item.first);
+      }
+      throw_unknown("key of [train]", key.str(), config.name, names);
+    }
+    found->second(value, key.str());
+  }
+  return s;
+}
+
+void check(const Settings& s, std::int64_t exits) {
+  const auto require = [](bool good, const std::string& what) {
+    if (!good) {
+      throw InputError("training: " + what);
+    }
+  };
+  require(s.epochs >= 1 && s.steps >= 0, "epochs must be at least 1 and steps at least 0");
+  require(s.lr > 0.0 && s.weight_decay >= 0.0 && s.clip >= 0.0,
+          "lr must be positive, weight decay and clip not negative");
+  require(s.warmup >= 0.0 && s.warmup < 1.0, "warmup is a share of all steps in [0, 1)");
+  require(s.precision == "fp32" || s.precision == "fp64",
+          fmt::format("precision '{}' is neither fp32 nor fp64", s.precision));
+  require(static_cast<std::int64_t>(s.exit_weights.size()) == exits,
+          fmt::format("{} exit weights for a network with {} exits (the final one counted)",
+                      s.exit_weights.size(), exits));
+  require(std::all_of(s.exit_weights.begin(), s.exit_weights.end(),
+                      [](double w) { return w >= 0.0; }) &&
+              std::any_of(s.exit_weights.begin(), s.exit_weights.end(),
+                          [](double w) { return w > 0.0; }),
+          "exit weights must not be negative, and one at least positive");
+  require(!s.freeze_backbone || exits > 1,
+          "--freeze backbone leaves nothing to train without early exits");
+  std::vector<std::string_view> losses;
+  for (const LossEntry& entry : loss_registry()) {
+    losses.push_back(entry.name);
+  }
+  if (std::find(losses.begin(), losses.end(), s.loss) == losses.end()) {
+    throw_unknown("loss", s.loss, "", losses);
+  }
+}
+
+double schedule_factor(std::int64_t step, std::int64_t total, double warmup) {
+  const double rise = std::floor(warmup * static_cast<double>(total));
+  const double now = static_cast<double>(step);
+  if (now < rise) {
+    return (now + 1.0) / rise;
+  }
+  const double progress = (now - rise) / std::max(1.0, static_cast<double>(total) - rise);
+  return 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+}
+
+}  // namespace eebench::train

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "eebench/comm/all_reducer.hpp"
+#include "eebench/data/jet_source.hpp"
+#include "eebench/model/network.hpp"
+#include "eebench/train/flat_parameters.hpp"
+#include "eebench/train/rank_sum.hpp"
+#include "eebench/train/settings.hpp"
+
+namespace eebench::train {
+
+/// What one step did, the same on every rank.
+struct StepReport {
+  double loss = 0.0;                  ///< mean over the global batch
+  std::vector<double> exit_accuracy;  ///< [exits], NaN where the exit was not run
+  double gradient_norm = 0.0;         ///< before clipping
+};
+
+/// Data-parallel training of a network: every rank holds it whole and works on its part of each
+/// global batch; the result does not depend on the number of ranks beyond rounding.
+class Trainer {
+ public:
+  /// \collective Checks that all ranks begin with the same parameters. Throws Error otherwise.
+  Trainer(model::Network& network, Settings settings, std::int64_t total_steps, at::Device device,
+          const comm::Communicator& comm, std::shared_ptr<comm::AllReducer> reducer);
+
+  /// \collective One step on this rank's jets of a global batch.
+  StepReport step(const data::JetBatch& jets);
+
+  std::int64_t steps_done() const { return steps_done_; }
+  const Settings& settings() const { return settings_; }
+  double learning_rate() const;
+
+  /// Everything that a step reads and changes beside the network itself.
+  AdamW& optimiser() { return optimiser_; }
+  void set_steps_done(std::int64_t steps) { steps_done_ = steps; }
+
+ private:
+  std::vector<at::Tensor> forward(const data::JetBatch& jets, nn::Context& context);
+
+  model::Network& network_;
+  Settings settings_;
+  std::int64_t total_steps_;
+  at::Device device_;
+  at::ScalarType type_;
+  comm::Communicator comm_;
+  std::shared_ptr<comm::AllReducer> reducer_;
+  FlatParameters parameters_;
+  AdamW optimiser_;
+  GradientSum gradient_sum_;
+  std::int64_t last_exit_;  ///< the deepest with a weight; nothing beyond it is run
+  std::int64_t steps_done_ = 0;
+};
+
+/// Puts the network into training mode; with a frozen backbone only early heads train, and the rest
+/// stays in evaluation mode, BatchNorm buffers included.
+void set_trainable(model::Network& network, bool freeze_backbone);
+
+}  // namespace eebench::train
