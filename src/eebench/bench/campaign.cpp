@@ -1,13 +1,11 @@
 #include "eebench/bench/campaign.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "eebench/bench/manifest.hpp"
 #include "eebench/bench/measure.hpp"
@@ -15,6 +13,7 @@
 #include "eebench/bench/recorder.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/store/scores_file.hpp"
+#include "eebench/sys/environment.hpp"
 
 namespace eebench::bench {
 namespace {
@@ -37,12 +36,6 @@ std::string what_replays(const Point& point) {
     text += fmt::format(" {}", threshold);
   }
   return text;
-}
-
-std::string host_name() {
-  std::array<char, 65> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
 }
 
 class Driver {
@@ -150,7 +143,7 @@ Layout Driver::layout() const {
     layout.models.push_back(model.name);
   }
   layout.classes = stations_.front().subject.classes;
-  layout.hosts = comm_.all_gather(host_name());
+  layout.hosts = comm_.all_gather(sys::hardware().host);
   layout.samples = effort_.kept_samples;
   return layout;
 }
@@ -224,11 +217,13 @@ const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::in
     const std::int64_t ranks = comm_.size();
     const std::int64_t count =
         (std::min(suite_.run_jets, jets) + ranks * batch - 1) / (ranks * batch);
-    for (std::int64_t i = 0; i < count; ++i) {
-      // Where the jets do not fill every rank's batches, the last ones are used again.
-      const std::int64_t begin = std::min((i * ranks + comm_.rank()) * batch, jets - batch);
-      entry->second.push_back(station.subject.read(begin, begin + batch));
-    }
+    comm_.agree([&] {
+      for (std::int64_t i = 0; i < count; ++i) {
+        // Where the jets do not fill every rank's batches, the last ones are used again.
+        const std::int64_t begin = std::min((i * ranks + comm_.rank()) * batch, jets - batch);
+        entry->second.push_back(station.subject.read(begin, begin + batch));
+      }
+    });
   }
   return entry->second;
 }

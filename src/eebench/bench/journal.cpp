@@ -5,11 +5,10 @@
 #include <fstream>
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "eebench/core/error.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::bench {
 namespace {
@@ -23,40 +22,15 @@ std::string line_of(const JournalEntry& entry) {
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-void write_and_force(const std::filesystem::path& path, int flags,
-                     const std::vector<JournalEntry>& entries) {
+std::string lines_of(const std::vector<JournalEntry>& entries) {
   std::string text;
   for (const JournalEntry& entry : entries) {
     text += line_of(entry);
   }
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
-  const bool written =
-      file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fsync(file) == 0;
-  const int reason = errno;
-  if (file >= 0) {
-    ::close(file);
-  }
-  if (!written) {
-    throw IoError(
-        fmt::format("{}: cannot write the journal: {}", path.string(), std::strerror(reason)));
-  }
+  return text;
 }
 
 }  // namespace
-
-void force_to_disk(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool forced = file >= 0 && ::fsync(file) == 0;
-  const int reason = errno;
-  if (file >= 0) {
-    ::close(file);
-  }
-  if (!forced) {
-    throw IoError(
-        fmt::format("{}: cannot be forced to the disk: {}", path.string(), std::strerror(reason)));
-  }
-}
 
 std::vector<JournalEntry> Journal::read() const {
   std::ifstream stream(path_);
@@ -75,14 +49,11 @@ std::vector<JournalEntry> Journal::read() const {
 }
 
 void Journal::rewrite(const std::vector<JournalEntry>& entries) const {
-  const std::filesystem::path part = path_.string() + ".part";
-  write_and_force(part, O_TRUNC, entries);
-  std::filesystem::rename(part, path_);
-  force_to_disk(std::filesystem::absolute(path_).parent_path());
+  sys::publish_text(path_, lines_of(entries));
 }
 
 void Journal::append(const std::vector<JournalEntry>& entries) const {
-  write_and_force(path_, O_APPEND, entries);
+  sys::append_durably(path_, lines_of(entries));
 }
 
 }  // namespace eebench::bench

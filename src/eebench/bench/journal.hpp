@@ -33,7 +33,4 @@ class Journal {
   std::filesystem::path path_;
 };
 
-/// Forces a file or a directory to the disk. Throws IoError.
-void force_to_disk(const std::filesystem::path& path);
-
 }  // namespace eebench::bench

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "eebench/bench/journal.hpp"
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/core/version.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::bench {
 namespace {
@@ -88,13 +88,11 @@ void write_or_check_manifest(const comm::Communicator& comm, const CampaignFolde
     std::error_code error;
     std::filesystem::create_directories(folder.task(), error);
     std::filesystem::create_directories(folder.scores("any").parent_path(), error);
-    const std::filesystem::path part = path.string() + ".part";
-    std::ofstream(part) << manifest.dump(2) << '\n';
-    if (error || !std::filesystem::exists(part)) {
-      throw IoError(fmt::format("cannot write into {}; give another -o", folder.root.string()));
+    if (error) {
+      throw IoError(fmt::format("cannot write into {}: {}; give another -o", folder.root.string(),
+                                error.message()));
     }
-    force_to_disk(part);
-    std::filesystem::rename(part, path);
+    sys::publish_text(path, manifest.dump(2) + "\n");
   });
 }
 

@@ -307,16 +307,13 @@ Values Measurement::values(const Effort& effort, std::uint64_t seed) const {
   return values;
 }
 
-/// \collective Until a stride takes no less time than before, within 5 %, or the time is up.
+/// \collective Until a batch takes no less time than those before, within 5 %, or the time is up.
 void warm_up(const comm::Communicator& comm, Measurement& measurement, const Effort& effort) {
   const auto start = Clock::now();
   double fastest = std::numeric_limits<double>::infinity();
   bool go_on = effort.max_warmup_seconds > 0.0;
   while (go_on) {
-    double seconds = 0.0;
-    for (const Sample& sample : measurement.run(measurement.stride())) {
-      seconds += sample.seconds;
-    }
+    const double seconds = measurement.run(1).front().seconds;
     const bool settled = seconds > 0.95 * fastest;
     fastest = std::min(fastest, seconds);
     const bool root_goes_on = !settled && seconds_since(start) < effort.max_warmup_seconds;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::bench {
 
@@ -48,6 +49,7 @@ TaskFile Recorder::open(const Layout& layout, const Attributes& attributes, bool
   comm_.agree([&] {
     if (comm_.is_root()) {
       move_aside();
+      check_space(size_of(layout));
     }
   });
   TaskFile file = TaskFile::create(part(), comm_, layout, attributes);
@@ -57,6 +59,15 @@ TaskFile Recorder::open(const Layout& layout, const Attributes& attributes, bool
     }
   });
   return file;
+}
+
+void Recorder::check_space(std::int64_t bytes) const {
+  // Twice: the journal, the scores and the file system's own bookkeeping want some as well.
+  if (sys::free_bytes(folder_) < 2 * static_cast<std::uint64_t>(bytes)) {
+    throw IoError(
+        fmt::format("{}: less than {} MB free, twice what the results need; give another -o",
+                    folder_.string(), 2 * bytes / 1'000'000 + 1));
+  }
 }
 
 void Recorder::move_aside() {
@@ -115,9 +126,7 @@ void Recorder::finish() {
   comm_.barrier();
   comm_.agree([&] {
     if (comm_.is_root()) {
-      force_to_disk(part());
-      std::filesystem::rename(part(), final_file(folder_));
-      force_to_disk(folder_);
+      sys::publish_finished(part(), final_file(folder_));
     }
   });
 }

@@ -48,6 +48,7 @@ class Recorder {
  private:
   TaskFile open(const Layout& layout, const Attributes& attributes, bool resume);
   void move_aside();
+  void check_space(std::int64_t bytes) const;
   std::filesystem::path part() const { return final_file(folder_).string() + ".part"; }
 
   comm::Communicator comm_;

@@ -21,8 +21,7 @@ struct Subject {
   std::vector<std::string> classes;  ///< names, in the order of the logits
   std::vector<exits::Gate> gates;    ///< [exits - 1] for the rule `learned`; empty where not fitted
   std::int64_t jets = 0;             ///< in the data set
-  /// \collective Jets [begin, end) of the data set with the features this network wants. Every rank
-  /// gives its own range, which may be empty.
+  /// Jets [begin, end) of the data set with the features this network wants.
   std::function<data::JetBatch(std::int64_t begin, std::int64_t end)> read;
 };
 

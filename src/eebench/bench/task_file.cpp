@@ -109,6 +109,39 @@ std::int64_t Layout::exits() const {
   return deepest;
 }
 
+std::int64_t size_of(const Layout& layout) {
+  const auto length = [&](Dimension dimension) -> std::int64_t {
+    switch (dimension) {
+      case Dimension::point:
+        return static_cast<std::int64_t>(layout.points.size());
+      case Dimension::exit:
+        return layout.exits();
+      case Dimension::class_:
+        return static_cast<std::int64_t>(layout.classes.size());
+      case Dimension::rank:
+        return static_cast<std::int64_t>(layout.hosts.size());
+      case Dimension::sample:
+        return layout.samples;
+      case Dimension::percentile:
+        return std::size(percentiles);
+      case Dimension::multiplicity:
+        return std::size(multiplicity_edges);
+    }
+    return 1;
+  };
+  std::int64_t bytes = 0;
+  for (const VariableSpec& spec : schema()) {
+    std::int64_t values = length(Dimension::point);
+    for (const Dimension dimension : spec.dimensions) {
+      values *= length(dimension);
+    }
+    constexpr std::int64_t widest = 16;  // texts; numbers take at most 8
+    bytes += values * static_cast<std::int64_t>(names_of(spec).size()) *
+             (spec.type == Type::text ? widest : 8);
+  }
+  return bytes;
+}
+
 TaskFile::TaskFile(h5::File file, const comm::Communicator& comm, Layout layout)
     : file_(std::move(file)), comm_(comm), layout_(std::move(layout)) {}
 

@@ -31,6 +31,9 @@ struct Layout {
   std::int64_t exits() const;
 };
 
+/// Bytes that the variables of such a file take.
+std::int64_t size_of(const Layout& layout);
+
 /// The results of a campaign, written by all ranks through MPI-IO: format of results/README.md.
 class TaskFile {
  public:

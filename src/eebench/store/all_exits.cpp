@@ -32,16 +32,16 @@ AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor
   AllExits result;
   result.exits = executor.exits();
   result.classes = classes;
-  // Reading is collective, so all ranks make as many steps as the largest share needs.
+  // All ranks make as many steps as the largest share needs, so that each step can be agreed on.
   const std::int64_t largest = (jets + comm.size() - 1) / comm.size();
   for (std::int64_t done = 0; done < largest; done += batch_size) {
     const std::int64_t begin = std::min(share.begin + done, share.end);
     const std::int64_t end = std::min(begin + batch_size, share.end);
-    const data::JetBatch batch = read(begin, end);
     comm.agree([&] {
-      if (batch.size() == 0) {
+      if (begin == end) {
         return;
       }
+      const data::JetBatch batch = read(begin, end);
       const std::vector<float> logits = executor.replay(batch);
       result.logits.insert(result.logits.end(), logits.begin(), logits.end());
       result.labels.insert(result.labels.end(), batch.labels.begin(), batch.labels.end());

@@ -5,6 +5,7 @@
 #include "eebench/core/error.hpp"
 #include "eebench/exits/scores.hpp"
 #include "eebench/h5/file.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::store {
 namespace {
@@ -77,7 +78,7 @@ void write_scores(const std::filesystem::path& path, const comm::Communicator& c
   file.close();
   comm.agree([&] {
     if (comm.is_root()) {
-      std::filesystem::rename(part, path);
+      sys::publish_finished(part, path);
     }
   });
 }

@@ -1,0 +1,60 @@
+#include "eebench/bench/task_reader.hpp"
+
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "eebench/bench/schema.hpp"
+#include "eebench/core/error.hpp"
+
+namespace eebench::bench {
+
+TaskReader::TaskReader(const std::filesystem::path& path) : file_(h5::File::open(path)) {
+  const std::string version = attribute("schema_version");
+  if (version.substr(0, version.find('.')) != std::to_string(schema_major)) {
+    throw InputError(
+        fmt::format("{}: written in version {} of the task file, this eebench reads {}",
+                    path.string(), version, schema_major));
+  }
+  points_ = length("point");
+}
+
+std::size_t TaskReader::length(const std::string& dimension) const {
+  return file_.dataset(dimension).length();
+}
+
+std::vector<double> TaskReader::values(const std::string& variable) const {
+  return file_.dataset(variable).read<double>();
+}
+
+std::vector<std::string> TaskReader::texts(const std::string& variable) const {
+  return file_.dataset(variable).read_texts();
+}
+
+std::vector<std::string> TaskReader::names(const std::string& variable) const {
+  const h5::Dataset dataset = file_.dataset(variable);
+  std::istringstream meanings(dataset.attribute<std::string>("flag_meanings"));
+  std::vector<std::string> known;
+  for (std::string word; meanings >> word;) {
+    known.push_back(word);
+  }
+  std::vector<std::string> result;
+  for (const std::uint8_t value : dataset.read<std::uint8_t>()) {
+    result.push_back(value < known.size() ? known[value] : "");
+  }
+  return result;
+}
+
+std::string TaskReader::attribute(const std::string& name) const {
+  return file_.attribute<std::string>(name);
+}
+
+std::int64_t TaskReader::integer_attribute(const std::string& name) const {
+  return file_.attribute<std::int64_t>(name);
+}
+
+std::string TaskReader::mark(const std::string& variable) const {
+  return file_.dataset(variable).attribute<std::string>("mark");
+}
+
+}  // namespace eebench::bench

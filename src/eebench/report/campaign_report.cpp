@@ -1,0 +1,201 @@
+#include "eebench/report/campaign_report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "eebench/sys/files.hpp"
+
+namespace eebench::report {
+namespace {
+
+using bench::TaskReader;
+
+/// Values of the points that are shown, by name.
+class Shown {
+ public:
+  explicit Shown(const TaskReader& task) : task_(task) {
+    const std::vector<std::string> states = task.names("state");
+    for (std::size_t point = 0; point < states.size(); ++point) {
+      if (states[point] == "ok") {
+        points_.push_back(point);
+      }
+    }
+  }
+
+  std::vector<std::string> names(const std::string& variable) const {
+    const std::vector<std::string> all = task_.names(variable);
+    return cells([&](std::size_t point) { return all[point]; });
+  }
+  /// Element `offset` of each point's row, formatted.
+  std::vector<std::string> numbers(const std::string& variable, std::size_t offset = 0,
+                                   double scale = 1.0) const {
+    const std::vector<double> all = task_.values(variable);
+    const std::size_t width = all.size() / task_.points();
+    return cells([&](std::size_t point) { return number(scale * all[point * width + offset]); });
+  }
+  /// Value ± half its interval.
+  std::vector<std::string> with_interval(const std::string& variable, double scale = 1.0) const {
+    const std::vector<double> all = task_.values(variable);
+    const std::vector<double> low = task_.values(variable + "_ci_low");
+    const std::vector<double> high = task_.values(variable + "_ci_high");
+    return cells([&](std::size_t point) {
+      const double half = scale * 0.5 * (high[point] - low[point]);
+      const std::string value = number(scale * all[point]);
+      return std::isnan(half) || value.empty() ? value : fmt::format("{} ± {:.2g}", value, half);
+    });
+  }
+  std::vector<std::string> cells(const std::function<std::string(std::size_t)>& cell) const {
+    std::vector<std::string> result;
+    for (const std::size_t point : points_) {
+      result.push_back(cell(point));
+    }
+    return result;
+  }
+
+ private:
+  const TaskReader& task_;
+  std::vector<std::size_t> points_;
+};
+
+std::string threshold_cell(const TaskReader& task, std::span<const double> thresholds,
+                           std::span<const double> fixed, std::size_t point) {
+  if (fixed[point] >= 0.0) {
+    return fmt::format("exit {:.0f}", fixed[point]);
+  }
+  const std::size_t exits = task.length("exit");
+  const std::span<const double> own = thresholds.subspan(point * exits, exits);
+  std::string text;
+  bool shared = true;
+  for (const double threshold : own) {
+    if (!std::isnan(threshold)) {
+      text += fmt::format("{}{:.4g}", text.empty() ? "" : " ", threshold);
+      shared = shared && threshold == own.front();
+    }
+  }
+  return shared ? fmt::format("{:.4g}", own.front()) : text;
+}
+
+std::vector<std::string> exit_fractions(const TaskReader& task, const Shown& shown) {
+  const std::vector<double> fractions = task.values("exit_fraction");
+  const std::size_t exits = task.length("exit");
+  return shown.cells([&](std::size_t point) {
+    std::string text;
+    for (std::size_t exit = 0; exit < exits; ++exit) {
+      if (const double f = fractions[point * exits + exit]; !std::isnan(f)) {
+        text += fmt::format("{}{:.0f}", text.empty() ? "" : "/", 100.0 * f);
+      }
+    }
+    return text;
+  });
+}
+
+/// Median over signal classes, with ">" where that one is a limit.
+std::vector<std::string> median_rejections(const TaskReader& task, const Shown& shown) {
+  const std::vector<double> values = task.values("rejection");
+  const std::vector<double> limits = task.values("rejection_is_limit");
+  const std::size_t classes = task.length("class");
+  return shown.cells([&](std::size_t point) {
+    std::vector<std::pair<double, bool>> own;
+    for (std::size_t i = point * classes; i < (point + 1) * classes; ++i) {
+      if (!std::isnan(values[i])) {
+        own.emplace_back(values[i], limits[i] == 1.0);
+      }
+    }
+    if (own.empty()) {
+      return std::string();
+    }
+    std::sort(own.begin(), own.end());
+    const auto& [value, is_limit] = own[(own.size() - 1) / 2];
+    return fmt::format("{}{}", is_limit ? "> " : "", number(value));
+  });
+}
+
+}  // namespace
+
+Table summary_table(const TaskReader& task) {
+  const Shown shown(task);
+  const std::vector<double> thresholds = task.values("thresholds");
+  const std::vector<double> fixed = task.values("fixed_exit");
+  const bool crowded = task.integer_attribute("oversubscribed") != 0;
+  const std::string note = crowded ? "*" : "";
+  Table table;
+  const auto add = [&](std::string name, std::string unit, std::vector<std::string> cells,
+                       bool is_text = false) {
+    table.columns.push_back({std::move(name), std::move(unit), std::move(cells), is_text});
+  };
+  add("model", "", shown.names("model"), true);
+  add("rule", "", shown.names("rule"), true);
+  add("threshold", "",
+      shown.cells([&](std::size_t p) { return threshold_cell(task, thresholds, fixed, p); }), true);
+  add("scenario", "", shown.names("scenario"), true);
+  add("batch", "jets", shown.cells([batch = task.values("batch")](std::size_t p) {
+    return fmt::format("{:.0f}", batch[p]);
+  }));
+  add("accuracy", "", shown.with_interval("accuracy"));
+  add("mixing", "", shown.numbers("accuracy_mixing"));
+  add("AUC", "", shown.with_interval("auc"));
+  add("rejection", "", median_rejections(task, shown));
+  add("left at exit", "%", exit_fractions(task, shown));
+  add("cost", "of full", shown.numbers("relative_cost"));
+  add("multiply-adds", "M/jet", shown.numbers("multiply_adds", 0, 1e-6));
+  add("run", "M/jet", shown.numbers("multiply_adds_run", 0, 1e-6));
+  add("throughput" + note, "jets/s", shown.with_interval("throughput"));
+  add("p50" + note, "ms", shown.numbers("latency", 0, 1e3));
+  add("p90" + note, "ms", shown.numbers("latency", 1, 1e3));
+  add("p99" + note, "ms", shown.numbers("latency", 2, 1e3));
+  add("flips", "", shown.numbers("flip_share"));
+  return table;
+}
+
+std::string preamble(const TaskReader& task) {
+  const std::string effort = task.attribute("effort");
+  std::string text = fmt::format(
+      "Effort {}{}. {} ranks on {} cores, device {}. Accuracy, mixing, AUC, rejection, exits, cost "
+      "and multiply-adds are replayed from one all-exits pass; run, throughput, latency and flips "
+      "are measured. A latency is from the hand-over of a batch to a jet's answer; a dash means "
+      "too "
+      "few batches. `mixing` is the accuracy of a coin tossed between two fixed exits at the same "
+      "cost; `rejection` the median over signal classes.",
+      effort, effort == "official" ? "" : " (not official)", task.length("rank"),
+      task.integer_attribute("cores"), task.attribute("device"));
+  if (task.integer_attribute("oversubscribed") != 0) {
+    text +=
+        " \\* More ranks than cores: these times say how the program behaves, not how fast the "
+        "machine is.";
+  }
+  return text + "\n";
+}
+
+std::string final_block(const bench::CampaignFolder& folder, const bench::Outcome& outcome,
+                        const std::string& resume_command) {
+  std::string text;
+  for (const bench::FailedPoint& failed : outcome.failed) {
+    text += fmt::format("failed: point {}: {}\n", failed.point, failed.error);
+  }
+  if (outcome.stopped) {
+    return text +
+           fmt::format("Stopped; what is measured is safe. Go on with: {}\n", resume_command);
+  }
+  if (!outcome.failed.empty()) {
+    text += fmt::format("{} of {} points failed\n", outcome.failed.size(), outcome.points);
+  }
+  return text + fmt::format(
+                    "Everything is in {} (summary.md, summary.csv, {})\n"
+                    "Open it: python -m eebench_analysis report {}    or    "
+                    "xarray.open_dataset(\"{}\", engine=\"h5netcdf\")\n",
+                    folder.root.string(),
+                    std::filesystem::relative(folder.task_file(), folder.root).string(),
+                    folder.root.string(), folder.task_file().string());
+}
+
+void write_summaries(const bench::CampaignFolder& folder, const TaskReader& task) {
+  const Table table = summary_table(task);
+  sys::publish_text(folder.root / "summary.md", preamble(task) + "\n" + to_markdown(table));
+  sys::publish_text(folder.root / "summary.csv", to_csv(table));
+  sys::publish_text(folder.root / "summary.json", to_json(table));
+}
+
+}  // namespace eebench::report

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "eebench/bench/campaign.hpp"
+#include "eebench/bench/task_reader.hpp"
+#include "eebench/report/table.hpp"
+
+namespace eebench::report {
+
+/// One row a point that is `ok`, in file order: the baselines full and fixed first for each network
+/// and batch. `±` is half the 95 % interval. A rejection below a limit begins with ">". Everything
+/// measured on more ranks than cores is marked by a column header that says so.
+Table summary_table(const bench::TaskReader& task);
+
+/// What has to be said above such a table: effort, machine, ranks, oversubscription, what is
+/// replayed and what measured.
+std::string preamble(const bench::TaskReader& task);
+
+/// The end of a campaign: where everything is, how to open it, which points failed and how to go
+/// on. `resume_command` is complete.
+std::string final_block(const bench::CampaignFolder& folder, const bench::Outcome& outcome,
+                        const std::string& resume_command);
+
+/// Writes summary.md, summary.csv and summary.json beside the manifest. Throws IoError.
+void write_summaries(const bench::CampaignFolder& folder, const bench::TaskReader& task);
+
+}  // namespace eebench::report

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace eebench::report {
+
+/// A table of texts. `units` stand in the headers; an empty cell prints as a dash.
+struct Table {
+  struct Column {
+    std::string name;
+    std::string unit;  ///< empty: a pure number or a name
+    std::vector<std::string> cells;
+    bool is_text = false;  ///< aligned left; quoted in JSON
+  };
+  std::vector<Column> columns;
+  std::size_t rows() const { return columns.empty() ? 0 : columns.front().cells.size(); }
+};
+
+std::string to_markdown(const Table& table);
+std::string to_csv(const Table& table);
+/// A list with one object a row; keys `name` or `name [unit]`, numbers as numbers, dashes as null.
+std::string to_json(const Table& table);
+
+/// Four significant digits, 12300000 as 1.230e+07; empty for NaN.
+std::string number(double value);
+
+}  // namespace eebench::report
