@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -7,9 +8,14 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "eebench/bench/schema.hpp"
+#include "eebench/bench/suite.hpp"
 #include "eebench/cli/command.hpp"
 #include "eebench/core/names.hpp"
 #include "eebench/exits/rule.hpp"
+#include "eebench/model/registry.hpp"
+#include "eebench/sys/resource.hpp"
+#include "eebench/train/loss.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -28,14 +34,43 @@ std::vector<Row> rows_of(const Registry& registry) {
   return rows;
 }
 
+std::vector<Row> list_models() { return rows_of(model::model_registry()); }
 std::vector<Row> list_rules() { return rows_of(exits::rule_registry()); }
+std::vector<Row> list_losses() { return rows_of(train::loss_registry()); }
+
+std::vector<Row> list_suites() {
+  std::vector<Row> rows;
+  for (const auto& entry : std::filesystem::directory_iterator(sys::find_resource("suites"))) {
+    if (entry.path().extension() == ".toml") {
+      rows.push_back({entry.path().stem().string(), bench::load_suite(entry.path(), {}).sentence});
+    }
+  }
+  std::sort(rows.begin(), rows.end(),
+            [](const Row& left, const Row& right) { return left.name < right.name; });
+  return rows;
+}
+
+// What a task file holds besides settings and records.
+std::vector<Row> list_metrics() {
+  std::vector<Row> rows;
+  for (const bench::VariableSpec& variable : bench::schema()) {
+    if (variable.mark == bench::Mark::measured || variable.mark == bench::Mark::replayed) {
+      rows.push_back(
+          {std::string(variable.name), fmt::format("{} [{}], {}", variable.meaning, variable.unit,
+                                                   bench::name(variable.mark))});
+    }
+  }
+  return rows;
+}
 
 struct Kind {
   std::string_view name;
   std::vector<Row> (*rows)();
 };
 
-constexpr std::array kinds{Kind{"rules", &list_rules}};
+constexpr std::array kinds{Kind{"models", &list_models}, Kind{"rules", &list_rules},
+                           Kind{"losses", &list_losses}, Kind{"suites", &list_suites},
+                           Kind{"metrics", &list_metrics}};
 
 void print(const std::vector<Row>& rows, bool json) {
   if (json) {
