@@ -36,7 +36,8 @@ endfunction()
 function(eebench_compile_settings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
     -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
-    -Wno-missing-field-initializers) # designated initialisers name what differs from the default
+    -Wno-missing-field-initializers # designated initialisers name what differs from the default
+    -Wno-restrict) # g++ 12 sees overlaps in every "text" + std::string
   if(EEBENCH_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

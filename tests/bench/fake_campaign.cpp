@@ -8,7 +8,7 @@
 #include "eebench/bench/campaign.hpp"
 #include "eebench/comm/mpi_session.hpp"
 #include "eebench/core/error.hpp"
-#include "tests/bench/fake_executor.hpp"
+#include "tests/bench/fake_subject.hpp"
 #include "tests/bench/same_but_times.hpp"
 
 namespace {

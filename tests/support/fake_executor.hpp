@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "eebench/bench/subject.hpp"
+#include "eebench/core/error.hpp"
 #include "eebench/core/random.hpp"
+#include "eebench/exec/executor.hpp"
 
 namespace eebench::test {
 
@@ -172,17 +172,6 @@ inline data::JetBatch fake_jets(std::int64_t begin, std::int64_t end) {
     batch.vectors.resize(static_cast<std::size_t>(4 * batch.offsets.back()), 10.0F);
   }
   return batch;
-}
-
-inline bench::Subject fake_subject(const FakeExecutor::Settings& settings, std::int64_t jets) {
-  bench::Subject subject;
-  subject.executor = std::make_unique<FakeExecutor>(settings);
-  subject.weights_sha256 = "weights of " + std::to_string(settings.exits) + " exits";
-  subject.data_sha256 = "fake jets";
-  subject.classes = ten_classes();
-  subject.jets = jets;
-  subject.read = fake_jets;
-  return subject;
 }
 
 }  // namespace eebench::test

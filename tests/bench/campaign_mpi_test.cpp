@@ -1,0 +1,212 @@
+#include <cmath>
+#include <fstream>
+
+#include <catch2/catch.hpp>
+
+#include "eebench/bench/campaign.hpp"
+#include "eebench/bench/recorder.hpp"
+#include "eebench/bench/task_reader.hpp"
+#include "eebench/core/error.hpp"
+#include "tests/bench/fake_subject.hpp"
+#include "tests/bench/same_but_times.hpp"
+#include "tests/support/shared_dir.hpp"
+
+using namespace eebench;
+using Catch::Matchers::Contains;
+
+namespace {
+
+const std::string suite_text = R"(
+name = "fake"
+data = "none.h5"
+jets = 400
+run_jets = 100
+effort = "smoke"
+[models.small]
+weights = "a.h5"
+[models.large]
+weights = "b.h5"
+[axes]
+rule = ["confidence", "entropy"]
+threshold = [0.6, [0.9, 0.7]]
+batch = [1, 32]
+scenario = ["offline", "single_stream"]
+)";
+
+bench::Suite suite(const std::vector<std::string>& overrides = {}) {
+  return bench::parse_suite(suite_text, "fake", "/", overrides);
+}
+
+bench::Hooks hooks(double flips = 0.0, std::int64_t failing_jet = -1) {
+  bench::Hooks result;
+  result.open = [=](const bench::ModelEntry& model, const bench::Suite&) {
+    test::FakeExecutor::Settings settings;
+    settings.flip_share = flips;
+    settings.failing_jet = model.name == "small" ? failing_jet : -1;
+    bench::Subject subject = test::fake_subject(settings, 400);
+    subject.weights_sha256 = model.name;
+    return subject;
+  };
+  return result;
+}
+
+const bench::Attributes provenance = {{"effort", std::string("smoke")},
+                                      {"oversubscribed", std::int64_t{0}}};
+
+/// The message of the InputError that all ranks should see.
+template <class Action>
+std::string refusal(const Action& action) {
+  try {
+    action();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("a campaign fills every point, whatever the number of ranks") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  const auto outcome = bench::run_campaign(comm, suite(), folder, false, provenance, hooks());
+  CHECK(outcome.points == 2 * 2 * 2 * (3 + 4));
+  CHECK(outcome.failed.empty());
+  comm.barrier();
+
+  const bench::TaskReader task(folder.task_file());
+  for (const std::string& state : task.names("state")) {
+    CHECK(state == "ok");
+  }
+  CHECK(task.length("rank") == static_cast<std::size_t>(comm.size()));
+  const auto scenarios = task.names("scenario");
+  const auto jets_run = task.values("jets_run");
+  const auto replayed = task.values("exit_fraction");
+  const auto jets = task.values("jets");
+  const auto ids = task.texts("point_id");
+  for (std::size_t point = 0; point < task.points(); ++point) {
+    CHECK(jets[point] == 400.0);
+    CHECK(ids[point].size() == 16);
+    CHECK(replayed[3 * point] + replayed[3 * point + 1] + replayed[3 * point + 2] == Approx(1.0));
+    if (scenarios[point] == "offline") {
+      CHECK(jets_run[point] >= 100.0);
+    }
+  }
+  for (const double flips : task.values("flip_share")) {
+    CHECK(flips == 0.0);
+  }
+  // Baselines pay for one head, rules for every head on the way: counted and by formula.
+  const auto run = task.values("multiply_adds_run");
+  for (const double multiply_adds : run) {
+    CHECK(multiply_adds > 0.0);
+  }
+  CHECK(task.mark("throughput") == "measured");
+  CHECK(task.mark("accuracy") == "replayed");
+}
+
+TEST_CASE("the share of flips between run and replay is seen") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  bench::run_campaign(comm, suite({"scenario=offline", "run_jets=400"}), folder, false, provenance,
+                      hooks(0.2));
+  comm.barrier();
+  const bench::TaskReader task(folder.task_file());
+  const auto rules = task.names("rule");
+  const auto flips = task.values("flip_share");
+  for (std::size_t point = 0; point < task.points(); ++point) {
+    if (rules[point] == "confidence") {
+      CHECK(flips[point] > 0.02);
+      CHECK(flips[point] < 0.3);
+    }
+  }
+}
+
+TEST_CASE("an error of one rank fails the point on all and leaves the others alone") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  const auto chosen = suite({"scenario=offline"});
+  const auto outcome = bench::run_campaign(comm, chosen, folder, false, provenance, hooks(0.0, 17));
+  CHECK(outcome.failed.size() == 14);
+  CHECK_THAT(outcome.failed.front().error, Contains("one too many"));
+  comm.barrier();
+  {
+    const bench::TaskReader task(folder.task_file());
+    const auto states = task.names("state");
+    const auto models = task.names("model");
+    const auto accuracy = task.values("accuracy");
+    for (std::size_t point = 0; point < task.points(); ++point) {
+      CHECK(states[point] == (models[point] == "small" ? "failed" : "ok"));
+      CHECK(std::isnan(accuracy[point]) == (models[point] == "small"));
+    }
+  }
+  const auto again = bench::run_campaign(comm, chosen, folder, true, provenance, hooks());
+  CHECK(again.failed.size() == 14);  // a finished campaign stays as it is
+}
+
+TEST_CASE("a stop leaves everything to be resumed to the same file") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder whole{dir.path() / "whole"};
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  bench::run_campaign(comm, suite(), whole, false, provenance, hooks(0.1));
+
+  bench::Hooks stopping = hooks(0.1);
+  int measured = 0;
+  stopping.on_point = [&](const bench::Standing&) { ++measured; };
+  const int last = comm.size() - 1;  // one rank alone was asked to stop
+  stopping.stop_requested = [&] { return measured == 10 && comm.rank() == last; };
+  const auto first = bench::run_campaign(comm, suite(), folder, true, provenance, stopping);
+  CHECK(first.stopped);
+  CHECK_FALSE(std::filesystem::exists(folder.task_file()));
+
+  CHECK_THAT(
+      refusal([&] { bench::run_campaign(comm, suite(), folder, false, provenance, hooks(0.1)); }),
+      Contains("--resume"));
+  CHECK_THAT(refusal([&] {
+               bench::run_campaign(comm, suite({"seed=9"}), folder, true, provenance, hooks(0.1));
+             }),
+             Contains("seed = 9") && Contains("seed = 1"));
+
+  const auto second = bench::run_campaign(comm, suite(), folder, true, provenance, hooks(0.1));
+  CHECK(second.resumed == 10);
+  comm.barrier();
+  CHECK(test::difference_but_times(whole.task_file(), folder.task_file()) == "");
+}
+
+TEST_CASE("a damaged file is moved aside and begun again") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  bench::Hooks stopping = hooks();
+  int measured = 0;
+  stopping.on_point = [&](const bench::Standing&) { ++measured; };
+  stopping.stop_requested = [&] { return measured == 5; };
+  bench::run_campaign(comm, suite(), folder, true, provenance, stopping);
+  const auto part = folder.task_file().string() + ".part";
+  if (comm.is_root()) {
+    std::filesystem::resize_file(part, std::filesystem::file_size(part) / 2);
+  }
+  comm.barrier();
+  const auto outcome = bench::run_campaign(comm, suite(), folder, true, provenance, hooks());
+  CHECK(outcome.resumed == 0);
+  CHECK(std::filesystem::exists(part + ".bad-1"));
+  CHECK(std::filesystem::exists(folder.task_file()));
+}
+
+TEST_CASE("suites that cannot be measured are refused on all ranks") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  CHECK_THAT(refusal([&] {
+               bench::run_campaign(comm, suite({"batch=500"}), folder, false, provenance, hooks());
+             }),
+             Contains("batch 500") && Contains("400 jets"));
+  CHECK_THAT(refusal([&] {
+               bench::run_campaign(comm, suite({"rule=learned"}), folder, false, provenance,
+                                   hooks());
+             }),
+             Contains("gates"));
+}

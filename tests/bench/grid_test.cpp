@@ -1,0 +1,83 @@
+#include "eebench/bench/grid.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+
+using namespace eebench;
+using bench::Point;
+
+namespace {
+
+bench::Suite suite() {
+  bench::Suite suite;
+  suite.models = {{"a", "", "a.h5", ""}, {"b", "", "b.h5", ""}};
+  suite.rules = {"confidence", "margin"};
+  suite.thresholds = {{0.5}, {0.7}, {0.9}};
+  suite.batches = {1, 64};
+  suite.scenarios = {bench::Scenario::offline};
+  return suite;
+}
+
+const std::vector<bench::ModelFacts> facts = {{"a", 3, "wa", "d"}, {"b", 2, "wb", "d"}};
+
+std::set<std::string> ids(const std::vector<Point>& points) {
+  std::set<std::string> result;
+  for (const Point& point : points) {
+    result.insert(point.id);
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("every combination is there once, with each exit fixed as a baseline") {
+  const auto points = bench::make_grid(suite(), facts, 2);
+  CHECK(points.size() == 2 * (3 + 6) + 2 * (2 + 6));
+  CHECK(ids(points).size() == points.size());
+  CHECK(points[0].rule == "full");
+  CHECK(points[0].fixed_exit == 2);
+  CHECK(points[1].rule == "fixed");
+  CHECK(points[1].fixed_exit == 1);
+  CHECK(points[3].thresholds == std::vector<double>{0.5, 0.5});
+  CHECK(bench::describe(suite(), points) ==
+        "2 models x 2 rules x 3 thresholds x 2 batches x 1 scenario = 24 points + 10 baselines");
+}
+
+TEST_CASE("an id changes with what decides the point, and with nothing else") {
+  const auto before = ids(bench::make_grid(suite(), facts, 2));
+  auto more = suite();
+  more.thresholds.push_back({0.95});
+  const auto after = ids(bench::make_grid(more, facts, 2));
+  CHECK(std::includes(after.begin(), after.end(), before.begin(), before.end()));
+
+  auto other_weights = facts;
+  other_weights[0].weights_sha256 = "x";
+  const auto changed = ids(bench::make_grid(suite(), other_weights, 2));
+  std::set<std::string> common;
+  std::set_intersection(before.begin(), before.end(), changed.begin(), changed.end(),
+                        std::inserter(common, common.end()));
+  CHECK(common.size() == 16);  // those of the other network
+  CHECK(ids(bench::make_grid(suite(), facts, 3)) != before);
+}
+
+TEST_CASE("thresholds that do not fit a network are refused by its name") {
+  auto wrong = suite();
+  wrong.thresholds = {{0.9, 0.8}};
+  CHECK_THROWS_WITH(bench::make_grid(wrong, facts, 1), Catch::Matchers::Contains("model b"));
+}
+
+TEST_CASE("the order is a permutation that the seed decides") {
+  auto order = bench::shuffled(50, 3);
+  CHECK(order == bench::shuffled(50, 3));
+  CHECK(order != bench::shuffled(50, 4));
+  CHECK_FALSE(std::is_sorted(order.begin(), order.end()));
+  std::sort(order.begin(), order.end());
+  std::vector<std::int64_t> all(50);
+  std::iota(all.begin(), all.end(), 0);
+  CHECK(order == all);
+}

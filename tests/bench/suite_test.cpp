@@ -1,0 +1,90 @@
+#include "eebench/bench/suite.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+
+using namespace eebench;
+using bench::Suite;
+using Catch::Matchers::Contains;
+
+namespace {
+
+const std::string minimal = R"(
+name = "two"
+data = "jets.h5"
+[models.small]
+weights = "small.h5"
+features = "kin"
+[models.large]
+weights = "/abs/large.h5"
+[axes]
+rule = ["confidence", "margin"]
+threshold = "0.5:0.9:0.2"
+batch = [1, 64]
+scenario = "offline"
+)";
+
+Suite parse(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return bench::parse_suite(text, "two.toml", "/suites", overrides);
+}
+
+}  // namespace
+
+TEST_CASE("a suite lists networks and axes; paths count from its folder") {
+  const Suite suite = parse(minimal);
+  CHECK(suite.data == "/suites/jets.h5");
+  REQUIRE(suite.models.size() == 2);
+  CHECK(suite.models[1].weights == "/suites/small.h5");
+  CHECK(suite.models[0].weights == "/abs/large.h5");
+  CHECK(suite.rules == std::vector<std::string>{"confidence", "margin"});
+  CHECK(suite.thresholds == std::vector<std::vector<double>>{{0.5}, {0.7}, {0.9}});
+  CHECK(suite.batches == std::vector<std::int64_t>{1, 64});
+  CHECK(suite.scenarios == std::vector<bench::Scenario>{bench::Scenario::offline});
+}
+
+TEST_CASE("overrides replace axes and settings") {
+  const Suite suite =
+      parse(minimal,
+            {"threshold=0.5:0.9:0.1", "batch=[1,64,512]", "rule=[entropy,margin]", "effort=smoke",
+             "seed=7", "model=large", "scenario=single_stream", "deterministic=true"});
+  CHECK(suite.thresholds.size() == 5);
+  CHECK(suite.batches.size() == 3);
+  CHECK(suite.rules == std::vector<std::string>{"entropy", "margin"});
+  CHECK(suite.effort == "smoke");
+  CHECK(suite.seed == 7);
+  CHECK(suite.models.size() == 1);
+  CHECK(suite.deterministic);
+}
+
+TEST_CASE("thresholds may be log-odds, lists, or one for each exit") {
+  CHECK(parse(minimal, {"threshold=logit:0:2:1"}).thresholds[0][0] == Approx(0.5));
+  CHECK(parse(minimal, {"threshold=[0.9, [0.8, 0.7]]"}).thresholds ==
+        std::vector<std::vector<double>>{{0.9}, {0.8, 0.7}});
+}
+
+TEST_CASE("the effective suite reads back to the same") {
+  for (const std::vector<std::string>& overrides :
+       {std::vector<std::string>{}, {"threshold=[0.1, [0.8, 0.7]]", "jets=0"}}) {
+    const Suite suite =
+        parse(minimal + "[train]\nconfig = \"part-small\"\ndata = \"t.h5\"\n", overrides);
+    CHECK(bench::parse_suite(bench::to_toml(suite), "again", "/elsewhere", {}) == suite);
+  }
+}
+
+TEST_CASE("mistakes are named with their place and what would be right") {
+  CHECK_THROWS_WITH(parse(minimal + "treshold = 0.5\n"),
+                    Contains("two.toml") && Contains("treshold") && Contains("threshold"));
+  CHECK_THROWS_WITH(parse(minimal, {"bach=[1]"}), Contains("bach") && Contains("'batch'"));
+  CHECK_THROWS_WITH(parse(minimal, {"batch"}), Contains("key=value"));
+  CHECK_THROWS_WITH(parse(minimal, {"batch=0"}), Contains("at least 1"));
+  CHECK_THROWS_WITH(parse(minimal, {"batch=[1,1]"}), Contains("repetitions"));
+  CHECK_THROWS_WITH(parse(minimal, {"rule=confidense"}), Contains("confidence"));
+  CHECK_THROWS_WITH(parse(minimal, {"model=smal"}), Contains("'small'"));
+  CHECK_THROWS_WITH(parse(minimal, {"effort=quik"}), Contains("'quick'"));
+  CHECK_THROWS_WITH(parse(minimal, {"threshold=0.5:0.9"}), Contains("-a threshold=0.5:0.9"));
+  CHECK_THROWS_WITH(parse("name = \n"), Contains("line 1"));
+  CHECK_THROWS_WITH(parse("name = \"x\"\n"), Contains("data is missing"));
+  CHECK_THROWS_WITH(parse("name = \"x\"\n[models.a]\nfeatures = \"kin\"\n"), Contains("weights"));
+  CHECK_THROWS_AS(parse(minimal, {"scenario=server"}), InputError);
+}

@@ -1,0 +1,47 @@
+#include <catch2/catch.hpp>
+
+#include "eebench/store/scores_file.hpp"
+#include "tests/support/fake_executor.hpp"
+#include "tests/support/shared_dir.hpp"
+
+using namespace eebench;
+
+TEST_CASE("shares of all ranks make one file in the order of the data") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  test::FakeExecutor executor({});
+  const std::int64_t jets = 203;  // no multiple of the ranks or the batch
+  const auto share =
+      store::all_exits_pass(comm, executor, test::fake_jets, jets, test::ten_classes(), {}, 16);
+  const auto path = dir.path() / "scores.h5";
+  const store::Origin origin = {{"weights_sha256", "w"}, {"data_sha256", "d"}};
+  store::write_scores(path, comm, share, origin);
+  comm.barrier();
+
+  const auto alone =
+      store::all_exits_pass({}, executor, test::fake_jets, jets, test::ten_classes(), {}, 64);
+  for (const auto& all : {store::read_scores(path), store::gather(comm, share)}) {
+    CHECK(all.exits == 3);
+    CHECK(all.classes == test::ten_classes());
+    CHECK(all.labels == alone.labels);
+    CHECK(all.logits == alone.logits);
+    CHECK(all.multiplicity == alone.multiplicity);
+    CHECK(all.jet_pt == alone.jet_pt);
+  }
+  CHECK(store::find_scores(path, comm, origin).has_value());
+  CHECK_FALSE(store::find_scores(path, comm, {{"weights_sha256", "other"}}).has_value());
+  CHECK_FALSE(store::find_scores(dir.path() / "none.h5", comm, origin).has_value());
+}
+
+TEST_CASE("shares cover the jets without gap or overlap") {
+  for (const std::int64_t jets : {0, 1, 7, 100}) {
+    std::int64_t end = 0;
+    for (int rank = 0; rank < 4; ++rank) {
+      const auto share = store::share_of(jets, rank, 4);
+      CHECK(share.begin == end);
+      CHECK(share.end - share.begin <= (jets + 3) / 4);
+      end = share.end;
+    }
+    CHECK(end == jets);
+  }
+}
