@@ -1,0 +1,47 @@
+"""Starts programs of the build, alone or under mpirun."""
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+
+import pytest
+
+
+@dataclass
+class End:
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    def error_lines(self):
+        """What the program itself wrote to stderr, without mpirun's own remarks."""
+        return [line for line in self.err.splitlines() if "eebench" in line and "mpirun" not in line]
+
+
+def start(program, arguments, ranks, cwd, variables):
+    command = [os.environ[program], *arguments]
+    if ranks:
+        command = ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none", *command]
+    begin = time.monotonic()
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, cwd=cwd, env=os.environ | variables
+    )
+    return End(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+
+
+@pytest.fixture
+def eebench(tmp_path):
+    def run(*arguments, ranks=0, **variables):
+        return start("EEBENCH_PROGRAM", arguments, ranks, tmp_path, variables)
+
+    return run
+
+
+@pytest.fixture
+def faults(tmp_path):
+    def run(kind, ranks=3):
+        return start("EEBENCH_FAULTS", [kind], ranks, tmp_path, {})
+
+    return run

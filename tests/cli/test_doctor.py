@@ -1,0 +1,24 @@
+import os
+
+import pytest
+
+
+def test_doctor_looks_at_everything(eebench):
+    end = eebench("doctor")
+    assert end.code == 0 and end.err == ""
+    for topic in ("MPI", "cores", "threads", "OpenMP", "HDF5", "MPI-IO", "results", "locks", "GPU", "NCCL"):
+        assert any(line.split()[1] == topic for line in end.out.splitlines() if line[:1] != " "), topic
+    assert "1 OpenMP runtime(s) loaded" in end.out
+
+
+def test_doctor_says_what_to_do_about_threads_and_ranks(eebench):
+    assert "lower OMP_NUM_THREADS" in eebench("doctor", OMP_NUM_THREADS="4096").out
+    too_many = os.cpu_count() + 1
+    assert "more ranks than cores" in eebench("doctor", ranks=too_many).out
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/1"), reason="no /proc")
+def test_a_folder_that_cannot_be_written_is_unusable(eebench):
+    end = eebench("doctor", "-o", "/proc/1")
+    assert end.code == 77
+    assert "BAD" in end.out and "choose another folder" in end.out

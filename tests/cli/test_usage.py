@@ -1,0 +1,78 @@
+"""Help, version, lists and usage errors: without mpirun, and once under it."""
+
+import json
+
+import pytest
+
+COMMANDS = ["bench", "data", "doctor", "list", "predict", "profile", "train"]
+KINDS = ["models", "rules", "losses", "suites", "metrics"]
+
+
+def test_help_names_every_command_and_the_default(eebench):
+    end = eebench("--help")
+    assert end.code == 0 and end.err == ""
+    for command in COMMANDS:
+        assert f"\n  {command} " in end.out
+    assert "eebench bench --suite quickstart" in end.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(eebench, command):
+    end = eebench(command, "--help")
+    assert end.code == 0 and end.err == ""
+    assert f"Usage: eebench {command}" in end.out
+
+
+def test_help_shows_defaults(eebench):
+    assert "--output TEXT=results" in eebench("doctor", "--help").out
+
+
+def test_version_is_a_provenance_block(eebench):
+    lines = dict(line.split(None, 1) for line in eebench("--version").out.splitlines())
+    assert list(lines) == ["eebench", "git", "compiler", "build", "LibTorch", "MPI", "HDF5"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_have_a_name_and_a_sentence_per_line(eebench, kind):
+    end = eebench("list", kind)
+    assert end.code == 0 and end.err == ""
+    rows = json.loads(eebench("list", kind, "--json").out)
+    assert rows and all(row["name"] and row["sentence"] for row in rows)
+    assert [line.split()[0] for line in end.out.splitlines()] == [row["name"] for row in rows]
+    assert len({row["name"] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["lsit"], "unknown command 'lsit' in eebench (did you mean 'list'?)"),
+        (["list", "rulez"], "unknown kind 'rulez' in eebench list (did you mean 'rules'?)"),
+        (["list", "rules", "--jsn"], "unknown option '--jsn' in eebench list (did you mean '--json'?)"),
+        (["doctor", "--outpt=x"], "unknown option '--outpt' in eebench doctor (did you mean '--output'?)"),
+        (["list"], "eebench list: kind is required"),
+        (["doctor", "-o"], "eebench doctor: "),
+        (["data", "info", "/nonexistent.h5"], "/nonexistent.h5"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(eebench, arguments, message):
+    end = eebench(*arguments)
+    assert end.code == 2
+    assert end.out == ""
+    assert message in end.err
+    assert len(end.err.splitlines()) == 1
+
+
+def test_nothing_is_printed_twice_under_mpirun(eebench):
+    for arguments in (["--help"], ["--version"], ["list", "rules"]):
+        end = eebench(*arguments, ranks=3)
+        assert end.code == 0
+        assert end.out == eebench(*arguments).out
+    end = eebench("lsit", ranks=3)
+    assert end.code == 2
+    assert len(end.error_lines()) == 1
+
+
+def test_suites_and_models_are_those_of_the_share_folder(eebench, tmp_path):
+    end = eebench("list", "suites", EEBENCH_SHARE=str(tmp_path / "no"))
+    assert end.code == 0  # falls back to those of the source tree
+    assert "quickstart" in end.out
