@@ -36,7 +36,7 @@ bench::Subject open(const bench::ModelEntry& model, bool slow) {
   test::FakeExecutor::Settings settings;
   const bool deep = model.name == "particlenet";
   settings.flip_share = 0.002;
-  settings.seconds_per_jet = slow ? (deep ? 3e-3 : 5e-4) : 2e-5;
+  settings.seconds_per_jet = slow ? (deep ? 3e-3 : 5e-4) : 2e-4;
   bench::Subject subject = test::fake_subject(settings, 2000);
   subject.weights_sha256 += model.name;
   return subject;
@@ -44,9 +44,13 @@ bench::Subject open(const bench::ModelEntry& model, bool slow) {
 
 int run(const std::filesystem::path& folder, bool slow) {
   const comm::Communicator comm = comm::Communicator::world();
-  std::vector<std::string> overrides = {slow ? "effort=quick" : "effort=smoke"};
+  std::vector<std::string> overrides = {"effort=quick"};
+  if (!slow) {
+    overrides = {"effort=smoke", "jets=400", "threshold=[0.5,0.9]", "run_jets=200"};
+  }
   const bench::Suite suite = bench::parse_suite(suite_text, "fake", "/", overrides);
   bench::Hooks hooks;
+  hooks.sync_seconds = slow ? 5.0 : 0.02;  // so that kills fall between journaled points
   hooks.open = [&](const bench::ModelEntry& model, const bench::Suite&) {
     return open(model, slow);
   };

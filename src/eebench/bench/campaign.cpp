@@ -18,9 +18,6 @@
 namespace eebench::bench {
 namespace {
 
-/// Rows that are complete are made safe at least this often, in seconds.
-constexpr double sync_interval = 5.0;
-
 /// A network with everything its points need.
 struct Station {
   Subject subject;
@@ -59,6 +56,7 @@ class Driver {
     }
     Recorder recorder(comm_, folder_.task(), layout(), provenance, resume);
     outcome.resumed = std::count(recorder.done().begin(), recorder.done().end(), true);
+    hooks_.before_measuring();
     replay_pending(recorder.done());
     measure_pending(recorder, outcome);
     if (outcome.stopped) {
@@ -282,7 +280,7 @@ void Driver::measure_pending(Recorder& recorder, Outcome& outcome) {
       recorder.add_failed(point, outcome.failed.back().error);
       ++standing.failed;
     }
-    recorder.sync_every(sync_interval);
+    recorder.sync_every(hooks_.sync_seconds);
     ++standing.done;
     standing.point = &point;
     standing.model = &model_of(point);

@@ -30,6 +30,8 @@ struct Hooks {
   OpenSubject open;
   /// A stage begins: "particlenet: all exits", "point 17".
   std::function<void(const std::string& stage)> on_stage = [](const std::string&) {};
+  /// The campaign is ours and its files are open, nothing is measured yet.
+  std::function<void()> before_measuring = [] {};
   /// How much of this rank's share of an all-exits pass is done.
   std::function<void(std::int64_t done, std::int64_t all)> on_pass = [](std::int64_t,
                                                                         std::int64_t) {};
@@ -37,6 +39,8 @@ struct Hooks {
   std::function<void(const Standing&)> on_point = [](const Standing&) {};
   /// Whether this process was asked to stop; looked at between points.
   std::function<bool()> stop_requested = [] { return false; };
+  /// Finished points are made safe at least this often.
+  double sync_seconds = 5.0;
 };
 
 struct FailedPoint {

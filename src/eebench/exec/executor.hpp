@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,10 @@
 #include "eebench/data/jet_batch.hpp"
 #include "eebench/exits/rule.hpp"
 #include "eebench/nn/work.hpp"
+
+namespace eebench::model {
+class Network;
+}
 
 namespace eebench::exec {
 
@@ -63,5 +68,10 @@ class Executor {
   /// The same for `run_fixed`: head `exit` alone.
   virtual JetCost plain_cost(std::int64_t exit, std::int64_t n) const = 0;
 };
+
+/// Prepares a loaded network for inference on its device. Throws EnvironmentError for a device that
+/// is not there.
+std::unique_ptr<Executor> make_executor(std::unique_ptr<model::Network> network,
+                                        const Settings& settings);
 
 }  // namespace eebench::exec

@@ -1,0 +1,77 @@
+#include "eebench/cli/provenance.hpp"
+
+#include <H5public.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <torch/version.h>
+
+#include "eebench/comm/library.hpp"
+#include "eebench/core/build_info.hpp"
+#include "eebench/core/digest.hpp"
+#include "eebench/core/version.hpp"
+#include "eebench/sys/environment.hpp"
+
+namespace eebench::cli {
+namespace {
+
+std::string hdf5_version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return fmt::format("{}.{}.{}", major, minor, release);
+}
+
+std::string environment() {
+  nlohmann::ordered_json variables = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : sys::recorded_environment()) {
+    variables[name] = value;
+  }
+  return variables.dump();
+}
+
+}  // namespace
+
+bench::Attributes provenance(const comm::Communicator& comm, const bench::Suite& suite,
+                             const std::string& campaign, const std::string& command_line,
+                             int threads) {
+  const BuildInfo build = build_info();
+  const sys::Hardware hardware = sys::hardware();
+  const std::string toml = bench::to_toml(suite);
+  const bool crowded = comm.local_size() * threads > hardware.cores;
+  return {
+      {"eebench_version", std::string(version)},
+      {"git_sha", std::string(build.git_sha)},
+      {"git_dirty", std::int64_t{build.git_dirty}},
+      {"compiler", std::string(build.compiler)},
+      {"build_type", std::string(build.build_type)},
+      {"flags", std::string(build.flags)},
+      {"libtorch", std::string(TORCH_VERSION)},
+      {"hdf5", hdf5_version()},
+      {"mpi", comm::mpi_library()},
+      {"suite", suite.name},
+      {"campaign", campaign},
+      {"config_toml", toml},
+      {"config_sha256", sha256(toml)},
+      {"command_line", comm.broadcast(command_line)},
+      {"effort", suite.effort},
+      {"seed", static_cast<std::int64_t>(suite.seed)},
+      {"start_utc", comm.broadcast(sys::utc_now())},
+      {"mpi_size", std::int64_t{comm.size()}},
+      {"threads_per_rank", std::int64_t{threads}},
+      {"cores", comm.all_reduce(std::int64_t{hardware.cores}, comm::Reduce::min)},
+      {"oversubscribed", comm.all_reduce(std::int64_t{crowded ? 1 : 0}, comm::Reduce::max)},
+      {"cpu", comm.broadcast(hardware.cpu)},
+      {"governor", comm.broadcast(hardware.governor)},
+      {"environment", comm.broadcast(environment())},
+      {"device", suite.device},
+      {"deterministic", std::int64_t{suite.deterministic}},
+      {"data", suite.data.filename().string()},
+      {"timer", std::string("steady_clock")},
+      {"sync", std::string("device finished before each reading; barrier before each pass")},
+      {"rank_reduction", std::string("maximum")},
+      {"percentile_definition", std::string("nearest rank; NaN below 11, 64, 662 batches")},
+  };
+}
+
+}  // namespace eebench::cli

@@ -1,0 +1,79 @@
+#include "eebench/cli/training_stage.hpp"
+
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "eebench/data/jet_source.hpp"
+#include "eebench/model/registry.hpp"
+#include "eebench/report/table.hpp"
+#include "eebench/sys/files.hpp"
+#include "eebench/sys/resource.hpp"
+#include "eebench/train/session.hpp"
+
+namespace eebench::cli {
+namespace {
+
+/// Longest time without progress, in seconds.
+constexpr double patience = 600.0;
+
+std::string table_of(const train::Summary& summary, const std::string& config, int ranks) {
+  const double rate = summary.all_reduce_seconds > 0.0
+                          ? summary.all_reduce_bytes / summary.all_reduce_seconds / 1e9
+                          : std::nan("");
+  report::Table table;
+  table.columns = {{"training", "", {config}, true},
+                   {"ranks", "", {std::to_string(ranks)}},
+                   {"steps", "", {std::to_string(summary.steps)}},
+                   {"first loss", "", {report::number(summary.first_loss)}},
+                   {"last loss", "", {report::number(summary.last_loss)}},
+                   {"speed", "jets/s", {report::number(summary.jets_per_second)}},
+                   {"in all-reduce", "%", {report::number(100.0 * summary.all_reduce_share)}},
+                   {"all-reduce", "GB/s", {report::number(rate)}}};
+  return report::to_markdown(table);
+}
+
+}  // namespace
+
+std::string run_training_stage(const bench::TrainingStage& stage, const bench::Suite& suite,
+                               const std::filesystem::path& folder, int threads, Context& context) {
+  const std::filesystem::path record = folder / "training.md";
+  if (context.comm.all(std::filesystem::exists(record))) {
+    std::ifstream stream(record);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  train::Session session;
+  std::optional<data::JetSource> jets;
+  std::int64_t features = 0;
+  context.comm.agree([&] {
+    session.model = model::load_model_config(stage.config);
+    session.settings = train::settings_of(session.model);
+    const data::DataConfig config = data::DataConfig::load(
+        sys::find_resource("configs/data/" + session.model.features + ".yaml"));
+    features = static_cast<std::int64_t>(config.features.size());
+    jets.emplace(stage.data, config);
+  });
+  session.settings.steps = stage.steps;
+  session.settings.global_batch = stage.global_batch;
+  session.settings.seed = suite.seed;
+  session.output = folder / "training";
+  session.device = suite.device;
+  session.threads = threads;
+  session.progress = [](const std::string&) {};
+  session.phase = [&](const std::string& name) { context.watchdog.enter(name, patience); };
+  session.interrupted = [] { return false; };
+
+  const train::Summary summary = train::run(session, *jets, nullptr, features, context.comm);
+  const std::string table = table_of(summary, stage.config, context.comm.size());
+  context.comm.agree([&] {
+    if (context.comm.is_root()) {
+      sys::publish_text(record, table);
+    }
+  });
+  return table;
+}
+
+}  // namespace eebench::cli
