@@ -26,7 +26,10 @@ def job(tmp_path):
 
     def start(**variables):
         environment = os.environ | {
-            "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7", "SLURM_NTASKS": "8"
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "EEBENCH_PROGRAM": "eebench",
+            "SLURM_JOB_ID": "7",
+            "SLURM_NTASKS": "8",
         }
         process = subprocess.Popen(
             ["bash", SCRIPT, "bench", "--suite", "quickstart"],
@@ -42,10 +45,12 @@ def job(tmp_path):
 
 def test_the_program_s_code_is_the_job_s(job, tmp_path):
     process = job()
-    (tmp_path / "leave").write_text("3")
+    (tmp_path / "code").write_text("3")
+    (tmp_path / "code").rename(tmp_path / "leave")
     assert process.wait(10) == 3
     assert not (tmp_path / "requeued").exists()
-    assert (tmp_path / "arguments").read_text().split()[-4:] == ["eebench", "bench", "--suite", "quickstart"]
+    arguments = (tmp_path / "arguments").read_text().split()
+    assert arguments[-4:] == ["eebench", "bench", "--suite", "quickstart"]
 
 
 @pytest.mark.parametrize(
