@@ -3,8 +3,10 @@
 
 #include "eebench/cli/run.hpp"
 #include "eebench/comm/mpi_session.hpp"
+#include "eebench/sys/memory.hpp"
 
 int main(int argc, char** argv) {
+  eebench::sys::keep_freed_memory();
   // Outside guarded_main: the session must outlive every error and every communicator.
   eebench::comm::MpiSession session(argc, argv);
   const auto world = eebench::comm::Communicator::world();

@@ -42,13 +42,32 @@ at::Tensor dense_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   return at::matmul(weights, split(v)).transpose(1, 2).reshape({-1, q.size(2)});
 }
 
-/// The rows of all groups, back in the order of the batch.
+/// Rows regrouped by multiplicity and cut into one piece a group: one gather, so that its gradient
+/// is one scatter and not one a group.
+std::vector<at::Tensor> by_group(const at::Tensor& x, const std::vector<at::Tensor>& rows) {
+  std::vector<std::int64_t> sizes;
+  for (const at::Tensor& group : rows) {
+    sizes.push_back(group.size(0));
+  }
+  return at::split_with_sizes(at::index_select(x, 0, at::cat(rows).to(x.device())), sizes);
+}
+
+/// The inverse of by_group.
 at::Tensor in_batch_order(const std::vector<at::Tensor>& parts,
                           const std::vector<at::Tensor>& rows) {
   const at::Tensor order = at::cat(rows);
-  const at::Tensor inverse =
-      at::empty_like(order).index_put_({order}, at::arange(order.size(0), order.options()));
-  return at::index_select(at::cat(parts), 0, inverse);
+  at::Tensor inverse = at::empty_like(order);
+  inverse.index_put_({order}, at::arange(order.size(0), order.options()));
+  return at::index_select(at::cat(parts), 0, inverse.to(parts.front().device()));
+}
+
+/// One of the row lists of every group.
+std::vector<at::Tensor> rows_by_group(const Ragged& jets, at::Tensor EqualJets::*which) {
+  std::vector<at::Tensor> rows;
+  for (const EqualJets& group : jets.groups()) {
+    rows.push_back(group.*which);
+  }
+  return rows;
 }
 
 }  // namespace
@@ -62,27 +81,28 @@ at::Tensor self_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
   if (cpu::usable(q)) {
     return cpu::attention(q, k, v, bias, jets, jets, heads);
   }
+  const std::vector<at::Tensor> rows = rows_by_group(jets, &EqualJets::particle_rows);
+  const auto group_q = by_group(q, rows);
+  const auto group_k = by_group(k, rows);
+  const auto group_v = by_group(v, rows);
+  const auto group_bias = bias.defined()
+                              ? by_group(bias, rows_by_group(jets, &EqualJets::pair_rows))
+                              : std::vector<at::Tensor>(rows.size());
   std::vector<at::Tensor> parts;
-  std::vector<at::Tensor> rows;
-  for (const EqualJets& group : jets.groups()) {
-    const at::Tensor particles = group.particle_rows.to(q.device());
+  for (std::size_t g = 0; g < rows.size(); ++g) {
+    const EqualJets& group = jets.groups()[g];
     const std::int64_t n = group.multiplicity;
     const auto size = static_cast<std::int64_t>(group.members.size());
-    const auto gather = [&](const at::Tensor& x) {
-      return at::index_select(x, 0, particles).view({size, n, channels});
-    };
-    const at::Tensor group_bias =
-        bias.defined()
-            ? at::index_select(bias, 0, group.pair_rows.to(q.device())).view({size, heads, n, n})
-            : at::Tensor();
+    const auto shaped = [&](const at::Tensor& x) { return x.view({size, n, channels}); };
     std::vector<std::int64_t> jet_index;
     for (const std::int64_t jet : group.members) {
       jet_index.push_back(context.training ? context.jet_index.at(static_cast<std::size_t>(jet))
                                            : jet);
     }
-    parts.push_back(dense_attention(gather(q), gather(k), gather(v), group_bias, heads, drop,
-                                    jet_index, context));
-    rows.push_back(particles);
+    parts.push_back(
+        dense_attention(shaped(group_q[g]), shaped(group_k[g]), shaped(group_v[g]),
+                        bias.defined() ? group_bias[g].view({size, heads, n, n}) : at::Tensor(),
+                        heads, drop, jet_index, context));
   }
   return in_batch_order(parts, rows);
 }
@@ -96,20 +116,19 @@ at::Tensor class_attention(const at::Tensor& q, const at::Tensor& k, const at::T
     std::iota(one_each.begin(), one_each.end(), 0);
     return cpu::attention(q, k, v, {}, Ragged(one_each), keys, heads);
   }
+  const std::vector<at::Tensor> rows = rows_by_group(keys, &EqualJets::particle_rows);
+  const std::vector<at::Tensor> jets = rows_by_group(keys, &EqualJets::jet_rows);
+  const auto group_q = by_group(q, jets);
+  const auto group_k = by_group(k, rows);
+  const auto group_v = by_group(v, rows);
   std::vector<at::Tensor> parts;
-  std::vector<at::Tensor> rows;
-  for (const EqualJets& group : keys.groups()) {
-    const at::Tensor jets = at::tensor(group.members, at::kLong).to(q.device());
-    const at::Tensor particles = group.particle_rows.to(q.device());
-    const auto size = static_cast<std::int64_t>(group.members.size());
-    const auto gather = [&](const at::Tensor& x) {
-      return at::index_select(x, 0, particles).view({size, group.multiplicity, channels});
-    };
-    parts.push_back(dense_attention(at::index_select(q, 0, jets).view({size, 1, channels}),
-                                    gather(k), gather(v), {}, heads, {}, {}, context));
-    rows.push_back(jets);
+  for (std::size_t g = 0; g < rows.size(); ++g) {
+    const auto size = jets[g].size(0);
+    parts.push_back(
+        dense_attention(group_q[g].view({size, 1, channels}), group_k[g].view({size, -1, channels}),
+                        group_v[g].view({size, -1, channels}), {}, heads, {}, {}, context));
   }
-  return in_batch_order(parts, rows);
+  return in_batch_order(parts, jets);
 }
 
 }  // namespace eebench::nn

@@ -53,7 +53,9 @@ const std::vector<EqualJets>& Ragged::groups() const {
     for (auto& [n, members] : jets_of) {
       at::Tensor particle_rows = rows_of(offsets_, members);
       at::Tensor pair_rows = rows_of(pair_offsets_, members);
-      groups->push_back({n, std::move(members), std::move(particle_rows), std::move(pair_rows)});
+      at::Tensor jet_rows = to_tensor(members);
+      groups->push_back({n, std::move(members), std::move(jet_rows), std::move(particle_rows),
+                         std::move(pair_rows)});
     }
     groups_ = std::move(groups);
   }

@@ -13,6 +13,7 @@ namespace eebench::nn {
 struct EqualJets {
   std::int64_t multiplicity = 0;
   std::vector<std::int64_t> members;  ///< positions of the jets in the batch
+  at::Tensor jet_rows;                ///< the same, int64 [jets]
   at::Tensor particle_rows;           ///< int64 [jets * n]
   at::Tensor pair_rows;               ///< int64 [jets * n * n]
 };

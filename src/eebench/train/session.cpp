@@ -97,7 +97,7 @@ at::Device device_of(const Session& session, const comm::Communicator& comm) {
 std::string joined(const std::vector<double>& values, const char* format) {
   std::string text;
   for (const double value : values) {
-    text += (text.empty() ? "" : ",") + fmt::format(fmt::runtime(format), value);
+    text.append(text.empty() ? "" : ",").append(fmt::format(fmt::runtime(format), value));
   }
   return text;
 }
