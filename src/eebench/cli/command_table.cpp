@@ -7,6 +7,8 @@ namespace eebench::cli {
 std::span<const Command> command_table() {
   static constexpr std::array table{
       Command{"list", "Name the models, rules, losses, suites or metrics", &setup_list},
+      Command{"data", "Look into jet files", &setup_data},
+      Command{"train", "Train a network with exits, data-parallel over ranks", &setup_train},
       Command{"doctor", "Look at this machine and say what to do", &setup_doctor},
   };
   return table;

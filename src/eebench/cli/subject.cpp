@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/registry.hpp"
@@ -46,7 +47,7 @@ bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEn
     network->eval();
 
     subject.weights_sha256 = model::sha256(weights.tensors);
-    subject.classes = source->file().classes();
+    subject.classes = source->classes();
     subject.jets = source->jets();
     subject.read = [source](std::int64_t begin, std::int64_t end) {
       return source->read(begin, end);
@@ -60,7 +61,7 @@ bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEn
         std::move(network),
         {.device = suite.device, .deterministic = suite.deterministic, .threads = threads});
     if (comm.is_root()) {
-      subject.data_sha256 = data::file_sha256(suite.data);
+      subject.data_sha256 = sha256_file(suite.data);
     }
   });
   subject.data_sha256 = comm.broadcast(subject.data_sha256);

@@ -59,6 +59,26 @@ std::vector<Variable> read_group(const YAML::Node& inputs, const std::string& na
   return variables;
 }
 
+std::vector<std::string> read_classes(const YAML::Node& labels, const std::filesystem::path& path) {
+  if (!labels) {
+    return {};
+  }
+  constexpr std::string_view prefix = "label_";
+  if (!labels["value"] || !labels["value"].IsSequence()) {
+    fail(path, "labels.value must list one label_<class> a class (type: simple)");
+  }
+  std::vector<std::string> classes;
+  for (const auto& label : labels["value"].as<std::vector<std::string>>()) {
+    if (!label.starts_with(prefix)) {
+      fail(path, fmt::format("labels.value names '{}'; expected label_<class>, with a class that "
+                             "the jet file names",
+                             label));
+    }
+    classes.push_back(label.substr(prefix.size()));
+  }
+  return classes;
+}
+
 }  // namespace
 
 float Variable::standardise(float raw) const {
@@ -67,6 +87,9 @@ float Variable::standardise(float raw) const {
 }
 
 DataConfig DataConfig::load(const std::filesystem::path& path) try {
+  if (!std::filesystem::is_regular_file(path)) {
+    fail(path, "no such file; give a weaver data configuration (YAML)");
+  }
   const YAML::Node root = YAML::LoadFile(path.string());
   if (!root.IsMap() || !root["inputs"]) {
     fail(path, "no key 'inputs'; expected a weaver data configuration (YAML)");
@@ -99,9 +122,7 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
   if (config.length < 1) {
     fail(path, "inputs.pf_features.length must be at least 1 particle");
   }
-  if (const YAML::Node labels = root["labels"]; labels && labels["value"]) {
-    config.labels = labels["value"].as<std::vector<std::string>>();
-  }
+  config.classes = read_classes(root["labels"], path);
   return config;
 } catch (const YAML::Exception& error) {
   fail(path, fmt::format("line {}: {}", error.mark.line + 1, error.msg));

@@ -31,7 +31,9 @@ struct DataConfig {
   std::vector<Variable> features;  ///< F
   std::vector<Variable> vectors;   ///< four
   std::int64_t length = 128;
-  std::vector<std::string> labels;
+  /// What the network tells apart, in the order of its outputs: labels.value without "label_".
+  /// Empty: the classes of the file as they are.
+  std::vector<std::string> classes;
 
   /// Throws InputError naming file, key and what is expected.
   static DataConfig load(const std::filesystem::path& yaml);

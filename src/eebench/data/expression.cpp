@@ -37,6 +37,7 @@ constexpr std::array functions{
     Function{"sinh", 1, [](const float* x) { return std::sinh(x[0]); }},
     Function{"sqrt", 1, [](const float* x) { return std::sqrt(x[0]); }},
     Function{"tanh", 1, [](const float* x) { return std::tanh(x[0]); }},
+    Function{"where", 3, [](const float* x) { return x[0] != 0.0F ? x[1] : x[2]; }},
 };
 
 constexpr Function add{"+", 2, [](const float* x) { return x[0] + x[1]; }};
@@ -45,6 +46,21 @@ constexpr Function multiply{"*", 2, [](const float* x) { return x[0] * x[1]; }};
 constexpr Function divide{"/", 2, [](const float* x) { return x[0] / x[1]; }};
 constexpr Function power{"**", 2, [](const float* x) { return std::pow(x[0], x[1]); }};
 constexpr Function negate{"-", 1, [](const float* x) { return -x[0]; }};
+constexpr Function invert{"~", 1, [](const float* x) { return x[0] == 0.0F ? 1.0F : 0.0F; }};
+constexpr Function either{
+    "|", 2, [](const float* x) { return x[0] != 0.0F || x[1] != 0.0F ? 1.0F : 0.0F; }};
+constexpr Function both{"&", 2,
+                        [](const float* x) { return x[0] != 0.0F && x[1] != 0.0F ? 1.0F : 0.0F; }};
+
+// Longer spellings first: "<" begins "<=".
+constexpr std::array comparisons{
+    Function{"<=", 2, [](const float* x) { return x[0] <= x[1] ? 1.0F : 0.0F; }},
+    Function{">=", 2, [](const float* x) { return x[0] >= x[1] ? 1.0F : 0.0F; }},
+    Function{"==", 2, [](const float* x) { return x[0] == x[1] ? 1.0F : 0.0F; }},
+    Function{"!=", 2, [](const float* x) { return x[0] != x[1] ? 1.0F : 0.0F; }},
+    Function{"<", 2, [](const float* x) { return x[0] < x[1] ? 1.0F : 0.0F; }},
+    Function{">", 2, [](const float* x) { return x[0] > x[1] ? 1.0F : 0.0F; }},
+};
 
 }  // namespace
 
@@ -65,7 +81,7 @@ class Parser {
   Parser(const std::string& text, std::vector<std::string>& names) : text_(text), names_(names) {}
 
   NodePtr parse() {
-    NodePtr root = sum();
+    NodePtr root = comparison();
     skip_spaces();
     if (position_ != text_.size()) {
       fail("cannot read on");
@@ -77,7 +93,7 @@ class Parser {
   [[noreturn]] void fail(const std::string& what) const {
     throw InputError(fmt::format(
         "expression '{}': {} at character {} ('{}'); supported are numbers, columns, + - * / **, "
-        "parentheses and {}",
+        "one comparison, & | ~, parentheses and {}",
         text_, what, position_ + 1, text_.substr(position_, 12), supported_functions()));
   }
 
@@ -102,6 +118,35 @@ class Parser {
     node->function = &function;
     node->arguments = std::move(arguments);
     return node;
+  }
+
+  const Function* take_comparison() {
+    const auto* found = std::find_if(comparisons.begin(), comparisons.end(),
+                                     [&](const Function& f) { return take(f.name); });
+    return found == comparisons.end() ? nullptr : found;
+  }
+
+  // As in Python, & and | bind tighter than comparisons.
+  NodePtr comparison() {
+    NodePtr left = disjunction();
+    const Function* function = take_comparison();
+    return function == nullptr ? left : call(*function, {left, disjunction()});
+  }
+
+  NodePtr disjunction() {
+    NodePtr left = conjunction();
+    while (take("|")) {
+      left = call(either, {left, conjunction()});
+    }
+    return left;
+  }
+
+  NodePtr conjunction() {
+    NodePtr left = sum();
+    while (take("&")) {
+      left = call(both, {left, sum()});
+    }
+    return left;
   }
 
   NodePtr sum() {
@@ -134,13 +179,16 @@ class Parser {
     if (take("-")) {
       return call(negate, {signed_power()});
     }
+    if (take("~")) {
+      return call(invert, {signed_power()});
+    }
     NodePtr base = atom();
     return take("**") ? call(power, {base, signed_power()}) : base;
   }
 
   NodePtr atom() {
     if (take("(")) {
-      NodePtr inner = sum();
+      NodePtr inner = comparison();
       if (!take(")")) {
         fail("')' is missing");
       }
@@ -198,7 +246,7 @@ class Parser {
     }
     std::vector<NodePtr> arguments;
     do {
-      arguments.push_back(sum());
+      arguments.push_back(comparison());
     } while (take(","));
     if (!take(")") || arguments.size() != function->arguments) {
       fail(fmt::format("{} takes {} argument(s) and ')'", name, function->arguments));

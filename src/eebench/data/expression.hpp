@@ -12,8 +12,9 @@ namespace eebench::data {
 using Column = std::vector<float>;
 
 /// A formula of a data configuration, in the Python subset that weaver's own configurations use:
-/// numbers, column names, + - * / ** and parentheses, and the functions that supported_functions()
-/// lists, with or without "np." or "ak.". Arithmetic is float32.
+/// numbers, column names, + - * / **, comparisons and & | ~ (true is 1, false 0), parentheses, and
+/// the functions that supported_functions() lists, with or without "np.", "ak." or "math.".
+/// Arithmetic is float32.
 class Expression {
  public:
   /// Throws InputError that names the formula, the place and what is supported.

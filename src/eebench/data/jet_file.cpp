@@ -1,12 +1,10 @@
 #include "eebench/data/jet_file.hpp"
 
 #include <cmath>
-#include <fstream>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 
 namespace eebench::data {
@@ -37,6 +35,9 @@ JetFile::JetFile(std::filesystem::path path)
   }
   jets_ = static_cast<std::int64_t>(offsets.length()) - 1;
   particles_ = offsets.read<std::int64_t>({static_cast<hsize_t>(jets_)}, {1}).front();
+  if (offsets.read<std::int64_t>({0}, {1}).front() != 0) {
+    fail(path_, fmt::format("dataset 'offsets', index 0: must be 0; {}", convert_again));
+  }
   if (file_.dataset("label").length() != static_cast<hsize_t>(jets_)) {
     fail(path_, fmt::format("dataset 'label' has {} entries for {} jets; {}",
                             file_.dataset("label").length(), jets_, convert_again));
@@ -46,6 +47,10 @@ JetFile::JetFile(std::filesystem::path path)
          fmt::format("no attribute 'classes' with the names of the classes; {}", convert_again));
   }
   classes_ = file_.attribute<std::vector<std::string>>("classes");
+}
+
+std::string JetFile::source() const {
+  return file_.has_attribute("source") ? file_.attribute<std::string>("source") : "";
 }
 
 JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
@@ -107,19 +112,6 @@ JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
     jets.values.emplace(name, std::move(values));
   }
   return jets;
-}
-
-std::string file_sha256(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  Digest digest;
-  std::vector<char> block(1 << 20);
-  while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0) {
-    digest.add(std::string_view(block.data(), static_cast<std::size_t>(in.gcount())));
-  }
-  if (!in.eof()) {
-    throw IoError(fmt::format("{}: cannot be read to its end", path.string()));
-  }
-  return digest.hex();
 }
 
 }  // namespace eebench::data

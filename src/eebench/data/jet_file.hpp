@@ -32,6 +32,8 @@ class JetFile {
   const std::filesystem::path& path() const { return path_; }
   std::int64_t jets() const { return jets_; }
   const std::vector<std::string>& classes() const { return classes_; }
+  /// Where the jets come from, as the file says; empty where it does not.
+  std::string source() const;
   std::vector<std::string> columns() const { return file_.datasets(); }
   bool has(const std::string& column) const { return file_.has(column); }
   /// Jets [begin, end) with the named columns.
@@ -45,8 +47,5 @@ class JetFile {
   std::int64_t particles_ = 0;
   std::vector<std::string> classes_;
 };
-
-/// SHA-256 of the file's bytes. Throws IoError where it cannot be read.
-std::string file_sha256(const std::filesystem::path& path);
 
 }  // namespace eebench::data

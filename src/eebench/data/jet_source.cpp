@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "eebench/core/error.hpp"
 
@@ -47,20 +48,42 @@ void add_angles(JetColumns& jets) {
   jets.values["part_dphi"] = std::move(dphi);
 }
 
+/// Where each class of the file stands among those of the configuration.
+std::vector<std::int64_t> match_classes(const JetFile& file,
+                                        const std::vector<std::string>& wanted) {
+  std::vector<std::int64_t> positions;
+  for (const std::string& name : file.classes()) {
+    const auto found = std::find(wanted.begin(), wanted.end(), name);
+    if (found == wanted.end()) {
+      throw InputError(fmt::format(
+          "{}: class '{}' is not among the labels of the data configuration ({}); choose the "
+          "configuration made for these jets",
+          file.path().string(), name, fmt::join(wanted, ", ")));
+    }
+    positions.push_back(found - wanted.begin());
+  }
+  return positions;
+}
+
 }  // namespace
 
 JetSource::JetSource(const std::filesystem::path& file, DataConfig config)
     : file_(file),
       config_(std::move(config)),
       derive_angles_(!file_.has("part_deta") || !file_.has("part_dphi")),
-      columns_(config_.columns(derive_angles_)) {}
+      columns_(config_.columns(derive_angles_)),
+      class_of_label_(match_classes(file_, classes())) {}
 
 JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
   if (begin < 0 || end > jets() || begin > end) {
     throw InputError(fmt::format("{}: jets {} to {} were asked for, but it has {}",
                                  file_.path().string(), begin, end, jets()));
   }
-  return assemble(file_.read(begin, end, columns_), config_, derive_angles_, begin);
+  JetBatch batch = assemble(file_.read(begin, end, columns_), config_, derive_angles_, begin);
+  for (std::int64_t& label : batch.labels) {
+    label = class_of_label_[static_cast<std::size_t>(label)];
+  }
+  return batch;
 }
 
 JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,

@@ -14,10 +14,15 @@ namespace eebench::data {
 /// A jet file seen through a data configuration: ranges of jets as a network wants them.
 class JetSource {
  public:
+  /// Throws InputError where the file has a class that the configuration does not list.
   JetSource(const std::filesystem::path& file, DataConfig config);
 
   const JetFile& file() const { return file_; }
   std::int64_t jets() const { return file_.jets(); }
+  /// What the labels of the batches count: the classes of the configuration, in its order.
+  const std::vector<std::string>& classes() const {
+    return config_.classes.empty() ? file_.classes() : config_.classes;
+  }
   /// Jets [begin, end). Particles beyond the configured length are cut and such jets counted.
   JetBatch read(std::int64_t begin, std::int64_t end) const;
 
@@ -26,6 +31,7 @@ class JetSource {
   DataConfig config_;
   bool derive_angles_;
   std::vector<std::string> columns_;
+  std::vector<std::int64_t> class_of_label_;  ///< position in classes() of each class of the file
 };
 
 /// Network inputs from columns; `first` is the data-set index of the first jet. Adds part_deta and

@@ -1,0 +1,97 @@
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "eebench/cli/command.hpp"
+#include "eebench/data/data_info.hpp"
+
+namespace eebench::cli {
+namespace {
+
+struct Options {
+  std::filesystem::path file;
+  bool json = false;
+};
+
+double share(std::int64_t part, std::int64_t whole) {
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+void print_json(const data::DataInfo& info, const std::filesystem::path& file) {
+  nlohmann::ordered_json out;
+  out["file"] = file.string();
+  out["bytes"] = info.bytes;
+  out["sha256"] = info.sha256;
+  out["source"] = info.source;
+  out["jets"] = info.jets;
+  out["particles"] = info.particles;
+  out["classes"] = nlohmann::ordered_json::array();
+  for (const data::ClassCount& entry : info.classes) {
+    out["classes"].push_back({{"name", entry.name}, {"jets", entry.jets}});
+  }
+  out["multiplicity"]["mean"] = info.mean_multiplicity;
+  out["multiplicity"]["quantiles"] = nlohmann::ordered_json::array();
+  for (const data::MultiplicityQuantile& quantile : info.multiplicity) {
+    out["multiplicity"]["quantiles"].push_back(
+        {{"level", quantile.level}, {"particles", quantile.particles}});
+  }
+  out["limit"] = info.limit;
+  out["jets_above_limit"] = info.above_limit;
+  out["share_above_limit"] = share(info.above_limit, info.jets);
+  out["particle_columns"] = info.particle_columns;
+  out["jet_columns"] = info.jet_columns;
+  fmt::print("{}\n", out.dump(2));
+}
+
+void print_text(const data::DataInfo& info, const std::filesystem::path& file) {
+  fmt::print("file          {} ({:.2f} MB)\n", file.string(),
+             static_cast<double>(info.bytes) / 1e6);
+  fmt::print("sha256        {}\n", info.sha256);
+  if (!info.source.empty()) {
+    fmt::print("source        {}\n", info.source);
+  }
+  fmt::print("jets          {}\n", info.jets);
+  fmt::print("particles     {}, mean {:.1f} a jet\n", info.particles, info.mean_multiplicity);
+  fmt::print("multiplicity ");
+  for (const data::MultiplicityQuantile& quantile : info.multiplicity) {
+    fmt::print(" {:g} %: {} ", 100.0 * quantile.level, quantile.particles);
+  }
+  fmt::print("\nabove {:<7} {} jets ({:.3g} %); networks keep the first {} constituents\n",
+             info.limit, info.above_limit, 100.0 * share(info.above_limit, info.jets), info.limit);
+  fmt::print("per particle  {}\n", fmt::join(info.particle_columns, " "));
+  fmt::print("per jet       {}\n\n", fmt::join(info.jet_columns, " "));
+  fmt::print("| label | class | jets | share |\n|---|---|---|---|\n");
+  for (std::size_t label = 0; label < info.classes.size(); ++label) {
+    const data::ClassCount& entry = info.classes[label];
+    fmt::print("| {} | {} | {} | {:.4f} |\n", label, entry.name, entry.jets,
+               share(entry.jets, info.jets));
+  }
+}
+
+}  // namespace
+
+Runner setup_data(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.require_subcommand(1);
+  CLI::App* info = app.add_subcommand("info", "Check a jet file and say what it holds");
+  info->add_option("file", options->file, "Jet file (HDF5)")->required();
+  info->add_flag("--json", options->json, "As one JSON object");
+  return [options](Context& context) {
+    std::optional<data::DataInfo> info_of_file;
+    context.comm.agree([&] {
+      if (context.comm.is_root()) {
+        info_of_file = data::describe(data::JetFile(options->file));
+      }
+    });
+    if (info_of_file) {
+      (options->json ? print_json : print_text)(*info_of_file, options->file);
+    }
+    return ExitCode::ok;
+  };
+}
+
+}  // namespace eebench::cli

@@ -1,0 +1,50 @@
+"""eebench data info on sound files and on spoilt ones."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+SLICES = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "tests" / "data"
+
+
+def test_info_as_text_and_json(eebench):
+    text = eebench("data", "info", SLICES / "toptag_200.h5")
+    assert text.code == 0
+    assert "| 1 | top |" in text.out
+    end = eebench("data", "info", SLICES / "toptag_200.h5", "--json")
+    assert end.code == 0
+    info = json.loads(end.out)
+    assert info["jets"] == 200
+    assert [entry["name"] for entry in info["classes"]] == ["QCD", "top"]
+    assert sum(entry["jets"] for entry in info["classes"]) == 200
+    assert len(info["sha256"]) == 64
+    assert info["share_above_limit"] == 0.0
+
+
+def test_info_is_printed_once_on_several_ranks(eebench):
+    end = eebench("data", "info", SLICES / "qg_200.h5", "--json", ranks=2)
+    assert end.code == 0
+    assert json.loads(end.out)["jets"] == 200
+
+
+def test_a_spoilt_file_ends_with_one_line_and_code_2(eebench, tmp_path):
+    whole = (SLICES / "qg_200.h5").read_bytes()
+    (tmp_path / "short.h5").write_bytes(whole[: len(whole) // 2])
+    for arguments in (["short.h5"], ["none.h5"]):
+        for ranks in (0, 2):
+            end = eebench("data", "info", *arguments, ranks=ranks)
+            assert end.code == 2
+            assert end.out == ""
+            assert [arguments[0] in line for line in end.error_lines()] == [True]
+
+
+def test_a_config_is_not_a_jet_file(eebench, tmp_path):
+    shutil.copy(SLICES / "state_dict.pt", tmp_path / "weights.h5")
+    end = eebench("data", "info", "weights.h5")
+    assert end.code == 2
+    assert "weights.h5" in end.err
+
+
+def test_data_alone_asks_for_a_subcommand(eebench):
+    assert eebench("data").code == 2

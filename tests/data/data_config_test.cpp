@@ -1,0 +1,124 @@
+#include "eebench/data/data_config.hpp"
+
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+#include "eebench/data/jet_source.hpp"
+#include "tests/support/paths.hpp"
+#include "tests/support/scratch_dir.hpp"
+
+using namespace eebench;
+using Catch::Matchers::Contains;
+using data::DataConfig;
+
+namespace {
+
+DataConfig shipped(const std::string& name) {
+  return DataConfig::load(test::source_dir() / "configs" / "data" / (name + ".yaml"));
+}
+
+std::string error_of(const std::string& yaml) {
+  const test::ScratchDir scratch;
+  const auto path = scratch.path() / "data.yaml";
+  std::ofstream(path) << yaml;
+  try {
+    DataConfig::load(path);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+const std::string groups =
+    "  pf_points: {vars: [part_deta, part_dphi]}\n"
+    "  pf_vectors: {vars: [part_px, part_py, part_pz, part_energy]}\n";
+
+}  // namespace
+
+TEST_CASE("the worked example of the full features") {
+  data::JetColumns jet;
+  jet.offsets = {0, 1};
+  jet.labels = {0};
+  jet.values = {{"part_px", {30}},
+                {"part_py", {40}},
+                {"part_pz", {10}},
+                {"part_energy", {60}},
+                {"jet_pt", {600}},
+                {"jet_energy", {900}},
+                {"part_deta", {0.1F}},
+                {"part_dphi", {-0.2F}},
+                {"part_d0val", {0.05F}},
+                {"part_d0err", {0.02F}},
+                {"part_dzval", {-0.3F}},
+                {"part_dzerr", {1.7F}},
+                {"part_charge", {-1}},
+                {"part_isChargedHadron", {1}},
+                {"part_isNeutralHadron", {0}},
+                {"part_isPhoton", {0}},
+                {"part_isElectron", {0}},
+                {"part_isMuon", {0}}};
+  const data::JetBatch batch = data::assemble(jet, shipped("full"), false, 7);
+  const std::vector<float> expected{
+      1.5484161F, 1.4660412F, 1.5505651F, 1.3943647F, 0.0944272F,  -1,   1,    0,    0,
+      0,          0,          0.0499584F, 0.02F,      -0.2913126F, 1.0F, 0.1F, -0.2F};
+  REQUIRE(batch.features_per_particle == 17);
+  REQUIRE(batch.features.size() == 17);
+  for (std::size_t i = 0; i < 17; ++i) {
+    INFO("feature " << i);
+    CHECK(batch.features[i] == Approx(expected[i]).margin(1e-6).epsilon(0));
+  }
+  CHECK(batch.points == std::vector<float>{0.1F, -0.2F});
+  CHECK(batch.vectors == std::vector<float>{30, 40, 10, 60});
+  CHECK(batch.index == std::vector<std::int64_t>{7});
+}
+
+TEST_CASE("values are clipped only where they are shifted, and NaN becomes zero") {
+  const data::Variable raw{.name = "x"};
+  CHECK(raw.standardise(17.0F) == 17.0F);
+  CHECK(raw.standardise(std::nanf("")) == 0.0F);
+  const data::Variable shifted{.name = "x", .subtract = 1.0F, .multiply = 2.0F};
+  CHECK(shifted.standardise(2.0F) == 2.0F);
+  CHECK(shifted.standardise(17.0F) == 5.0F);
+  CHECK(shifted.standardise(-17.0F) == -5.0F);
+  CHECK(shifted.standardise(std::nanf("")) == 0.0F);
+}
+
+TEST_CASE("the shipped configurations have the published number of inputs and order of classes") {
+  const std::vector<std::string> jetclass{"QCD",  "Hbb", "Hcc", "Hgg",  "H4q",
+                                          "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl"};
+  for (const auto& [name, features] : {std::pair{"kin", 7}, {"kinpid", 13}, {"full", 17}}) {
+    INFO(name);
+    const DataConfig config = shipped(name);
+    CHECK(config.features.size() == static_cast<std::size_t>(features));
+    CHECK(config.classes == jetclass);
+    CHECK(config.length == 128);
+  }
+  CHECK(shipped("top_kin").features.size() == 7);
+  CHECK(shipped("qg_kin").features.size() == 7);
+}
+
+TEST_CASE("four-vectors and the jet are all that kin reads") {
+  const std::vector<std::string> columns = shipped("kin").columns(true);
+  CHECK(std::set<std::string>(columns.begin(), columns.end()) ==
+        std::set<std::string>{"part_px", "part_py", "part_pz", "part_energy", "jet_pt",
+                              "jet_energy", "jet_eta", "jet_phi"});
+}
+
+TEST_CASE("configurations that cannot be used say where and why") {
+  CHECK_THAT(error_of("inputs: [\n"), Contains("data.yaml") && Contains("line"));
+  CHECK_THAT(error_of("labels: {}\n"), Contains("'inputs'"));
+  CHECK_THAT(error_of("inputs:\n" + groups), Contains("pf_features.vars"));
+  const std::string sound = "inputs:\n" + groups + "  pf_features: {vars: [x]}\n";
+  CHECK(error_of(sound).empty());
+  CHECK_THAT(error_of(sound + "new_variables: {x: np.cbrt(part_px)}\n"),
+             Contains("data.yaml") && Contains("np.cbrt(part_px)") && Contains("supported"));
+  CHECK_THAT(error_of(sound + "selection: jet_pt > 500\n"), Contains("'selection'"));
+  CHECK_THAT(error_of(sound + "preprocess: {method: auto}\n"), Contains("'preprocess'"));
+  CHECK_THAT(error_of(sound + "labels: {type: simple, value: [isTop]}\n"), Contains("'isTop'"));
+  CHECK_THAT(error_of("inputs:\n  pf_points: {vars: [part_deta]}\n"), Contains("expected 2"));
+  CHECK_THROWS_WITH(DataConfig::load("/nowhere.yaml"), Contains("no such file"));
+}
