@@ -1,0 +1,213 @@
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+#include <torch/cuda.h>
+
+#include "eebench/core/error.hpp"
+#include "eebench/exec/executor.hpp"
+#include "eebench/model/network.hpp"
+#include "eebench/sys/timer.hpp"
+
+namespace eebench::exec {
+namespace {
+
+at::Device device_of(const std::string& name) {
+  if (name == "cpu") {
+    return at::kCPU;
+  }
+  if (name != "cuda") {
+    throw InputError(fmt::format("device '{}' is neither cpu nor cuda", name));
+  }
+  if (!torch::cuda::is_available()) {
+    throw EnvironmentError("device cuda: no GPU, or a LibTorch without CUDA; use cpu");
+  }
+  return at::kCUDA;
+}
+
+class NetworkExecutor final : public Executor {
+ public:
+  NetworkExecutor(std::unique_ptr<model::Network> network, const Settings& settings)
+      : network_(std::move(network)), settings_(settings), device_(device_of(settings.device)) {
+    if (settings.deterministic && !device_.is_cpu()) {
+      throw InputError("deterministic mode runs on the CPU alone; choose --device cpu");
+    }
+    at::set_num_threads(settings.threads);
+    network_->to(device_, at::kFloat);
+    network_->eval();
+    network_->prepare();
+  }
+
+  std::int64_t exits() const override { return network_->exits(); }
+  std::int64_t classes() const override { return network_->classes(); }
+
+  std::vector<float> replay(const data::JetBatch& batch) override {
+    const at::NoGradGuard no_grad;
+    nn::Context context = fresh_context();
+    std::vector<at::Tensor> logits;
+    model::State state = stem(batch, context);
+    for (std::int64_t k = 0; k < exits(); ++k) {
+      state = network_->segment(k, state, context);
+      logits.push_back(network_->head(k, state, context).logits);
+    }
+    return to_host(at::stack(logits, 1));
+  }
+
+  BatchTrace run(const data::JetBatch& batch, const exits::Rule& rule,
+                 std::span<const double> thresholds) override {
+    if (static_cast<std::int64_t>(thresholds.size()) != exits() - 1) {
+      throw InputError(fmt::format("{} thresholds for a network with {} early exits",
+                                   thresholds.size(), exits() - 1));
+    }
+    return trace(batch, [&](std::int64_t k, const std::vector<float>& logits,
+                            const std::vector<std::int64_t>& jets) {
+      const auto width = static_cast<std::size_t>(classes());
+      std::vector<std::int64_t> survivors;
+      for (std::size_t row = 0; row < jets.size() && k + 1 < exits(); ++row) {
+        const auto jet = static_cast<std::size_t>(jets[row]);
+        const float score = exits::score(rule, k, std::span(logits).subspan(row * width, width),
+                                         static_cast<std::int64_t>(batch.multiplicity(jet)));
+        if (!exits::leaves(score, thresholds[static_cast<std::size_t>(k)])) {
+          survivors.push_back(static_cast<std::int64_t>(row));
+        }
+      }
+      return survivors;
+    });
+  }
+
+  BatchTrace run_fixed(const data::JetBatch& batch, std::int64_t exit) override {
+    if (exit < 0 || exit >= exits()) {
+      throw InputError(fmt::format("exit {} of a network with {} exits", exit, exits()));
+    }
+    return trace(
+        batch, [](std::int64_t, const auto&, const auto&) { return std::vector<std::int64_t>{}; },
+        exit);
+  }
+
+  JetCost cost(std::int64_t exit, std::int64_t n) const override { return cost_of(exit, n, 0); }
+  JetCost plain_cost(std::int64_t exit, std::int64_t n) const override {
+    return cost_of(exit, n, exit);
+  }
+
+ private:
+  nn::Context fresh_context() const {
+    nn::Context context;
+    context.deterministic = settings_.deterministic;
+    return context;
+  }
+
+  model::State stem(const data::JetBatch& batch, nn::Context& context) {
+    return network_->stem(model::make_inputs(batch, device_, at::kFloat), context);
+  }
+
+  static std::vector<float> to_host(const at::Tensor& tensor) {
+    const at::Tensor host = tensor.to(at::kCPU, at::kFloat).contiguous();
+    return {host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel()};
+  }
+
+  void synchronise() const {
+    if (device_.is_cuda()) {
+      torch::cuda::synchronize(device_.index());
+    }
+  }
+
+  /// Runs segments in turn, and heads from `first_head` on. After each head `stay` names the rows
+  /// that go on; the others have their answer.
+  template <class Stay>
+  BatchTrace trace(const data::JetBatch& batch, const Stay& stay, std::int64_t first_head = 0) {
+    const at::NoGradGuard no_grad;
+    const nn::WorkScope scope;
+    const sys::Timer timer;
+    const auto count = static_cast<std::size_t>(exits());
+    const auto width = static_cast<std::size_t>(classes());
+    BatchTrace result;
+    result.logits.resize(batch.size() * width);
+    result.exit_index.resize(batch.size());
+    result.answer_seconds.assign(count, std::numeric_limits<double>::quiet_NaN());
+    result.survivors.assign(count, 0);
+    result.segment_seconds.assign(count, 0.0);
+    result.head_seconds.assign(count, 0.0);
+
+    nn::Context context = fresh_context();
+    std::vector<std::int64_t> jets(batch.size());  // of the rows still under way
+    std::iota(jets.begin(), jets.end(), 0);
+    model::State state = stem(batch, context);
+    double last = 0.0;
+    const auto lap = [&] {
+      synchronise();
+      const double now = timer.seconds();
+      return now - std::exchange(last, now);
+    };
+    for (std::int64_t k = 0; k < exits() && !jets.empty(); ++k) {
+      const auto exit = static_cast<std::size_t>(k);
+      result.survivors[exit] = static_cast<std::int64_t>(jets.size());
+      state = network_->segment(k, state, context);
+      result.segment_seconds[exit] = lap();
+      if (k < first_head) {
+        continue;
+      }
+      const std::vector<float> logits = to_host(network_->head(k, state, context).logits);
+      const std::vector<std::int64_t> rows = stay(k, logits, jets);
+      std::vector<bool> goes_on(jets.size(), false);
+      for (const std::int64_t row : rows) {
+        goes_on[static_cast<std::size_t>(row)] = true;
+      }
+      for (std::size_t row = 0; row < jets.size(); ++row) {
+        if (!goes_on[row]) {
+          const auto jet = static_cast<std::size_t>(jets[row]);
+          std::copy_n(&logits[row * width], width, &result.logits[jet * width]);
+          result.exit_index[jet] = static_cast<std::int32_t>(k);
+        }
+      }
+      result.head_seconds[exit] = lap();
+      if (rows.size() < jets.size()) {
+        result.answer_seconds[exit] = last;
+        std::vector<std::int64_t> remaining;
+        for (const std::int64_t row : rows) {
+          remaining.push_back(jets[static_cast<std::size_t>(row)]);
+        }
+        jets = std::move(remaining);
+        if (!jets.empty()) {
+          state = state.select(rows);
+        }
+        result.compact_seconds += lap();
+      }
+    }
+    result.seconds = last;
+    result.work = scope.work();
+    return result;
+  }
+
+  JetCost cost_of(std::int64_t exit, std::int64_t n, std::int64_t first_head) const {
+    JetCost total;
+    const auto add = [&](const model::Cost& piece) {
+      total.work += piece.work;
+      total.parameters += piece.parameters;
+    };
+    add(network_->stem_cost(n));
+    for (std::int64_t k = 0; k <= exit; ++k) {
+      add(network_->segment_cost(k, n));
+      if (k >= first_head) {
+        add(network_->head_cost(k, n));
+      }
+    }
+    return total;
+  }
+
+  std::unique_ptr<model::Network> network_;
+  Settings settings_;
+  at::Device device_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_executor(std::unique_ptr<model::Network> network,
+                                        const Settings& settings) {
+  return std::make_unique<NetworkExecutor>(std::move(network), settings);
+}
+
+}  // namespace eebench::exec

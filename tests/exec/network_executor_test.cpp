@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+#include "eebench/core/random.hpp"
+#include "eebench/exec/executor.hpp"
+#include "eebench/model/part/part.hpp"
+#include "eebench/model/particlenet/particlenet.hpp"
+
+namespace eebench::exec {
+namespace {
+
+/// Jets of 1 to 95 particles with plausible momenta.
+data::JetBatch some_jets(std::int64_t count) {
+  data::JetBatch batch;
+  batch.features_per_particle = 17;
+  std::uint64_t counter = 0;
+  const auto draw = [&] { return static_cast<float>(uniform(7, counter++)); };
+  for (std::int64_t jet = 0; jet < count; ++jet) {
+    const auto n = 1 + static_cast<std::int64_t>(95.0F * draw() * draw());
+    for (std::int64_t particle = 0; particle < n; ++particle) {
+      for (int c = 0; c < 17; ++c) {
+        batch.features.push_back(2.0F * draw() - 1.0F);
+      }
+      const float eta = 0.8F * (draw() - 0.5F);
+      const float phi = 0.8F * (draw() - 0.5F);
+      const float pt = 1.0F + 50.0F * draw();
+      batch.points.insert(batch.points.end(), {eta, phi});
+      batch.vectors.insert(batch.vectors.end(), {pt * std::cos(phi), pt * std::sin(phi),
+                                                 pt * std::sinh(eta), 1.01F * pt * std::cosh(eta)});
+    }
+    batch.offsets.push_back(batch.offsets.back() + n);
+    batch.labels.push_back(jet % 10);
+    batch.index.push_back(jet);
+  }
+  return batch;
+}
+
+data::JetBatch part_of(const data::JetBatch& all, std::size_t first, std::size_t last) {
+  data::JetBatch part;
+  part.features_per_particle = all.features_per_particle;
+  const auto cut = [&](const std::vector<float>& from, std::vector<float>& to, std::int64_t width) {
+    to.assign(from.begin() + all.offsets[first] * width, from.begin() + all.offsets[last] * width);
+  };
+  cut(all.features, part.features, 17);
+  cut(all.points, part.points, 2);
+  cut(all.vectors, part.vectors, 4);
+  for (std::size_t jet = first; jet < last; ++jet) {
+    part.offsets.push_back(all.offsets[jet + 1] - all.offsets[first]);
+    part.labels.push_back(all.labels[jet]);
+    part.index.push_back(all.index[jet]);
+  }
+  return part;
+}
+
+std::unique_ptr<Executor> executor(const std::string& kind, bool deterministic) {
+  at::manual_seed(3);
+  std::unique_ptr<model::Network> network =
+      kind == "part" ? model::make_part({.embed = {32, 32},
+                                         .pair_embed = {16},
+                                         .heads = 4,
+                                         .layers = 3,
+                                         .class_layers = 1,
+                                         .exits_after = {1, 2},
+                                         .exit_width = 16})
+                     : model::make_particlenet({.k = 7,
+                                                .blocks = {{16, 16}, {32, 32}, {32, 32}},
+                                                .exits_after = {1, 2},
+                                                .exit_particle_widths = {32},
+                                                .exit_width = 16});
+  return make_executor(std::move(network), {.deterministic = deterministic});
+}
+
+const exits::Rule rule{.kind = exits::parse_rule("margin")};
+
+TEST_CASE("run and replay agree on every jet in deterministic mode, at any batch size") {
+  const std::string kind = GENERATE("part", "particlenet");
+  const auto exec = executor(kind, true);
+  const data::JetBatch jets = some_jets(192);
+  const std::vector<float> replayed = exec->replay(jets);
+  // Thresholds from the scores themselves, so that every exit is taken.
+  std::vector<float> scores;
+  for (std::size_t jet = 0; jet < jets.size(); ++jet) {
+    scores.push_back(exits::score(rule, 0, std::span(replayed).subspan(jet * 30, 10), 1));
+  }
+  std::nth_element(scores.begin(), scores.begin() + 96, scores.end());
+  const std::vector<double> thresholds{scores[96], scores[96]};
+  const std::size_t size = GENERATE(1U, 7U, 64U, 192U);
+  nn::Work formula;
+  nn::Work counted;
+  std::vector<std::int64_t> taken(3, 0);
+  for (std::size_t first = 0; first < jets.size(); first += size) {
+    const std::size_t last = std::min(first + size, jets.size());
+    const BatchTrace trace = exec->run(part_of(jets, first, last), rule, thresholds);
+    counted += trace.work;
+    for (std::size_t jet = first; jet < last; ++jet) {
+      std::int64_t exit = 0;
+      while (exit < 2 &&
+             !exits::leaves(exits::score(rule, exit,
+                                         std::span(replayed).subspan(
+                                             (jet * 3 + static_cast<std::size_t>(exit)) * 10, 10),
+                                         1),
+                            thresholds[static_cast<std::size_t>(exit)])) {
+        ++exit;
+      }
+      REQUIRE(trace.exit_index[jet - first] == exit);
+      ++taken[static_cast<std::size_t>(exit)];
+      for (std::size_t c = 0; c < 10; ++c) {
+        REQUIRE(trace.logits[(jet - first) * 10 + c] ==
+                replayed[(jet * 3 + static_cast<std::size_t>(exit)) * 10 + c]);
+      }
+      formula += exec->cost(exit, static_cast<std::int64_t>(jets.multiplicity(jet))).work;
+    }
+  }
+  CHECK(taken[0] > 0);
+  CHECK(taken[2] > 0);
+  // Work is really skipped: what the operations counted is what the exits taken cost, no more.
+  CHECK(counted.multiply_adds == formula.multiply_adds);
+}
+
+TEST_CASE("thresholds at the ends: all leave at once, or nobody early") {
+  const auto exec = executor("part", false);
+  const data::JetBatch jets = some_jets(20);
+  const BatchTrace all = exec->run(jets, rule, std::vector<double>{0.0, 0.0});
+  CHECK(all.survivors == std::vector<std::int64_t>{20, 0, 0});
+  CHECK(std::isnan(all.answer_seconds[2]));
+  const BatchTrace none = exec->run(jets, rule, std::vector<double>{2.0, 2.0});
+  CHECK(none.survivors == std::vector<std::int64_t>{20, 20, 20});
+  CHECK(none.exit_index == std::vector<std::int32_t>(20, 2));
+  CHECK_THROWS_WITH(exec->run(jets, rule, std::vector<double>{0.5}),
+                    Catch::Contains("1 thresholds for a network with 2 early exits"));
+}
+
+TEST_CASE("a fixed exit costs its own head alone") {
+  const auto exec = executor("particlenet", false);
+  const data::JetBatch jets = some_jets(30);
+  for (std::int64_t exit = 0; exit < 3; ++exit) {
+    const BatchTrace trace = exec->run_fixed(jets, exit);
+    nn::Work formula;
+    for (std::size_t jet = 0; jet < jets.size(); ++jet) {
+      formula += exec->plain_cost(exit, static_cast<std::int64_t>(jets.multiplicity(jet))).work;
+    }
+    CHECK(trace.work.multiply_adds == formula.multiply_adds);
+    CHECK(trace.exit_index == std::vector<std::int32_t>(30, static_cast<std::int32_t>(exit)));
+  }
+  CHECK_THROWS_WITH(exec->run_fixed(jets, 3), Catch::Contains("exit 3 of a network with 3 exits"));
+}
+
+TEST_CASE("a GPU that is not there is an error of the environment") {
+  if (!at::hasCUDA()) {
+    CHECK_THROWS_AS(make_executor(model::make_part({}), {.device = "cuda"}), EnvironmentError);
+  }
+  CHECK_THROWS_AS(make_executor(model::make_part({}), {.device = "abacus"}), InputError);
+}
+
+}  // namespace
+}  // namespace eebench::exec
