@@ -1,0 +1,89 @@
+#include "eebench/report/campaign_report.hpp"
+
+#include <fstream>
+#include <iterator>
+
+#include <catch2/catch.hpp>
+
+#include "tests/bench/fake_subject.hpp"
+#include "tests/support/scratch_dir.hpp"
+
+using namespace eebench;
+using Catch::Matchers::Contains;
+
+namespace {
+
+bench::Outcome measure(const bench::CampaignFolder& folder, std::int64_t oversubscribed) {
+  const bench::Suite suite = bench::parse_suite(R"(
+name = "fake"
+data = "none.h5"
+jets = 300
+run_jets = 100
+effort = "smoke"
+[models.small]
+weights = "a.h5"
+[axes]
+rule = "confidence"
+threshold = [[0.9, 0.7], 0.8]
+batch = 32
+scenario = "offline"
+)",
+                                                "fake", "/", {});
+  bench::Hooks hooks;
+  hooks.open = [](const bench::ModelEntry&, const bench::Suite&) {
+    return test::fake_subject({}, 300);
+  };
+  return bench::run_campaign({}, suite, folder, false,
+                             {{"effort", std::string("smoke")},
+                              {"device", std::string("cpu")},
+                              {"cores", std::int64_t{2}},
+                              {"oversubscribed", oversubscribed}},
+                             hooks);
+}
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+}  // namespace
+
+TEST_CASE("a table has one row a point, baselines first, and dashes for too few batches") {
+  const test::ScratchDir scratch;
+  const bench::CampaignFolder folder{scratch.path() / "c"};
+  measure(folder, 0);
+  const bench::TaskReader task(folder.task_file());
+  const report::Table table = report::summary_table(task);
+  REQUIRE(table.rows() == 5);
+  CHECK(table.columns[1].cells ==
+        std::vector<std::string>{"full", "fixed", "fixed", "confidence", "confidence"});
+  CHECK(table.columns[2].cells ==
+        std::vector<std::string>{"exit 2", "exit 1", "exit 0", "0.9 0.7", "0.8"});
+  const std::string markdown = report::to_markdown(table);
+  CHECK_THAT(markdown, Contains("0/0/100") && Contains("±") && Contains("p99 [ms]"));
+  CHECK_THAT(report::preamble(task),
+             Contains("not official") && !Contains("More ranks than cores"));
+}
+
+TEST_CASE("more ranks than cores is marked above the table and in its headers") {
+  const test::ScratchDir scratch;
+  const bench::CampaignFolder folder{scratch.path() / "c"};
+  measure(folder, 1);
+  const bench::TaskReader task(folder.task_file());
+  CHECK_THAT(report::preamble(task), Contains("More ranks than cores"));
+  CHECK_THAT(report::to_markdown(report::summary_table(task)), Contains("throughput* [jets/s]"));
+}
+
+TEST_CASE("the end says where everything is, what failed and how to go on") {
+  const test::ScratchDir scratch;
+  const bench::CampaignFolder folder{scratch.path() / "c"};
+  bench::Outcome outcome = measure(folder, 0);
+  report::write_summaries(folder, bench::TaskReader(folder.task_file()));
+  CHECK_THAT(text_of(folder.root / "summary.csv"), Contains("confidence"));
+  CHECK_THAT(report::final_block(folder, outcome, "RESUME"),
+             Contains(folder.root.string()) && Contains("h5netcdf") && !Contains("RESUME"));
+  outcome.stopped = true;
+  outcome.failed = {{3, "broke"}};
+  CHECK_THAT(report::final_block(folder, outcome, "RESUME"),
+             Contains("RESUME") && Contains("point 3: broke"));
+}
