@@ -1,9 +1,17 @@
 #include "eebench/model/particlenet/particlenet.hpp"
 
+#include <cstdlib>
+#include <filesystem>
+
 #include <ATen/ATen.h>
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <catch2/catch.hpp>
 
+#include "eebench/data/jet_source.hpp"
+#include "eebench/model/weights.hpp"
 #include "tests/model/golden.hpp"
+#include "tests/support/paths.hpp"
 
 namespace eebench::model {
 namespace {
@@ -115,6 +123,152 @@ TEST_CASE("jets of a ParticleNet batch do not influence each other, short jets i
   }
 }
 
+TEST_CASE("the order of a jet's particles does not matter to ParticleNet") {
+  const at::NoGradGuard no_grad;
+  const auto network = golden_network(small, at::kDouble);
+  const State jet = short_jet(30, at::kDouble);
+  State turned = jet;
+  for (const char* name : {"features", "points", "vectors"}) {
+    turned.set(name, Axis::particle, jet.get(name).roll({7}, {0}));
+  }
+  const auto before = test::all_exits(*network, jet);
+  const auto after = test::all_exits(*network, turned);
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    CHECK(largest_difference(before[k], after[k]) < 1e-10);
+  }
+}
+
+TEST_CASE("preparing ParticleNet changes rounding only, and is what runs from then on") {
+  const at::NoGradGuard no_grad;
+  const auto network = golden_network(small, at::kFloat);
+  const State batch = test::golden_batch(at::kFloat);
+  const auto before = test::all_exits(*network, batch);
+  network->prepare();
+  const auto after = test::all_exits(*network, batch);
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    CHECK(at::allclose(before[k], after[k], 1e-5, 1e-5));
+  }
+  network->named_parameters()["edge_convs.0.convs.1.weight"].zero_();
+  CHECK(largest_difference(test::all_exits(*network, batch).back(), after.back()) == 0.0);
+}
+
+TEST_CASE("jets that go on alone give ParticleNet's answers of the whole batch") {
+  const at::NoGradGuard no_grad;
+  const auto network = golden_network(small, at::kFloat);
+  const State batch = test::golden_batch(at::kFloat);
+  nn::Context context;
+  context.deterministic = true;
+  const auto whole = test::all_exits(*network, batch, context);
+  State state = network->segment(0, network->stem(batch, context), context);
+  state = State::unpack(state.select(std::vector<std::int64_t>{2, 0}).pack());
+  state = network->segment(1, state, context);
+  state = network->segment(2, state, context);
+  const at::Tensor logits = network->head(2, state, context).logits;
+  CHECK(largest_difference(logits[0], whole[2][2]) == 0.0);
+  CHECK(largest_difference(logits[1], whole[2][0]) == 0.0);
+}
+
+/// Jets of these multiplicities, made of the golden particles.
+State jets_of(const std::vector<std::int64_t>& multiplicities) {
+  std::vector<State> jets;
+  for (const std::int64_t n : multiplicities) {
+    const State batch = test::golden_batch(at::kFloat).select(std::vector<std::int64_t>{2});
+    State jet{nn::Ragged(std::vector<std::int64_t>{0, n})};
+    for (const char* name : {"features", "points", "vectors"}) {
+      jet.set(name, Axis::particle, batch.get(name).narrow(0, 0, n));
+    }
+    jets.push_back(jet);
+  }
+  return State::concat(jets);
+}
+
+/// Keeps account of the bytes that tensors of this thread hold, and of the most they held.
+class PeakMemory final : public c10::MemoryReportingInfoBase {
+ public:
+  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override {
+    held_ += size;
+    peak_ = std::max(peak_, held_);
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  std::int64_t peak() const { return peak_; }
+
+ private:
+  std::int64_t held_ = 0;
+  std::int64_t peak_ = 0;
+};
+
+TEST_CASE("one long jet among short ones costs ParticleNet what its constituents cost") {
+  const at::NoGradGuard no_grad;
+  const auto network = golden_network({}, at::kFloat);
+  network->prepare();
+  std::vector<std::int64_t> mixed(63, 20);
+  mixed.push_back(128);
+  const std::vector<std::int64_t> alike(35, 40);  // 1400 particles, 12 more
+  const auto peak = [&](const State& batch) {
+    const auto memory = std::make_shared<PeakMemory>();
+    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, memory);
+    test::all_exits(*network, batch);
+    return static_cast<double>(memory->peak());
+  };
+  const State mixed_jets = jets_of(mixed);
+  const State alike_jets = jets_of(alike);
+  const double least = peak(alike_jets);
+  CHECK(least > 0.0);
+  CHECK(peak(mixed_jets) < 1.05 * least);
+  const nn::WorkScope scope;
+  test::all_exits(*network, mixed_jets);
+  nn::Work constituents;
+  for (const std::int64_t n : mixed) {
+    constituents += network->stem_cost(n).work + network->segment_cost(0, n).work +
+                    network->head_cost(0, n).work;
+  }
+  CHECK(scope.work() == constituents);
+}
+
+TEST_CASE("ParticleNet with its published weights") {
+  const auto weights = test::full_samples() / ".." / "reference" / "ParticleNet_full.pt";
+  const auto jets_file = test::full_samples() / "generated" / "jets_test.h5";
+  if (!std::filesystem::exists(weights) || !std::filesystem::exists(jets_file)) {
+    WARN("skipped: needs the full samples; set EEBENCH_TEST_DATA to their folder");
+    return;
+  }
+  const at::NoGradGuard no_grad;
+  const auto network = make_particlenet({.exits_after = {1, 2}});
+  load_state_dict(*network, read_weights(weights).tensors, weights.string(), true);
+  network->eval();
+  const std::vector<double> golden{-64.99559,  -144.21930, -121.37627, -141.89844, -220.01822,
+                                   -124.49356, -100.24168, -109.89057, -253.97762, -136.56064};
+  const auto recipe = test::all_exits(*network, test::golden_batch(at::kFloat)).back();
+  CHECK(at::allclose(recipe[0].to(at::kDouble), at::tensor(golden, at::kDouble), 1e-5, 0.0));
+
+  network->prepare();
+  const std::vector<double> first_jets{
+      -13.19129, -3.35694,  -20.69,    -14.98987, -27.18637, -29.28117, -10.04611, -26.2428,
+      -20.42424, -20.27835, -11.91094, -19.30074, -12.60431, -14.22307, -9.24405,  1.64464,
+      -12.3692,  -11.37418, -10.93727, -6.3892,   -3.25341,  -10.1578,  -5.68919,  -0.73171,
+      -4.45318,  -12.92715, -4.12902,  -6.31284,  -10.38187, -17.51367, -5.14386,  -0.16719,
+      -4.78773,  -2.05445,  -5.27437,  -14.28293, -5.42519,  -8.94057,  -4.96126,  -10.66195};
+  const data::JetSource jets(jets_file,
+                             data::DataConfig::load(test::source_dir() / "configs/data/full.yaml"));
+  std::int64_t right = 0;
+  constexpr std::int64_t batch_size = 250;
+  for (std::int64_t first = 0; first < 2000; first += batch_size) {
+    const data::JetBatch batch = jets.read(first, first + batch_size);
+    nn::Context context;
+    State state = network->stem(make_inputs(batch, at::kCPU, at::kFloat), context);
+    for (std::int64_t k = 0; k < network->exits(); ++k) {
+      state = network->segment(k, state, context);
+    }
+    const at::Tensor logits = network->head(network->exits() - 1, state, context).logits;
+    if (first == 0) {
+      const at::Tensor expected = at::tensor(first_jets, at::kDouble).view({4, 10});
+      CHECK(largest_difference(logits.narrow(0, 0, 4), expected) < 5e-3);
+    }
+    right += (logits.argmax(1) == at::tensor(batch.labels, at::kLong)).sum().item<std::int64_t>();
+  }
+  CHECK(std::abs(right - 1693) <= 1);  // accuracy 0.8465
+}
+
 TEST_CASE("gradients of ParticleNet agree with finite differences") {
   const auto network = make_particlenet({.blocks = {{6, 6}, {8, 8}},
                                          .fc = 5,
@@ -148,6 +302,7 @@ TEST_CASE("impossible ParticleNet configurations are refused") {
   CHECK_THROWS_WITH(make_particlenet({.exits_after = {3}}), Catch::Contains("blocks - 1 = 2"));
   CHECK_THROWS_WITH(make_particlenet({.exits_after = {2, 1}}), Catch::Contains("must rise"));
   CHECK_THROWS_WITH(make_particlenet({.blocks = {}}), Catch::Contains("must not be empty"));
+  CHECK_THROWS_WITH(make_particlenet({.blocks = {{8}}}), Catch::Contains("two widths"));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/h5/file.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::model {
 namespace {
@@ -48,6 +49,11 @@ Weights read_h5(const std::filesystem::path& path) {
                     "eebench train wrote, or a .pt file",
                     path.string(), group));
   }
+  if (const auto version = file.attribute<std::int64_t>("format_version");
+      version != format_version) {
+    throw InputError(fmt::format("{}: format version {}, but this eebench reads version {}",
+                                 path.string(), version, format_version));
+  }
   Weights weights;
   weights.config = file.attribute<std::string>("model_config");
   for (const std::string& name : file.datasets(group)) {
@@ -71,6 +77,25 @@ Weights read_h5(const std::filesystem::path& path) {
                     path.string()));
   }
   return weights;
+}
+
+void write_tensor(h5::File& file, const std::string& name, const at::Tensor& values) {
+  h5::Extents shape(values.sizes().begin(), values.sizes().end());
+  if (shape.empty()) {
+    shape = {1};
+  }
+  const auto write = [&]<class T>(T) {
+    const T* data = values.const_data_ptr<T>();
+    file.array<T>(name, shape).write(std::vector<T>(data, data + values.numel()));
+  };
+  switch (values.scalar_type()) {
+    case at::kLong:
+      return write(std::int64_t{});
+    case at::kDouble:
+      return write(double{});
+    default:
+      return write(float{});
+  }
 }
 
 }  // namespace
@@ -147,39 +172,17 @@ Weights read_weights(const std::filesystem::path& path) {
 
 void write_weights(const std::filesystem::path& path, const StateDict& tensors,
                    const std::string& config) {
-  std::filesystem::path part = path;
-  part += ".part";
-  {
-    h5::File file = h5::File::create(part);
+  sys::publish(path, [&](const std::filesystem::path& temporary) {
+    h5::File file = h5::File::create(temporary);
     file.set_attribute("format", std::string("eebench weights"));
     file.set_attribute("format_version", format_version);
     file.set_attribute("model_config", config);
     file.set_attribute("sha256", sha256(tensors));
     for (const auto& [name, tensor] : tensors) {
-      const at::Tensor values = tensor.detach().cpu().contiguous();
-      h5::Extents shape(values.sizes().begin(), values.sizes().end());
-      if (shape.empty()) {
-        shape = {1};
-      }
-      const std::string full_name = fmt::format("{}/{}", group, name);
-      const auto write = [&]<class T>(T) {
-        const T* data = values.const_data_ptr<T>();
-        file.array<T>(full_name, shape).write(std::vector<T>(data, data + values.numel()));
-      };
-      switch (values.scalar_type()) {
-        case at::kLong:
-          write(std::int64_t{});
-          break;
-        case at::kDouble:
-          write(double{});
-          break;
-        default:
-          write(float{});
-      }
+      write_tensor(file, fmt::format("{}/{}", group, name), tensor.detach().cpu().contiguous());
     }
     file.close();
-  }
-  std::filesystem::rename(part, path);
+  });
 }
 
 }  // namespace eebench::model

@@ -1,8 +1,11 @@
 #include "eebench/model/particlenet/edge_conv.hpp"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "eebench/nn/edge_aggregation.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/knn.hpp"
 #include "eebench/nn/work.hpp"
@@ -10,14 +13,13 @@
 namespace eebench::model {
 namespace {
 
-/// x W^T followed by BatchNorm: folded into one layer in evaluation.
-at::Tensor normalised(const at::Tensor& x, const at::Tensor& weight, nn::BatchNorm& norm,
-                      const nn::Context& context) {
-  if (context.training && norm->is_training()) {
-    return norm->forward(nn::linear(x, weight, {}, context), context);
-  }
+/// Particles whose edges stay in the cache together.
+constexpr std::int64_t edges_of_a_tile = 512;
+
+/// Weight [out, in] of a layer and of the BatchNorm behind it, as one layer.
+EdgeConvImpl::Layer fold(const at::Tensor& weight, const nn::BatchNorm& norm) {
   const nn::BatchNormImpl::Affine affine = norm->folded();
-  return nn::linear(x, weight * affine.scale.unsqueeze(1), affine.shift, context);
+  return {weight * affine.scale.unsqueeze(1), affine.shift};
 }
 
 }  // namespace
@@ -42,61 +44,78 @@ EdgeConvImpl::EdgeConvImpl(std::int64_t in, const std::vector<std::int64_t>& cha
   }
 }
 
-at::Tensor EdgeConvImpl::forward(const at::Tensor& coordinates, const at::Tensor& f,
-                                 const nn::Ragged& jets, const nn::Context& context) {
-  const at::Tensor neighbours = nn::nearest_neighbours(coordinates, jets, k_).to(f.device());
-  if (context.training && is_training()) {
-    return particles_forward(f, neighbours, context);
+EdgeConvImpl::Folded EdgeConvImpl::folded() const {
+  const auto [to_self, to_other] = first_layer();
+  const nn::BatchNormImpl::Affine affine = bns_.front()->folded();
+  const at::Tensor scale = affine.scale.unsqueeze(1);
+  Folded all{.self = {to_self * scale, affine.shift}, .other = to_other * scale};
+  for (std::size_t l = 1; l < convs_.size(); ++l) {
+    all.edges.push_back(fold(convs_[l]->matrix(), bns_[l]));
   }
-  // Whole jets whose edges stay in the cache together.
-  constexpr std::int64_t edges_of_a_chunk = 1024;
-  std::vector<at::Tensor> chunks;
-  for (std::int64_t jet = 0; jet < jets.jets();) {
-    const std::int64_t first = jets.offsets()[static_cast<std::size_t>(jet)];
-    std::int64_t last = first;
-    while (jet < jets.jets() && (last - first) * k_ < edges_of_a_chunk) {
-      last = jets.offsets()[static_cast<std::size_t>(++jet)];
-    }
-    const std::int64_t n = last - first;
-    // A missing neighbour is one past the last row, of the chunk too.
-    const at::Tensor rows = (neighbours.narrow(0, first, n) - first).clamp_max_(n);
-    chunks.push_back(particles_forward(f.narrow(0, first, n), rows, context));
+  if (!sc_.is_empty()) {
+    all.shortcut = fold(sc_->matrix(), sc_bn_);
   }
-  return chunks.size() == 1 ? chunks.front() : at::cat(chunks);
+  return all;
 }
 
-at::Tensor EdgeConvImpl::particles_forward(const at::Tensor& f, const at::Tensor& neighbours,
-                                           const nn::Context& context) {
+void EdgeConvImpl::prepare() { prepared_ = folded(); }
+
+std::pair<at::Tensor, at::Tensor> EdgeConvImpl::first_layer() const {
+  const at::Tensor weight = convs_.front()->matrix();
+  const at::Tensor to_other = weight.narrow(1, in_, in_);
+  return {weight.narrow(1, 0, in_) - to_other, to_other};
+}
+
+at::Tensor EdgeConvImpl::forward(const at::Tensor& coordinates, const at::Tensor& f,
+                                 const nn::Ragged& jets, const nn::Context& context) {
+  const at::Tensor neighbours =
+      nn::nearest_neighbours(coordinates, jets, k_, context).to(f.device());
+  if (context.training && is_training()) {
+    return forward_training(f, neighbours, context);
+  }
+  return forward_folded(prepared_ ? *prepared_ : folded(), f, neighbours, context);
+}
+
+at::Tensor EdgeConvImpl::forward_folded(const Folded& layers, const at::Tensor& f,
+                                        const at::Tensor& neighbours,
+                                        const nn::Context& context) const {
   const std::int64_t n = f.size(0);
-  const std::int64_t edges = n * k_;
-  const bool folded = !(context.training && bns_.front()->is_training());
-  at::Tensor to_self = convs_.front()->matrix().narrow(1, 0, in_);
-  at::Tensor to_other = convs_.front()->matrix().narrow(1, in_, in_);
-  to_self = to_self - to_other;
-  at::Tensor shift;
-  if (folded) {
-    const nn::BatchNormImpl::Affine affine = bns_.front()->folded();
-    to_self = to_self * affine.scale.unsqueeze(1);
-    to_other = to_other * affine.scale.unsqueeze(1);
-    shift = affine.shift;
+  const at::Tensor own = nn::linear(f, layers.self.weight, layers.self.shift, context);
+  const at::Tensor other = nn::linear(f, layers.other, {}, context);
+  const std::int64_t tile = std::max<std::int64_t>(1, edges_of_a_tile / k_);
+  std::vector<at::Tensor> means;
+  for (std::int64_t first = 0; first < n; first += tile) {
+    const std::int64_t rows = std::min(tile, n - first);
+    at::Tensor x =
+        nn::gather_add_relu(own.narrow(0, first, rows), other, neighbours.narrow(0, first, rows));
+    for (std::size_t l = 0; l + 1 < layers.edges.size(); ++l) {
+      x = nn::bias_relu(nn::linear(x, layers.edges[l].weight, {}, context), layers.edges[l].shift);
+    }
+    const Layer& last = layers.edges.back();
+    means.push_back(nn::bias_relu_mean(nn::linear(x, last.weight, {}, context), last.shift, k_));
   }
-  const at::Tensor own = nn::linear(f, to_self, shift, context);
+  const at::Tensor aggregate = at::cat(means);
+  const at::Tensor shortcut =
+      sc_.is_empty() ? f : nn::linear(f, layers.shortcut.weight, layers.shortcut.shift, context);
+  return nn::relu(shortcut + aggregate, context);
+}
+
+at::Tensor EdgeConvImpl::forward_training(const at::Tensor& f, const at::Tensor& neighbours,
+                                          const nn::Context& context) {
+  const std::int64_t n = f.size(0);
+  const std::int64_t channels = channels_.front();
+  const auto [to_self, to_other] = first_layer();
+  const at::Tensor own = nn::linear(f, to_self, {}, context);
   const at::Tensor other = at::constant_pad_nd(nn::linear(f, to_other, {}, context), {0, 0, 0, 1});
-  nn::count({.elementwise = edges * channels_.front() * nn::flops_of::add,
-             .bytes = 3 * edges * channels_.front() * f.element_size()});
   at::Tensor x = at::index_select(other, 0, neighbours.reshape({-1}));
-  x = (x.view({n, k_, channels_.front()}) + own.unsqueeze(1)).view({edges, channels_.front()});
-  if (!folded) {
-    x = bns_.front()->forward(x, context);
-  }
-  x = nn::relu(x, context);
+  x = (x.view({n, k_, channels}) + own.unsqueeze(1)).view({n * k_, channels});
+  x = nn::relu(bns_.front()->forward(x, context), context);
   for (std::size_t l = 1; l < convs_.size(); ++l) {
-    x = nn::relu(normalised(x, convs_[l]->matrix(), bns_[l], context), context);
+    x = nn::relu(bns_[l]->forward(convs_[l]->forward(x, context), context), context);
   }
-  nn::count({.elementwise = edges * out() * nn::flops_of::add,
-             .bytes = edges * out() * f.element_size()});
   const at::Tensor aggregate = x.view({n, k_, out()}).mean(1);
-  const at::Tensor shortcut = sc_.is_empty() ? f : normalised(f, sc_->matrix(), sc_bn_, context);
+  const at::Tensor shortcut =
+      sc_.is_empty() ? f : sc_bn_->forward(sc_->forward(f, context), context);
   return nn::relu(shortcut + aggregate, context);
 }
 
@@ -107,10 +126,6 @@ void EdgeConvImpl::cost(std::int64_t n, std::int64_t coordinates, CostCounter& c
     counter.work({.multiply_adds = rows * in * out,
                   .elementwise = bias ? rows * out : 0,
                   .bytes = width * rows * (in + out)});
-  };
-  const auto relu = [&](std::int64_t elements) {
-    counter.elementwise(elements, nn::flops_of::relu);
-    counter.weaver(elements);
   };
   const auto weaver_layer = [&](std::int64_t rows, std::int64_t in, std::int64_t out) {
     counter.weaver(rows * in * out + 2 * rows * out);
@@ -123,21 +138,29 @@ void EdgeConvImpl::cost(std::int64_t n, std::int64_t coordinates, CostCounter& c
   linear(n, in_, first, true);
   linear(n, in_, first, false);
   weaver_layer(edges, 2 * in_, first);
+  constexpr std::int64_t add_and_relu = nn::flops_of::add + nn::flops_of::relu;
   counter.work(
-      {.elementwise = edges * first * nn::flops_of::add, .bytes = 3 * edges * first * width});
-  relu(edges * first);
+      {.elementwise = edges * first * add_and_relu, .bytes = width * (n + 2 * edges) * first});
+  counter.weaver(edges * first);
   for (std::size_t l = 1; l < channels_.size(); ++l) {
-    linear(edges, channels_[l - 1], channels_[l], true);
-    weaver_layer(edges, channels_[l - 1], channels_[l]);
-    relu(edges * channels_[l]);
-    counter.live(edges * (channels_[l - 1] + channels_[l]));
+    const std::int64_t channels = channels_[l];
+    linear(edges, channels_[l - 1], channels, false);
+    weaver_layer(edges, channels_[l - 1], channels);
+    counter.weaver(edges * channels);
+    counter.live(std::min(edges, edges_of_a_tile) * (channels_[l - 1] + channels));
+    if (l + 1 < channels_.size()) {
+      counter.work(
+          {.elementwise = edges * channels * add_and_relu, .bytes = width * 2 * edges * channels});
+    } else {
+      counter.work({.elementwise = edges * channels * (add_and_relu + nn::flops_of::add),
+                    .bytes = width * (edges + n) * channels});
+    }
   }
-  counter.work({.elementwise = edges * out() * nn::flops_of::add, .bytes = edges * out() * width});
   if (!sc_.is_empty()) {
     linear(n, in_, out(), true);
     weaver_layer(n, in_, out());
   }
-  relu(n * out());
+  counter.relu(n, out());
 }
 
 }  // namespace eebench::model

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <torch/nn/module.h>
@@ -26,11 +28,31 @@ class EdgeConvImpl : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& coordinates, const at::Tensor& f, const nn::Ragged& jets,
                      const nn::Context& context);
   void cost(std::int64_t n, std::int64_t coordinates, CostCounter& counter) const;
+  /// Folds the layers for inference once and for all.
+  void prepare();
   std::int64_t out() const { return channels_.back(); }
 
+  struct Layer {
+    at::Tensor weight;  ///< [out, in]
+    at::Tensor shift;   ///< [out]
+  };
+
  private:
-  at::Tensor particles_forward(const at::Tensor& f, const at::Tensor& neighbours,
-                               const nn::Context& context);
+  /// The layers with their BatchNorms folded in.
+  struct Folded {
+    Layer self;
+    at::Tensor other;
+    std::vector<Layer> edges;
+    Layer shortcut;
+  };
+  Folded folded() const;
+  /// Wa - Wb and Wb.
+  std::pair<at::Tensor, at::Tensor> first_layer() const;
+  /// Edges are made and forgotten tile by tile: [sum n * k, C] is never in memory.
+  at::Tensor forward_folded(const Folded& layers, const at::Tensor& f, const at::Tensor& neighbours,
+                            const nn::Context& context) const;
+  at::Tensor forward_training(const at::Tensor& f, const at::Tensor& neighbours,
+                              const nn::Context& context);
 
   std::int64_t in_;
   std::vector<std::int64_t> channels_;
@@ -39,6 +61,7 @@ class EdgeConvImpl : public torch::nn::Module {
   std::vector<nn::BatchNorm> bns_;
   nn::Linear sc_{nullptr};  ///< empty where the shortcut is the identity
   nn::BatchNorm sc_bn_{nullptr};
+  std::optional<Folded> prepared_;
 };
 TORCH_MODULE(EdgeConv);
 

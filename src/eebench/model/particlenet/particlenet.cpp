@@ -138,6 +138,13 @@ class ParticleNet final : public Network {
     return {fc_->forward(drop_rows(embedding, config_.dropout, 0, context), context), embedding};
   }
 
+  void prepare() override {
+    const at::NoGradGuard no_grad;
+    for (EdgeConv& block : blocks_) {
+      block->prepare();
+    }
+  }
+
   Cost stem_cost(std::int64_t n) const override {
     CostCounter counter;
     counter.batch_norm(n, config_.features);
@@ -185,8 +192,8 @@ class ParticleNet final : public Network {
           "model configuration: blocks, k and exits.particle_widths must not be empty");
     }
     for (const auto& channels : config_.blocks) {
-      if (channels.empty()) {
-        throw InputError("model configuration: every block needs at least one width");
+      if (channels.size() < 2) {
+        throw InputError("model configuration: every block needs at least two widths");
       }
     }
   }

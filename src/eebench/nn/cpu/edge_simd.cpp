@@ -1,0 +1,95 @@
+#include "eebench/nn/cpu/edge_simd.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "eebench/nn/cpu/edge_simd.cpp"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace eebench::nn::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Calls f(tag, c) for whole vectors of channels, then for the single ones left over.
+template <class F>
+void for_channels(std::int64_t channels, F f) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t c = 0;
+  for (; c + lanes <= channels; c += lanes) {
+    f(d, c);
+  }
+  for (; c < channels; ++c) {
+    f(hn::CappedTag<float, 1>(), c);
+  }
+}
+
+void gather_add_relu(const EdgeGather& edges) {
+  const std::int64_t channels = edges.channels;
+  for (std::int64_t i = 0; i < edges.particles; ++i) {
+    const float* own = edges.own + i * channels;
+    for (std::int64_t j = 0; j < edges.k; ++j) {
+      const std::int64_t edge = i * edges.k + j;
+      const std::int64_t row = edges.neighbours[edge];
+      const float* other = row < edges.rows ? edges.other + row * channels : nullptr;
+      float* out = edges.out + edge * channels;
+      for_channels(channels, [=](auto d, std::int64_t c) HWY_ATTR {
+        auto sum = hn::LoadU(d, own + c);
+        if (other != nullptr) {
+          sum = hn::Add(sum, hn::LoadU(d, other + c));
+        }
+        hn::StoreU(hn::Max(sum, hn::Zero(d)), d, out + c);
+      });
+    }
+  }
+}
+
+void bias_relu(float* x, const float* bias, std::int64_t rows, std::int64_t channels) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* row = x + r * channels;
+    for_channels(channels, [=](auto d, std::int64_t c) HWY_ATTR {
+      const auto sum = hn::Add(hn::LoadU(d, row + c), hn::LoadU(d, bias + c));
+      hn::StoreU(hn::Max(sum, hn::Zero(d)), d, row + c);
+    });
+  }
+}
+
+void bias_relu_mean(const float* x, const float* bias, float* out, std::int64_t particles,
+                    std::int64_t k, std::int64_t channels) {
+  const float inverse = 1.0F / static_cast<float>(k);
+  for (std::int64_t i = 0; i < particles; ++i) {
+    const float* edges = x + i * k * channels;
+    float* row = out + i * channels;
+    for_channels(channels, [=](auto d, std::int64_t c) HWY_ATTR {
+      const auto shift = hn::LoadU(d, bias + c);
+      auto sum = hn::Zero(d);
+      for (std::int64_t j = 0; j < k; ++j) {
+        const auto value = hn::Add(hn::LoadU(d, edges + j * channels + c), shift);
+        sum = hn::Add(sum, hn::Max(value, hn::Zero(d)));
+      }
+      hn::StoreU(hn::Mul(sum, hn::Set(d, inverse)), d, row + c);
+    });
+  }
+}
+
+}  // namespace eebench::nn::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace eebench::nn::cpu {
+
+HWY_EXPORT(gather_add_relu);
+HWY_EXPORT(bias_relu);
+HWY_EXPORT(bias_relu_mean);
+
+void gather_add_relu(const EdgeGather& edges) { HWY_DYNAMIC_DISPATCH(gather_add_relu)(edges); }
+void bias_relu(float* x, const float* bias, std::int64_t rows, std::int64_t channels) {
+  HWY_DYNAMIC_DISPATCH(bias_relu)(x, bias, rows, channels);
+}
+void bias_relu_mean(const float* x, const float* bias, float* out, std::int64_t particles,
+                    std::int64_t k, std::int64_t channels) {
+  HWY_DYNAMIC_DISPATCH(bias_relu_mean)(x, bias, out, particles, k, channels);
+}
+
+}  // namespace eebench::nn::cpu
+#endif

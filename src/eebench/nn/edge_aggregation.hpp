@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+namespace eebench::nn {
+
+/// The elementwise steps of layers on the edges between particles and their neighbours, each one
+/// pass over memory on the CPU without gradients, and ATen operations elsewhere.
+
+/// relu(own[i] + other[neighbours[i, j]]) for own [n, C], other [rows, C] and neighbours int64
+/// [n, k]; a neighbour of `rows` or more is missing and adds nothing. Returns [n * k, C].
+at::Tensor gather_add_relu(const at::Tensor& own, const at::Tensor& other,
+                           const at::Tensor& neighbours);
+
+/// relu(x + bias) for x [rows, C], bias [C]; x is the caller's to give away.
+at::Tensor bias_relu(at::Tensor x, const at::Tensor& bias);
+
+/// Mean over j of relu(x[i * k + j] + bias) for x [n * k, C]. Returns [n, C].
+at::Tensor bias_relu_mean(const at::Tensor& x, const at::Tensor& bias, std::int64_t k);
+
+}  // namespace eebench::nn

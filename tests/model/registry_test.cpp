@@ -1,0 +1,97 @@
+#include "eebench/model/registry.hpp"
+
+#include <fstream>
+
+#include <ATen/ATen.h>
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+#include "tests/model/golden.hpp"
+#include "tests/support/scratch_dir.hpp"
+
+namespace eebench::model {
+namespace {
+
+std::int64_t features_of(const ModelConfig& config) {
+  return config.features == "kin" ? 7 : config.features == "kinpid" ? 13 : 17;
+}
+
+std::int64_t cost_to(const Network& network, std::int64_t exit, std::int64_t n) {
+  std::int64_t multiply_adds = network.stem_cost(n).work.multiply_adds;
+  for (std::int64_t k = 0; k <= exit; ++k) {
+    multiply_adds +=
+        network.segment_cost(k, n).work.multiply_adds + network.head_cost(k, n).work.multiply_adds;
+  }
+  return multiply_adds;
+}
+
+TEST_CASE("every network of the registry is built from its configuration and has exits") {
+  const at::NoGradGuard no_grad;
+  REQUIRE(model_registry().size() >= 4);
+  for (const ModelEntry& entry : model_registry()) {
+    CAPTURE(entry.name);
+    CHECK(!entry.sentence.empty());
+    const ModelConfig config = load_model_config(std::string(entry.name));
+    CHECK(config.name == entry.name);
+    const auto network = make_network(config, features_of(config));
+    network->eval();
+    CHECK(network->classes() == 10);
+    CHECK(network->exits() >= 3);
+    const auto logits =
+        test::all_exits(*network, test::golden_batch(at::kFloat, features_of(config)));
+    for (std::int64_t k = 0; k < network->exits(); ++k) {
+      const at::Tensor& exit = logits[static_cast<std::size_t>(k)];
+      CHECK(exit.sizes() == at::IntArrayRef({3, 10}));
+      CHECK(at::isfinite(exit).all().item<bool>());
+      CHECK((k == 0 || cost_to(*network, k, 40) > cost_to(*network, k - 1, 40)));
+    }
+  }
+}
+
+TEST_CASE("the small presets cost about an eighth of the large ones") {
+  const auto cost = [](const char* name) {
+    const ModelConfig config = load_model_config(name);
+    const auto network = make_network(config, features_of(config));
+    return static_cast<double>(cost_to(*network, network->exits() - 1, 40));
+  };
+  CHECK(cost("part-small") / cost("part") == Approx(1.0 / 8).margin(0.06));
+  CHECK(cost("particlenet-lite") / cost("particlenet") == Approx(1.0 / 8).margin(0.06));
+}
+
+TEST_CASE("a configuration stored as text builds the same network") {
+  const ModelConfig config = load_model_config("particlenet-lite");
+  const ModelConfig again = parse_model_config(config.text(), "weights.h5");
+  CHECK(again.name == config.name);
+  CHECK(again.features == config.features);
+  const auto names = [](const ModelConfig& c) {
+    std::vector<std::string> all;
+    for (const auto& item : make_network(c, 7)->named_parameters()) {
+      all.push_back(item.key() + c10::str(item.value().sizes()));
+    }
+    return all;
+  };
+  CHECK(names(again) == names(config));
+}
+
+TEST_CASE("wrong model configurations are refused in words") {
+  const test::ScratchDir dir;
+  const auto build = [&](const std::string& text) {
+    const auto path = dir.path() / "mine.toml";
+    std::ofstream(path) << text;
+    return make_network(load_model_config(path.string()), 17);
+  };
+  CHECK_NOTHROW(build("kind = 'particlenet'"));
+  CHECK_THROWS_WITH(load_model_config("partt"), Catch::Contains("did you mean 'part'"));
+  CHECK_THROWS_WITH(build("kind = "), Catch::Contains("mine.toml, line 1"));
+  CHECK_THROWS_WITH(build("kind = 'graphnet'"), Catch::Contains("graphnet"));
+  CHECK_THROWS_WITH(build("kind = 'part'\nexit = 1"), Catch::Contains("unknown key 'exit'"));
+  CHECK_THROWS_WITH(build("kind = 'particlenet'\n[network]\nblock = 1"),
+                    Catch::Contains("did you mean 'blocks'"));
+  CHECK_THROWS_WITH(build("kind = 'particlenet'\n[network]\nk = 'many'"),
+                    Catch::Contains("line 3: 'k' must be an integer"));
+  CHECK_THROWS_WITH(build("kind = 'part'\n[network]\nhead_layout = 'old'"),
+                    Catch::Contains("'old' is neither"));
+}
+
+}  // namespace
+}  // namespace eebench::model
