@@ -1,0 +1,127 @@
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "eebench/bench/recorder.hpp"
+#include "eebench/core/random.hpp"
+#include "eebench/exits/replay.hpp"
+#include "eebench/stats/auc_interval.hpp"
+#include "eebench/stats/quantile.hpp"
+
+namespace {
+
+using namespace eebench;
+
+constexpr std::int64_t classes = 10;
+constexpr std::int64_t exits_of_network = 3;
+
+std::vector<float> random_logits(std::int64_t count) {
+  const std::uint64_t key = random_key(1, Stream::weights, {});
+  std::vector<float> logits;
+  for (std::int64_t i = 0; i < count; ++i) {
+    logits.push_back(static_cast<float>(6.0 * uniform(key, static_cast<std::uint64_t>(i))));
+  }
+  return logits;
+}
+
+std::vector<std::int64_t> labels_in_turn(std::int64_t jets) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t jet = 0; jet < jets; ++jet) {
+    labels.push_back(jet % classes);
+  }
+  return labels;
+}
+
+void quantile(benchmark::State& state) {
+  const std::vector<float> logits = random_logits(state.range(0));
+  const std::vector<double> samples(logits.begin(), logits.end());
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(stats::nearest_rank(samples, 0.99));
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(quantile)->Arg(662)->Arg(65536);
+
+void auc_interval(benchmark::State& state) {
+  const std::vector<float> logits = random_logits(state.range(0) * classes);
+  const std::vector<std::int64_t> labels = labels_in_turn(state.range(0));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(stats::macro_auc_interval({logits, labels, classes}, 1, 200));
+  }
+}
+BENCHMARK(auc_interval)->Arg(2000)->Unit(benchmark::kMillisecond);
+
+/// Score and comparison of every jet of a batch at one exit.
+void exit_decision(benchmark::State& state) {
+  const std::vector<float> logits = random_logits(state.range(0) * classes);
+  const exits::Rule rule{static_cast<exits::RuleKind>(state.range(1))};
+  for (auto _ : state) {
+    std::int64_t leaving = 0;
+    for (std::int64_t jet = 0; jet < state.range(0); ++jet) {
+      const auto row = std::span<const float>(logits).subspan(
+          static_cast<std::size_t>(jet * classes), static_cast<std::size_t>(classes));
+      leaving += exits::leaves(exits::score(rule, 0, row, 40), 0.5) ? 1 : 0;
+    }
+    benchmark::DoNotOptimize(leaving);
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(exit_decision)
+    ->ArgNames({"jets", "rule"})
+    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::confidence)})
+    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::entropy)});
+
+void replay(benchmark::State& state) {
+  const std::int64_t jets = state.range(0);
+  const std::vector<float> logits = random_logits(jets * exits_of_network * classes);
+  const std::vector<std::int64_t> labels = labels_in_turn(jets);
+  const std::vector<std::int64_t> multiplicity(static_cast<std::size_t>(jets), 40);
+  const std::vector<double> cost(static_cast<std::size_t>(jets * exits_of_network), 1.0);
+  const exits::Decisions decisions =
+      exits::decide({}, {logits, labels, multiplicity, cost, exits_of_network, classes});
+  const std::vector<double> thresholds = {0.5, 0.5};
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(exits::replay(decisions, thresholds));
+  }
+  state.SetItemsProcessed(state.iterations() * jets);
+}
+BENCHMARK(replay)->Arg(10000);
+
+/// One point of a campaign into a task file, flushes and journal included every `flush` points.
+void result_write(benchmark::State& state) {
+  bench::Layout layout;
+  bench::Point point;
+  point.rule = "full";
+  point.exits = exits_of_network;
+  point.fixed_exit = exits_of_network - 1;
+  point.id = "0123456789abcdef";
+  layout.points = {point};
+  layout.models = {"model"};
+  layout.classes.assign(static_cast<std::size_t>(classes), "class");
+  layout.hosts = {"host"};
+  layout.samples = 256;
+  std::string name = (std::filesystem::temp_directory_path() / "eebench-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    state.SkipWithError("no temporary directory");
+    return;
+  }
+  {
+    bench::Recorder recorder({}, name, layout, {}, false);
+    const bench::Values values = {{"accuracy", {0.8}},
+                                  {"sample_time", std::vector<double>(256, 0.01)}};
+    std::int64_t written = 0;
+    for (auto _ : state) {
+      recorder.add_ok(point, values);
+      if (++written % state.range(0) == 0) {
+        recorder.sync();
+      }
+    }
+    recorder.finish();
+  }
+  std::filesystem::remove_all(name);
+}
+BENCHMARK(result_write)->ArgName("flush")->Arg(1)->Arg(100)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
