@@ -60,6 +60,12 @@ TEST_CASE("neighbours are the nearest of the same jet, and missing ones are mark
   }
 }
 
+TEST_CASE("neighbours by ATen operations are the same") {
+  const Ragged jets(std::vector<std::int64_t>{0, 1, 17, 34, 63, 80, 208});
+  const at::Tensor x = coordinates(jets.particles(), 64, at::kDouble);
+  CHECK(at::equal(nearest_neighbours_composite(x, jets, 16), nearest_neighbours(x, jets, 16, {})));
+}
+
 TEST_CASE("a jet's neighbours do not depend on the batch around it") {
   const Ragged jets(std::vector<std::int64_t>{0, 21, 60, 95});
   const at::Tensor x = coordinates(jets.particles(), 33, at::kFloat);

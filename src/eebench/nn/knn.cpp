@@ -61,17 +61,43 @@ at::Tensor nearest_neighbours(const at::Tensor& x, const Ragged& jets, std::int6
          .elementwise = jets.pairs() * selection_flops,
          .bytes = x.element_size() * (x.numel() + jets.pairs())});
   const at::Tensor values = x.detach();
+  if (!values.device().is_cpu()) {
+    return nearest_neighbours_composite(values, jets, k);
+  }
   at::Tensor neighbours = at::empty({jets.particles(), k}, at::kLong);
   for (std::int64_t jet = 0; jet < jets.jets(); ++jet) {
     const std::int64_t first = jets.offsets()[static_cast<std::size_t>(jet)];
     const std::int64_t n = jets.multiplicity(jet);
     const at::Tensor own = values.narrow(0, first, n);
     const at::Tensor products =
-        context.deterministic ? cpu::linear_fixed_order(own, own, {}) : at::mm(own, own.t()).cpu();
+        context.deterministic ? cpu::linear_fixed_order(own, own, {}) : at::mm(own, own.t());
     AT_DISPATCH_FLOATING_TYPES(products.scalar_type(), "nearest_neighbours", [&] {
       select_nearest(products.const_data_ptr<scalar_t>(), n, k, first, jets.particles(),
                      neighbours.mutable_data_ptr<std::int64_t>() + first * k);
     });
+  }
+  return neighbours;
+}
+
+at::Tensor nearest_neighbours_composite(const at::Tensor& x, const Ragged& jets, std::int64_t k) {
+  const at::Tensor neighbours =
+      at::full({jets.particles(), k}, jets.particles(), x.options().dtype(at::kLong));
+  for (const EqualJets& group : jets.groups()) {
+    const std::int64_t n = group.multiplicity;
+    const std::int64_t found = std::min(k, n - 1);
+    if (found == 0) {
+      continue;
+    }
+    const at::Tensor rows = group.particle_rows.to(x.device());
+    const at::Tensor own = at::index_select(x, 0, rows).view({-1, n, x.size(1)});
+    const at::Tensor products = at::bmm(own, own.transpose(1, 2));
+    const at::Tensor squares = products.diagonal(0, 1, 2);
+    const at::Tensor distances = squares.unsqueeze(2) - 2 * products + squares.unsqueeze(1);
+    const at::Tensor nearest =
+        std::get<1>(at::topk(distances, found + 1, 2, /*largest=*/false, /*sorted=*/true));
+    const at::Tensor first_rows = rows.view({-1, n}).select(1, 0).view({-1, 1, 1});
+    const at::Tensor others = (nearest.narrow(2, 1, found) + first_rows).view({-1, found});
+    neighbours.narrow(1, 0, found).index_copy_(0, rows, others);
   }
   return neighbours;
 }

@@ -12,11 +12,14 @@ namespace eebench::nn {
 /// The k nearest other particles of each particle within its jet, nearest first, by Euclidean
 /// distance of x [sum n, C] in the expanded form |a|^2 - 2 ab + |b|^2 (the reference's, so that
 /// near ties fall alike; |a|^2 is the product of a with itself). The nearest of all, normally the
-/// particle itself, is dropped unseen, as the reference does. Returns int64 [sum n, k] rows of x on
-/// the host; where a jet has too few particles the row is sum n, one past the last: the reference's
-/// padded neighbour, whose features are zero.
+/// particle itself, is dropped unseen, as the reference does. Returns int64 [sum n, k] rows of x;
+/// where a jet has too few particles the row is sum n, one past the last: the reference's padded
+/// neighbour, whose features are zero.
 at::Tensor nearest_neighbours(const at::Tensor& x, const Ragged& jets, std::int64_t k,
                               const Context& context);
+
+/// The same in ATen operations, for any device. Counts nothing; equal distances fall anyhow.
+at::Tensor nearest_neighbours_composite(const at::Tensor& x, const Ragged& jets, std::int64_t k);
 
 /// FLOPs charged for selecting neighbours, per distance.
 inline constexpr std::int64_t selection_flops = 4;

@@ -13,8 +13,9 @@
 namespace eebench::model {
 namespace {
 
-/// Particles whose edges stay in the cache together.
+/// Edges that are in memory together: on a CPU so many that they stay in the cache.
 constexpr std::int64_t edges_of_a_tile = 512;
+constexpr std::int64_t edges_of_a_device_tile = 1 << 18;
 
 /// Weight [out, in] of a layer and of the BatchNorm behind it, as one layer.
 EdgeConvImpl::Layer fold(const at::Tensor& weight, const nn::BatchNorm& norm) {
@@ -68,8 +69,7 @@ std::pair<at::Tensor, at::Tensor> EdgeConvImpl::first_layer() const {
 
 at::Tensor EdgeConvImpl::forward(const at::Tensor& coordinates, const at::Tensor& f,
                                  const nn::Ragged& jets, const nn::Context& context) {
-  const at::Tensor neighbours =
-      nn::nearest_neighbours(coordinates, jets, k_, context).to(f.device());
+  const at::Tensor neighbours = nn::nearest_neighbours(coordinates, jets, k_, context);
   if (context.training && is_training()) {
     return forward_training(f, neighbours, context);
   }
@@ -82,7 +82,8 @@ at::Tensor EdgeConvImpl::forward_folded(const Folded& layers, const at::Tensor& 
   const std::int64_t n = f.size(0);
   const at::Tensor own = nn::linear(f, layers.self.weight, layers.self.shift, context);
   const at::Tensor other = nn::linear(f, layers.other, {}, context);
-  const std::int64_t tile = std::max<std::int64_t>(1, edges_of_a_tile / k_);
+  const std::int64_t edges = f.device().is_cpu() ? edges_of_a_tile : edges_of_a_device_tile;
+  const std::int64_t tile = std::max<std::int64_t>(1, edges / k_);
   std::vector<at::Tensor> means;
   for (std::int64_t first = 0; first < n; first += tile) {
     const std::int64_t rows = std::min(tile, n - first);

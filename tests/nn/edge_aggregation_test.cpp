@@ -1,0 +1,63 @@
+#include "eebench/nn/edge_aggregation.hpp"
+
+#include <array>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <catch2/catch.hpp>
+
+#include "eebench/nn/work.hpp"
+
+namespace eebench::nn {
+namespace {
+
+at::Tensor values(std::int64_t rows, std::int64_t columns, double phase) {
+  return at::sin(at::arange(rows * columns, at::kDouble) * 0.7 + phase)
+      .view({rows, columns})
+      .to(at::kFloat);
+}
+
+TEST_CASE("fused steps on edges agree with ATen operations, missing neighbours included") {
+  const std::int64_t channels = GENERATE(1, 7, 16, 33, 64);
+  constexpr std::int64_t n = 5;
+  constexpr std::int64_t rows = 9;
+  constexpr std::int64_t k = 3;
+  const at::Tensor own = values(n, channels, 0.1);
+  const at::Tensor other = values(rows, channels, 0.2);
+  const at::Tensor neighbours =
+      at::tensor({1, 2, 8, 0, 9, 12, 4, 4, 4, 7, 6, 5, 9, 9, 0}, at::kLong).view({n, k});
+  const at::Tensor bias = values(1, channels, 0.3)[0];
+  const auto chain = [&] {
+    const at::Tensor edges = gather_add_relu(own, other, neighbours);
+    const at::Tensor layer = bias_relu(edges - 0.4, bias);
+    return std::array{edges, layer, bias_relu_mean(layer - 0.5, bias, k)};
+  };
+  const auto expected = [&] {
+    const at::AutoGradMode composite(true);
+    return chain();
+  }();
+  const at::NoGradGuard no_grad;
+  const auto fused = chain();
+  for (std::size_t i = 0; i < fused.size(); ++i) {
+    REQUIRE(fused[i].sizes() == expected[i].sizes());
+    CHECK(at::allclose(fused[i], expected[i], 0.0, 1e-6));
+  }
+  // One by hand: edge 4 goes from particle 1 to a missing neighbour.
+  CHECK(at::equal(fused[0][4], at::relu(own[1])));
+  CHECK(at::allclose(fused[0][2], at::relu(own[0] + other[8])));
+}
+
+TEST_CASE("steps on edges charge what they touch") {
+  const at::NoGradGuard no_grad;
+  const WorkScope scope;
+  const at::Tensor edges =
+      gather_add_relu(values(4, 8, 0), values(4, 8, 0), at::zeros({4, 2}, at::kLong));
+  CHECK(scope.work() == Work{.elementwise = 2 * 64, .bytes = 4 * (32 + 2 * 64)});
+  const at::Tensor layer = bias_relu(edges, at::zeros({8}));
+  CHECK(scope.work() == Work{.elementwise = 4 * 64, .bytes = 4 * (32 + 4 * 64)});
+  bias_relu_mean(layer, at::zeros({8}), 2);
+  CHECK(scope.work() == Work{.elementwise = 7 * 64, .bytes = 4 * (64 + 5 * 64)});
+}
+
+}  // namespace
+}  // namespace eebench::nn
