@@ -81,13 +81,17 @@ TEST_CASE("run and replay agree on every jet in deterministic mode, at any batch
   const auto exec = executor(kind, true);
   const data::JetBatch jets = some_jets(192);
   const std::vector<float> replayed = exec->replay(jets);
-  // Thresholds from the scores themselves, so that every exit is taken.
-  std::vector<float> scores;
-  for (std::size_t jet = 0; jet < jets.size(); ++jet) {
-    scores.push_back(exits::score(rule, 0, std::span(replayed).subspan(jet * 30, 10), 1));
+  // The median score of each early exit as its threshold, so that every exit is taken.
+  std::vector<double> thresholds;
+  for (std::size_t exit = 0; exit < 2; ++exit) {
+    std::vector<float> scores;
+    for (std::size_t jet = 0; jet < jets.size(); ++jet) {
+      scores.push_back(
+          exits::score(rule, 0, std::span(replayed).subspan((jet * 3 + exit) * 10, 10), 1));
+    }
+    std::nth_element(scores.begin(), scores.begin() + 96, scores.end());
+    thresholds.push_back(scores[96]);
   }
-  std::nth_element(scores.begin(), scores.begin() + 96, scores.end());
-  const std::vector<double> thresholds{scores[96], scores[96]};
   const std::size_t size = GENERATE(1U, 7U, 64U, 192U);
   nn::Work formula;
   nn::Work counted;
