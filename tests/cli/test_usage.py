@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ["bench", "data", "doctor", "list", "predict", "profile", "train"]
+COMMANDS = ["bench", "data", "doctor", "list", "train"]
 KINDS = ["models", "rules", "losses", "suites", "metrics"]
 
 
