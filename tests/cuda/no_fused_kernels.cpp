@@ -1,5 +1,7 @@
+#include <cstdint>
 #include <stdexcept>
 
+#include "eebench/nn/cpu/edge_simd.hpp"
 #include "eebench/nn/cpu/simd.hpp"
 
 // The fused CPU kernels need Highway, which a bare GPU machine lacks. These tests compare with the
@@ -13,6 +15,15 @@ void linear_fixed_order(const float*, const float*, const float*, float*, std::i
 void gelu(float*, std::int64_t) { throw std::logic_error("fused gelu called in the CUDA tests"); }
 void attention(const AttentionJet&) {
   throw std::logic_error("fused attention called in the CUDA tests");
+}
+void gather_add_relu(const EdgeGather&) {
+  throw std::logic_error("fused edges called in the CUDA tests");
+}
+void bias_relu(float*, const float*, std::int64_t, std::int64_t) {
+  throw std::logic_error("fused bias called in the CUDA tests");
+}
+void bias_relu_mean(const float*, const float*, float*, std::int64_t, std::int64_t, std::int64_t) {
+  throw std::logic_error("fused mean called in the CUDA tests");
 }
 
 }  // namespace eebench::nn::cpu
