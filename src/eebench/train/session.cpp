@@ -164,7 +164,7 @@ Summary run(const Session& session, const data::JetSource& training,
     });
   }
   if (from) {
-    network->to(from->weights.front().second.scalar_type());
+    move_to(*network, at::kCPU, settings.precision == "fp64" ? at::kDouble : at::kFloat);
     model::load_state_dict(*network, from->weights, (session.output / "checkpoints").string());
   }
   const std::string back_end = !session.back_end.empty() ? session.back_end

@@ -37,6 +37,19 @@ void set_trainable(model::Network& network, bool freeze_backbone) {
   }
 }
 
+void move_to(model::Network& network, at::Device device, at::ScalarType type) {
+  const auto move = [&](at::Tensor tensor) {
+    const at::ScalarType own = tensor.scalar_type();
+    tensor.set_data(tensor.to(device, at::isFloatingType(own) ? type : own));
+  };
+  for (const at::Tensor& parameter : network.parameters()) {
+    move(parameter);
+  }
+  for (const at::Tensor& buffer : network.buffers()) {
+    move(buffer);
+  }
+}
+
 Trainer::Trainer(model::Network& network, Settings settings, std::int64_t total_steps,
                  at::Device device, const comm::Communicator& comm,
                  std::shared_ptr<comm::AllReducer> reducer)
@@ -47,7 +60,7 @@ Trainer::Trainer(model::Network& network, Settings settings, std::int64_t total_
       type_(settings_.precision == "fp64" ? at::kDouble : at::kFloat),
       comm_(comm),
       reducer_(std::move(reducer)),
-      parameters_((network.to(device, type_), network)),
+      parameters_((move_to(network, device, type_), network)),
       optimiser_(parameters_.values()),
       gradient_sum_(parameters_, reducer_),
       last_exit_(deepest_weighted(settings_.exit_weights)) {

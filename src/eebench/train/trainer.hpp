@@ -60,4 +60,7 @@ class Trainer {
 /// stays in evaluation mode, BatchNorm buffers included.
 void set_trainable(model::Network& network, bool freeze_backbone);
 
+/// Moves the network to the device and precision; what counts (BatchNorm's batches) stays integer.
+void move_to(model::Network& network, at::Device device, at::ScalarType type);
+
 }  // namespace eebench::train

@@ -1,0 +1,211 @@
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+#include "eebench/train/checkpoint.hpp"
+#include "eebench/train/flat_parameters.hpp"
+#include "eebench/train/loss.hpp"
+#include "eebench/train/settings.hpp"
+#include "tests/support/scratch_dir.hpp"
+
+namespace eebench::train {
+namespace {
+
+/// A network of a matrix, a bias and a token that is never run.
+struct Parameters : model::Network {
+  Parameters() {
+    weight =
+        register_parameter("weight", at::tensor({1.0, -2.0, 0.5, 3.0}, at::kDouble).view({2, 2}));
+    bias = register_parameter("bias", at::tensor({1.0, -2.0}, at::kDouble));
+    token = register_parameter("cls_token", at::tensor({1.0, -2.0}, at::kDouble).view({1, 1, 2}));
+  }
+  std::int64_t exits() const override { return 1; }
+  std::int64_t classes() const override { return 2; }
+  model::State stem(const model::State& batch, nn::Context&) override { return batch; }
+  model::State segment(std::int64_t, const model::State& state, nn::Context&) override {
+    return state;
+  }
+  model::HeadOutput head(std::int64_t, const model::State&, nn::Context&) override { return {}; }
+  model::Cost stem_cost(std::int64_t) const override { return {}; }
+  model::Cost segment_cost(std::int64_t, std::int64_t) const override { return {}; }
+  model::Cost head_cost(std::int64_t, std::int64_t) const override { return {}; }
+
+  at::Tensor weight;
+  at::Tensor bias;
+  at::Tensor token;
+};
+
+bool close(const at::Tensor& values, std::vector<double> expected, double tolerance) {
+  return at::allclose(values.detach().flatten(), at::tensor(expected, at::kDouble), 0.0, tolerance);
+}
+
+TEST_CASE("AdamW gives PyTorch's numbers and spares biases and tokens from decay") {
+  Parameters network;
+  FlatParameters flat(network);
+  AdamW optimiser(flat.values());
+  for (int step = 1; step <= 5; ++step) {
+    // The gradients of |weight|^2 / 2, 3 |bias|^2 / 2 and |token|^2 / 2: views of the flat buffer.
+    network.weight.mutable_grad().copy_(network.weight.detach());
+    network.bias.mutable_grad().copy_(3.0 * network.bias.detach());
+    network.token.mutable_grad().copy_(network.token.detach());
+    optimiser.update(flat, step, 0.01, 0.1);
+  }
+  // torch.optim.AdamW 2.13.0, betas (0.9, 0.999), eps 1e-8, lr 0.01, weight_decay 0.1 and 0.
+  CHECK(close(network.weight,
+              {0.945160887871403, -1.9401468335336, 0.447708543097234, 2.93514913218969}, 1e-12));
+  CHECK(close(network.bias, {0.950046160204252, -1.95002236227045}, 1e-12));
+  CHECK(close(network.token, {0.950046160540315, -1.95002236243781}, 1e-12));
+}
+
+TEST_CASE("parameters and gradients are views of the flat buffers") {
+  Parameters network;
+  FlatParameters flat(network);
+  flat.values().fill_(7.0);
+  CHECK(network.bias.eq(7.0).all().item<bool>());
+  (network.weight * 2.0).sum().backward();
+  CHECK(flat.gradients().narrow(0, 0, 4).eq(2.0).all().item<bool>());
+  CHECK(flat.gradients().narrow(0, 4, 4).eq(0.0).all().item<bool>());
+  CHECK(flat.counts() == std::vector<std::size_t>{4, 2, 2});
+}
+
+TEST_CASE("the learning rate rises linearly and falls along half a cosine") {
+  const std::int64_t total = 100;
+  CHECK(schedule_factor(0, total, 0.1) == Approx(0.1));
+  CHECK(schedule_factor(4, total, 0.1) == Approx(0.5));
+  CHECK(schedule_factor(9, total, 0.1) == Approx(1.0));
+  CHECK(schedule_factor(10, total, 0.1) == Approx(1.0));
+  CHECK(schedule_factor(55, total, 0.1) == Approx(0.5));
+  CHECK(schedule_factor(40, total, 0.1) == Approx(0.75));
+  CHECK(schedule_factor(100, total, 0.1) == Approx(0.0).margin(1e-15));
+  CHECK(schedule_factor(0, total, 0.0) == Approx(1.0));
+}
+
+TEST_CASE("parts of a batch have losses and gradients that add up to those of the whole") {
+  at::manual_seed(3);
+  const at::Tensor labels = at::arange(10) % 4;
+  std::vector<at::Tensor> whole(3);
+  whole[0] = at::randn({10, 4}, at::kDouble).requires_grad_();
+  whole[2] = at::randn({10, 4}, at::kDouble).requires_grad_();  // exit 2 was not run
+  const std::vector<double> weights{0.25, 0.0, 1.0};
+  const at::Tensor loss = joint_loss(whole, labels, weights, 10);
+  loss.backward();
+  const auto by_hand = [&](std::size_t k) {
+    return -at::log_softmax(whole[k], 1).gather(1, labels.unsqueeze(1)).mean().item<double>();
+  };
+  CHECK(loss.item<double>() == Approx(0.25 * by_hand(0) + by_hand(2)).epsilon(1e-12));
+
+  double sum = 0.0;
+  for (const auto& [first, count] : {std::pair{0, 3}, std::pair{3, 7}}) {
+    std::vector<at::Tensor> part(3);
+    for (const std::size_t k : {0U, 2U}) {
+      part[k] = whole[k].detach().narrow(0, first, count).clone().requires_grad_();
+    }
+    const at::Tensor partial = joint_loss(part, labels.narrow(0, first, count), weights, 10);
+    partial.backward();
+    sum += partial.item<double>();
+    for (const std::size_t k : {0U, 2U}) {
+      CHECK(at::allclose(part[k].grad(), whole[k].grad().narrow(0, first, count), 0.0, 1e-15));
+    }
+  }
+  CHECK(sum == Approx(loss.item<double>()).epsilon(1e-14));
+}
+
+Settings good() {
+  Settings settings;
+  settings.exit_weights = {0.5, 1.0};
+  return settings;
+}
+
+TEST_CASE("settings that make no sense are refused") {
+  CHECK_NOTHROW(check(good(), 2));
+  const auto refused = [](auto change) {
+    Settings settings = good();
+    change(settings);
+    CHECK_THROWS_AS(check(settings, 2), InputError);
+  };
+  refused([](Settings& s) { s.exit_weights = {1.0}; });
+  refused([](Settings& s) { s.exit_weights = {1.0, -1.0}; });
+  refused([](Settings& s) { s.exit_weights = {0.0, 0.0}; });
+  refused([](Settings& s) { s.lr = 0.0; });
+  refused([](Settings& s) { s.warmup = 1.0; });
+  refused([](Settings& s) { s.precision = "fp8"; });
+  refused([](Settings& s) { s.loss = "join"; });
+  refused([](Settings& s) { s.epochs = 0; });
+}
+
+TEST_CASE("an unknown key of [train] is refused by name") {
+  model::ModelConfig config;
+  config.name = "mine";
+  config.table = toml::parse("[train]\nlearning = 0.1\n");
+  CHECK_THROWS_WITH(settings_of(config), Catch::Contains("learning"));
+  config.table = toml::parse("[train]\nlr = 'fast'\n");
+  CHECK_THROWS_WITH(settings_of(config), Catch::Contains("train.lr"));
+  config.table = toml::parse("[train]\nlr = 0.5\nexit_weights = [0.25, 1.0]\n");
+  CHECK(settings_of(config).lr == 0.5);
+  CHECK(settings_of(config).exit_weights == std::vector<double>{0.25, 1.0});
+}
+
+Checkpoint checkpoint_at(std::int64_t step) {
+  return {.weights = {{"weight", at::full({3}, static_cast<double>(step), at::kDouble)}},
+          .config = "kind = \"part\"",
+          .training = "seed=7",
+          .first_moment = at::full({3}, 0.5, at::kDouble),
+          .second_moment = at::full({3}, 0.25, at::kDouble),
+          .step = step,
+          .world_size = 3,
+          .best = 0.75,
+          .best_epoch = 2};
+}
+
+void truncate(const std::filesystem::path& file) {
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+}
+
+TEST_CASE("a checkpoint comes back as it was, and the last two are kept") {
+  const test::ScratchDir scratch;
+  const auto silent = [](const std::string&) { FAIL("no warning expected"); };
+  CHECK(!newest_checkpoint(scratch.path() / "none", silent));
+  for (const std::int64_t step : {9, 10, 100}) {
+    write_checkpoint(scratch.path(), checkpoint_at(step));
+  }
+  CHECK(!std::filesystem::exists(scratch.path() / "step-00000009.h5"));
+  CHECK(std::filesystem::exists(scratch.path() / "step-00000010.h5"));
+  const auto back = newest_checkpoint(scratch.path(), silent);
+  REQUIRE(back);
+  CHECK(back->step == 100);
+  CHECK(back->world_size == 3);
+  CHECK(back->training == "seed=7");
+  CHECK(back->best == 0.75);
+  CHECK(back->best_epoch == 2);
+  REQUIRE(back->weights.size() == 1);
+  CHECK(at::equal(back->weights[0].second, at::full({3}, 100.0, at::kDouble)));
+  CHECK(at::equal(back->first_moment, at::full({3}, 0.5, at::kDouble)));
+  CHECK(at::equal(back->second_moment, at::full({3}, 0.25, at::kDouble)));
+}
+
+TEST_CASE("a damaged checkpoint is named and the one before it used") {
+  const test::ScratchDir scratch;
+  write_checkpoint(scratch.path(), checkpoint_at(1));
+  write_checkpoint(scratch.path(), checkpoint_at(2));
+  truncate(scratch.path() / "step-00000002.h5");
+  std::vector<std::string> lines;
+  const auto warn = [&](const std::string& line) { lines.push_back(line); };
+  const auto back = newest_checkpoint(scratch.path(), warn);
+  REQUIRE(back);
+  CHECK(back->step == 1);
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(lines[0], Catch::Contains("step-00000002.h5"));
+  CHECK(lines[0].find('\n') == std::string::npos);
+
+  truncate(scratch.path() / "step-00000001.h5");
+  CHECK_THROWS_WITH(newest_checkpoint(scratch.path(), warn),
+                    Catch::Contains("start again without --resume"));
+}
+
+}  // namespace
+}  // namespace eebench::train

@@ -1,0 +1,297 @@
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include <ATen/ATen.h>
+#include <catch2/catch.hpp>
+
+#include "eebench/core/error.hpp"
+#include "eebench/model/weights.hpp"
+#include "eebench/train/rank_sum.hpp"
+#include "eebench/train/session.hpp"
+#include "tests/support/paths.hpp"
+#include "tests/support/shared_dir.hpp"
+
+namespace eebench::train {
+namespace {
+
+using comm::Communicator;
+
+constexpr std::int64_t steps = 20;
+constexpr std::int64_t features = 7;
+
+const std::string part = R"(
+kind = "part"
+features = "kin"
+classes = 10
+[network]
+embed = [8, 8]
+pair_embed = [4]
+heads = 2
+layers = 2
+class_layers = 1
+dropout = 0.1
+[exits]
+after = [1]
+head = "class_attention"
+[train]
+exit_weights = [0.5, 1.0]
+)";
+
+const std::string particlenet = R"(
+kind = "particlenet"
+features = "kin"
+classes = 10
+[network]
+k = 4
+blocks = [[8, 8], [8, 8]]
+fc = 8
+dropout = 0.1
+[exits]
+after = [1]
+particle_widths = [8]
+width = 8
+[train]
+exit_weights = [0.5, 1.0]
+)";
+
+data::JetSource open_jets() {
+  return {test::data("jets_test_250.h5"),
+          data::DataConfig::load(test::source_dir() / "configs" / "data" / "kin.yaml")};
+}
+
+Session session_of(const std::string& config, const std::filesystem::path& output) {
+  Session session;
+  session.model = model::parse_model_config(config, "test");
+  session.settings = settings_of(session.model);
+  session.settings.global_batch = 50;  // 16, 17 and 17 at three ranks
+  session.settings.steps = steps;
+  session.settings.seed = 7;
+  session.settings.precision = "fp64";
+  session.output = output;
+  session.progress = [](const std::string&) {};
+  session.phase = [](const std::string&) {};
+  session.interrupted = [] { return false; };
+  return session;
+}
+
+/// The loss column, a number a step. \collective
+std::vector<double> curve_of(const Session& session, const Communicator& comm) {
+  const data::JetSource jets = open_jets();
+  run(session, jets, nullptr, features, comm);
+  std::ifstream log(session.output / "train_log.csv");
+  std::string line;
+  std::getline(log, line);
+  std::vector<double> losses;
+  while (std::getline(log, line)) {
+    std::istringstream row(line);
+    std::string cell;
+    for (int column = 0; column < 3; ++column) {
+      std::getline(row, cell, ',');
+    }
+    losses.push_back(std::stod(cell));
+  }
+  return losses;
+}
+
+/// The same, of one rank alone, known to all. \collective
+std::vector<double> curve_alone(const Session& session, const Communicator& world) {
+  std::vector<double> losses;
+  if (world.is_root()) {
+    losses = curve_of(session, Communicator());
+  }
+  return world.all_gather(std::span<const double>(losses));
+}
+
+/// Largest relative difference; infinite where the lengths differ.
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) {
+    return std::numeric_limits<double>::infinity();
+  }
+  double largest = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(a[i] - b[i]) / std::abs(b[i]));
+  }
+  return largest;
+}
+
+/// Ends at step `last` as a signal would.
+Session interrupted_at(Session session, std::int64_t last) {
+  session.interrupted = [last, done = std::int64_t{0}]() mutable { return ++done == last; };
+  return session;
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("the loss curve does not depend on the number of ranks, and repeats bit for bit") {
+  const Communicator world = Communicator::world();
+  for (const std::string& config : {part, particlenet}) {
+    const test::SharedDir dir(world);
+    const auto alone = curve_alone(session_of(config, dir.path() / "alone"), world);
+    const auto together = curve_of(session_of(config, dir.path() / "together"), world);
+    const auto again = curve_of(session_of(config, dir.path() / "again"), world);
+    CHECK(together.size() == steps);
+    CHECK(distance(together, alone) < 1e-9);
+    CHECK(again == together);
+    CHECK(together.back() < together.front());
+  }
+}
+
+TEST_CASE("a resumed training goes on bit for bit, and on other ranks up to rounding") {
+  const Communicator world = Communicator::world();
+  const std::string& config = particlenet;
+  const test::SharedDir dir(world);
+  const auto whole = curve_of(session_of(config, dir.path() / "whole"), world);
+
+  Session session = session_of(config, dir.path() / "same");
+  const auto first = curve_of(interrupted_at(session, 8), world);
+  session.resume = true;
+  const auto resumed = curve_of(session, world);
+  CHECK(first.size() == 8);
+  CHECK(resumed == whole);
+
+  Session fewer = session_of(config, dir.path() / "fewer");
+  curve_of(interrupted_at(fewer, 8), world);
+  fewer.resume = true;
+  CHECK(distance(curve_alone(fewer, world), whole) < 1e-9);
+
+  Session more = session_of(config, dir.path() / "more");
+  curve_alone(interrupted_at(more, 8), world);
+  more.resume = true;
+  CHECK(distance(curve_of(more, world), whole) < 1e-9);
+}
+
+TEST_CASE("an interrupted training says so, and its truncated checkpoint is passed over") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  const auto whole = curve_of(session_of(part, dir.path() / "whole"), world);
+  Session session = session_of(part, dir.path() / "cut");
+  const Summary cut = run(interrupted_at(session, 8), jets, nullptr, features, world);
+  CHECK(cut.end == ExitCode::preempted);
+  CHECK(cut.steps == 8);
+  if (world.is_root()) {
+    std::filesystem::resize_file(dir.path() / "cut" / "checkpoints" / "step-00000008.h5", 1000);
+  }
+  world.barrier();
+  session.resume = true;
+  std::string said;
+  session.progress = [&](const std::string& line) { said += line + "\n"; };
+  CHECK(curve_of(session, world) == whole);  // from step 5, the end of the first epoch
+  CHECK((!world.is_root() || said.find("step-00000008.h5") != std::string::npos));
+}
+
+TEST_CASE("an exit of weight zero is not trained and not in the way") {
+  const Communicator world = Communicator::world();
+  for (const std::vector<double>& weights : {std::vector{0.0, 1.0}, std::vector{1.0, 0.0}}) {
+    const test::SharedDir dir(world);
+    Session session = session_of(particlenet, dir.path() / "together");
+    session.settings.exit_weights = weights;
+    Session single = session;
+    single.output = dir.path() / "alone";
+    CHECK(distance(curve_of(session, world), curve_alone(single, world)) < 1e-9);
+  }
+}
+
+TEST_CASE("a frozen backbone stays what it was, buffers included, while its heads learn") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  Session session = session_of(particlenet, dir.path() / "out");
+  session.weights = dir.path() / "start.h5";
+  session.settings.freeze_backbone = true;
+  session.settings.exit_weights = {1.0, 0.0};
+  session.settings.precision = "fp32";
+  at::manual_seed(5);
+  const auto network = model::make_network(session.model, features);
+  if (world.is_root()) {
+    model::write_weights(session.weights, model::state_dict(*network), session.model.text());
+  }
+  world.barrier();
+  curve_of(session, world);
+  const model::StateDict after = model::read_weights(session.output / "weights.h5").tensors;
+  const auto split = [](const model::StateDict& all, bool heads) {
+    model::StateDict part_of_all;
+    for (const auto& item : all) {
+      if (item.first.starts_with("exits.") == heads) {
+        part_of_all.push_back(item);
+      }
+    }
+    return model::sha256(part_of_all);
+  };
+  const model::StateDict before = model::read_weights(session.weights).tensors;
+  CHECK(split(after, false) == split(before, false));
+  CHECK(split(after, true) != split(before, true));
+  const auto counter = std::find_if(after.begin(), after.end(), [](const auto& item) {
+    return item.first.ends_with("num_batches_tracked");
+  });
+  REQUIRE(counter != after.end());
+  CHECK(counter->second.scalar_type() == at::kLong);
+}
+
+TEST_CASE("validation sees each jet once, whatever the number of ranks") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  const auto rows = [&](const std::string& name, const Communicator& comm) {
+    const Session session = session_of(part, dir.path() / name);
+    run(session, jets, &jets, features, comm);
+    std::ifstream file(session.output / "epochs.csv");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string together = rows("together", world);
+  const std::string alone = world.broadcast(world.is_root() ? rows("alone", Communicator()) : "");
+  CHECK(std::count(together.begin(), together.end(), '\n') == 5);
+  CHECK(together == alone);  // accuracies, and losses to nine digits
+  CHECK(std::filesystem::exists(dir.path() / "together" / "weights.h5"));
+}
+
+TEST_CASE("what does not fit is refused on every rank") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  const auto said = [&](const Session& session) {
+    return message_of([&] { run(session, jets, nullptr, features, world); });
+  };
+  Session session = session_of(part, dir.path() / "out");
+  session.settings.global_batch = 251;
+  CHECK_THAT(said(session), Catch::Contains("global batch"));
+
+  session = session_of(part, dir.path() / "out");
+  session.settings.freeze_backbone = true;
+  CHECK_THAT(said(session), Catch::Contains("--weights"));
+
+  session = session_of(part, dir.path() / "out");
+  session.weights = dir.path() / "absent.h5";
+  CHECK_THAT(said(session), Catch::Contains("absent.h5"));
+
+  session = session_of(part, dir.path() / "out");
+  curve_of(interrupted_at(session, 2), world);
+  session.resume = true;
+  session.settings.seed = 8;
+  CHECK_THAT(said(session), Catch::Contains("seed=7 (now seed=8)"));
+}
+
+TEST_CASE("the gradient of a sum over ranks is the sum of the ranks' gradients") {
+  const Communicator world = Communicator::world();
+  const std::shared_ptr<comm::AllReducer> reducer =
+      comm::make_all_reducer(world.size() == 1 ? "self" : "mpi", world);
+  const double mine = world.rank() + 1.0;
+  const double all = 0.5 * world.size() * (world.size() + 1.0);
+  const at::Tensor x = at::full({3}, mine, at::kDouble).requires_grad_();
+  const at::Tensor y = sum_over_ranks(x, reducer);
+  (mine * y * y).sum().backward();  // over all ranks: all y^2
+  CHECK(at::equal(y.detach(), at::full({3}, all, at::kDouble)));
+  CHECK(at::allclose(x.grad(), at::full({3}, 2.0 * all * all, at::kDouble), 1e-15));
+}
+
+}  // namespace
+}  // namespace eebench::train
