@@ -136,6 +136,10 @@ TEST_CASE("settings that make no sense are refused") {
   refused([](Settings& s) { s.precision = "fp8"; });
   refused([](Settings& s) { s.loss = "join"; });
   refused([](Settings& s) { s.epochs = 0; });
+  refused([](Settings& s) {
+    s.freeze_backbone = true;
+    s.exit_weights = {0.0, 1.0};
+  });
 }
 
 TEST_CASE("an unknown key of [train] is refused by name") {

@@ -95,8 +95,9 @@ void check(const Settings& s, std::int64_t exits) {
               std::any_of(s.exit_weights.begin(), s.exit_weights.end(),
                           [](double w) { return w > 0.0; }),
           "exit weights must not be negative, and one at least positive");
-  require(!s.freeze_backbone || exits > 1,
-          "--freeze backbone leaves nothing to train without early exits");
+  require(!s.freeze_backbone || std::any_of(s.exit_weights.begin(), s.exit_weights.end() - 1,
+                                            [](double w) { return w > 0.0; }),
+          "--freeze backbone leaves nothing to train without an early exit of positive weight");
   std::vector<std::string_view> losses;
   for (const LossEntry& entry : loss_registry()) {
     losses.push_back(entry.name);
