@@ -76,18 +76,41 @@ std::unique_ptr<Executor> executor(const std::string& kind, bool deterministic) 
 
 const exits::Rule rule{.kind = exits::parse_rule("margin")};
 
+/// The rule of that name; gates are fitted to what a network of three exits answers.
+exits::Rule rule_named(const std::string& name, const data::JetBatch& jets,
+                       std::span<const float> replayed) {
+  std::vector<std::int64_t> multiplicity;
+  for (std::size_t jet = 0; jet < jets.size(); ++jet) {
+    multiplicity.push_back(static_cast<std::int64_t>(jets.multiplicity(jet)));
+  }
+  std::vector<exits::Gate> gates;
+  for (std::size_t exit = 0; exit < 2; ++exit) {
+    std::vector<float> logits;
+    for (std::size_t row = exit * 10; row < replayed.size(); row += 30) {
+      logits.insert(logits.end(), &replayed[row], &replayed[row] + 10);
+    }
+    gates.push_back(exits::fit_gate(logits, jets.labels, multiplicity, 10));
+  }
+  return exits::make_rule(name, gates, 3, 10);
+}
+
 TEST_CASE("run and replay agree on every jet in deterministic mode, at any batch size") {
   const std::string kind = GENERATE("part", "particlenet");
   const auto exec = executor(kind, true);
   const data::JetBatch jets = some_jets(192);
   const std::vector<float> replayed = exec->replay(jets);
+  const exits::Rule chosen = rule_named(GENERATE("margin", "learned"), jets, replayed);
+  const auto score_of = [&](std::size_t jet, std::size_t exit) {
+    return exits::score(chosen, static_cast<std::int64_t>(exit),
+                        std::span(replayed).subspan((jet * 3 + exit) * 10, 10),
+                        static_cast<std::int64_t>(jets.multiplicity(jet)));
+  };
   // The median score of each early exit as its threshold, so that every exit is taken.
   std::vector<double> thresholds;
   for (std::size_t exit = 0; exit < 2; ++exit) {
     std::vector<float> scores;
     for (std::size_t jet = 0; jet < jets.size(); ++jet) {
-      scores.push_back(
-          exits::score(rule, 0, std::span(replayed).subspan((jet * 3 + exit) * 10, 10), 1));
+      scores.push_back(score_of(jet, exit));
     }
     std::nth_element(scores.begin(), scores.begin() + 96, scores.end());
     thresholds.push_back(scores[96]);
@@ -98,25 +121,21 @@ TEST_CASE("run and replay agree on every jet in deterministic mode, at any batch
   std::vector<std::int64_t> taken(3, 0);
   for (std::size_t first = 0; first < jets.size(); first += size) {
     const std::size_t last = std::min(first + size, jets.size());
-    const BatchTrace trace = exec->run(part_of(jets, first, last), rule, thresholds);
+    const BatchTrace trace = exec->run(part_of(jets, first, last), chosen, thresholds);
     counted += trace.work;
     for (std::size_t jet = first; jet < last; ++jet) {
-      std::int64_t exit = 0;
-      while (exit < 2 &&
-             !exits::leaves(exits::score(rule, exit,
-                                         std::span(replayed).subspan(
-                                             (jet * 3 + static_cast<std::size_t>(exit)) * 10, 10),
-                                         1),
-                            thresholds[static_cast<std::size_t>(exit)])) {
+      std::size_t exit = 0;
+      while (exit < 2 && !exits::leaves(score_of(jet, exit), thresholds[exit])) {
         ++exit;
       }
-      REQUIRE(trace.exit_index[jet - first] == exit);
-      ++taken[static_cast<std::size_t>(exit)];
+      REQUIRE(trace.exit_index[jet - first] == static_cast<std::int32_t>(exit));
+      ++taken[exit];
       for (std::size_t c = 0; c < 10; ++c) {
-        REQUIRE(trace.logits[(jet - first) * 10 + c] ==
-                replayed[(jet * 3 + static_cast<std::size_t>(exit)) * 10 + c]);
+        REQUIRE(trace.logits[(jet - first) * 10 + c] == replayed[(jet * 3 + exit) * 10 + c]);
       }
-      formula += exec->cost(exit, static_cast<std::int64_t>(jets.multiplicity(jet))).work;
+      formula += exec->cost(static_cast<std::int64_t>(exit),
+                            static_cast<std::int64_t>(jets.multiplicity(jet)))
+                     .work;
     }
   }
   CHECK(taken[0] > 0);
@@ -151,6 +170,61 @@ TEST_CASE("a fixed exit costs its own head alone") {
     CHECK(trace.exit_index == std::vector<std::int32_t>(30, static_cast<std::int32_t>(exit)));
   }
   CHECK_THROWS_WITH(exec->run_fixed(jets, 3), Catch::Contains("exit 3 of a network with 3 exits"));
+}
+
+std::int64_t sum_over_jets(const data::JetBatch& jets, std::int64_t power) {
+  std::int64_t sum = 0;
+  for (std::size_t jet = 0; jet < jets.size(); ++jet) {
+    const auto n = static_cast<std::int64_t>(jets.multiplicity(jet));
+    sum += power == 2 ? n * n : n;
+  }
+  return sum;
+}
+
+TEST_CASE("the peak memory of a batch holds its largest tensors and grows with the batch") {
+  constexpr std::int64_t width = sizeof(float);
+  const data::JetBatch many = some_jets(80);
+  const data::JetBatch few = part_of(many, 0, 20);
+  const std::string kind = GENERATE("part", "particlenet");
+  const auto exec = executor(kind, false);
+  // ParT keeps the biases of 4 heads for all pairs and 32 channels a particle; ParticleNet the 48
+  // channels of two blocks for its second head.
+  const auto largest = [&](const data::JetBatch& jets) {
+    return kind == "part" ? width * (4 * sum_over_jets(jets, 2) + 32 * sum_over_jets(jets, 1))
+                          : width * 48 * sum_over_jets(jets, 1);
+  };
+  const BatchTrace small = exec->run_fixed(few, 2);
+  const BatchTrace large = exec->run_fixed(many, 2);
+  CHECK(small.peak_bytes >= largest(few));
+  CHECK(large.peak_bytes >= largest(many));
+  CHECK(large.peak_bytes < 8 * largest(many));
+  CHECK(large.peak_bytes > 2 * small.peak_bytes);
+  CHECK(exec->run_fixed(many, 2).peak_bytes == large.peak_bytes);
+}
+
+TEST_CASE("segments behind an early exit hold less memory when jets have left") {
+  const std::string kind = GENERATE("part", "particlenet");
+  const auto exec = executor(kind, false);
+  const data::JetBatch jets = some_jets(60);
+  const BatchTrace none = exec->run(jets, rule, std::vector<double>{2.0, 2.0});
+  const std::vector<float> logits = exec->replay(jets);
+  std::vector<float> scores;
+  for (std::size_t jet = 0; jet < jets.size(); ++jet) {
+    scores.push_back(exits::score(rule, 0, std::span(logits).subspan(jet * 30, 10), 1));
+  }
+  std::nth_element(scores.begin(), scores.begin() + 15, scores.end());
+  const BatchTrace most = exec->run(jets, rule, std::vector<double>{scores[15], 2.0});
+  REQUIRE(most.survivors[1] > 0);
+  REQUIRE(most.survivors[1] < 20);
+  for (std::size_t k = 1; k < 3; ++k) {
+    CHECK(most.segment_peak_bytes[k] < none.segment_peak_bytes[k] / 2);
+    CHECK(most.head_peak_bytes[k] < none.head_peak_bytes[k] / 2);
+  }
+  CHECK(most.segment_peak_bytes[0] == none.segment_peak_bytes[0]);
+  CHECK(none.peak_bytes >= none.segment_peak_bytes[2]);
+  const BatchTrace all = exec->run(jets, rule, std::vector<double>{0.0, 0.0});
+  CHECK(all.segment_peak_bytes[1] == 0);
+  CHECK(all.peak_bytes <= none.peak_bytes);
 }
 
 TEST_CASE("a GPU that is not there is an error of the environment") {

@@ -4,12 +4,11 @@
 #include <filesystem>
 
 #include <ATen/ATen.h>
-#include <c10/core/Allocator.h>
-#include <c10/util/ThreadLocalDebugInfo.h>
 #include <catch2/catch.hpp>
 
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/weights.hpp"
+#include "eebench/nn/peak_memory.hpp"
 #include "tests/model/golden.hpp"
 #include "tests/support/paths.hpp"
 
@@ -182,21 +181,6 @@ State jets_of(const std::vector<std::int64_t>& multiplicities) {
   return State::concat(jets);
 }
 
-/// Keeps account of the bytes that tensors of this thread hold, and of the most they held.
-class PeakMemory final : public c10::MemoryReportingInfoBase {
- public:
-  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override {
-    held_ += size;
-    peak_ = std::max(peak_, held_);
-  }
-  bool memoryProfilingEnabled() const override { return true; }
-  std::int64_t peak() const { return peak_; }
-
- private:
-  std::int64_t held_ = 0;
-  std::int64_t peak_ = 0;
-};
-
 TEST_CASE("one long jet among short ones costs ParticleNet what its constituents cost") {
   const at::NoGradGuard no_grad;
   const auto network = golden_network({}, at::kFloat);
@@ -205,10 +189,9 @@ TEST_CASE("one long jet among short ones costs ParticleNet what its constituents
   mixed.push_back(128);
   const std::vector<std::int64_t> alike(35, 40);  // 1400 particles, 12 more
   const auto peak = [&](const State& batch) {
-    const auto memory = std::make_shared<PeakMemory>();
-    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, memory);
+    const nn::PeakMemory memory(at::kCPU);
     test::all_exits(*network, batch);
-    return static_cast<double>(memory->peak());
+    return static_cast<double>(memory.bytes());
   };
   const State mixed_jets = jets_of(mixed);
   const State alike_jets = jets_of(alike);

@@ -36,7 +36,9 @@ struct BatchTrace {
   std::vector<double> head_seconds;      ///< [exits] head, score and decision
   double compact_seconds = 0.0;          ///< gathering survivors, all exits together
   nn::Work work;                         ///< counted by the operations themselves
-  std::int64_t peak_bytes = 0;           ///< largest live activation memory; 0 where not known
+  std::int64_t peak_bytes = 0;           ///< most memory that tensors held at once, beside weights
+  std::vector<std::int64_t> segment_peak_bytes;  ///< [exits] the same while segment k ran
+  std::vector<std::int64_t> head_peak_bytes;     ///< [exits] the same while head k ran
 };
 
 /// Cost of one jet by the network's formulas.

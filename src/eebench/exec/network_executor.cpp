@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "eebench/core/error.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/model/network.hpp"
+#include "eebench/nn/peak_memory.hpp"
 #include "eebench/sys/timer.hpp"
 
 namespace eebench::exec {
@@ -121,6 +123,7 @@ class NetworkExecutor final : public Executor {
   BatchTrace trace(const data::JetBatch& batch, const Stay& stay, std::int64_t first_head = 0) {
     const at::NoGradGuard no_grad;
     const nn::WorkScope scope;
+    nn::PeakMemory memory(device_);
     const sys::Timer timer;
     const auto count = static_cast<std::size_t>(exits());
     const auto width = static_cast<std::size_t>(classes());
@@ -131,6 +134,8 @@ class NetworkExecutor final : public Executor {
     result.survivors.assign(count, 0);
     result.segment_seconds.assign(count, 0.0);
     result.head_seconds.assign(count, 0.0);
+    result.segment_peak_bytes.assign(count, 0);
+    result.head_peak_bytes.assign(count, 0);
 
     nn::Context context = fresh_context();
     std::vector<std::int64_t> jets(batch.size());  // of the rows still under way
@@ -142,11 +147,18 @@ class NetworkExecutor final : public Executor {
       const double now = timer.seconds();
       return now - std::exchange(last, now);
     };
+    const auto peak = [&] {
+      const std::int64_t bytes = memory.bytes();
+      memory.restart();
+      result.peak_bytes = std::max(result.peak_bytes, bytes);
+      return bytes;
+    };
     for (std::int64_t k = 0; k < exits() && !jets.empty(); ++k) {
       const auto exit = static_cast<std::size_t>(k);
       result.survivors[exit] = static_cast<std::int64_t>(jets.size());
       state = network_->segment(k, state, context);
       result.segment_seconds[exit] = lap();
+      result.segment_peak_bytes[exit] = peak();
       if (k < first_head) {
         continue;
       }
@@ -164,6 +176,7 @@ class NetworkExecutor final : public Executor {
         }
       }
       result.head_seconds[exit] = lap();
+      result.head_peak_bytes[exit] = peak();
       if (rows.size() < jets.size()) {
         result.answer_seconds[exit] = last;
         std::vector<std::int64_t> remaining;
@@ -175,6 +188,7 @@ class NetworkExecutor final : public Executor {
           state = state.select(rows);
         }
         result.compact_seconds += lap();
+        result.peak_bytes = std::max(result.peak_bytes, memory.bytes());
       }
     }
     result.seconds = last;
