@@ -93,6 +93,17 @@ TEST_CASE("rules are found by name and others listed") {
   CHECK_THROWS_WITH(parse_rule("luck"), Catch::Contains("confidence") && Catch::Contains("luck"));
 }
 
+TEST_CASE("the learned rule wants the gates of its network, the others want none") {
+  const Gate gate{{}, {}, {}, 0.0, {0.0, 0.0, 0.0}};
+  const std::vector<Gate> gates = {gate, gate};
+  CHECK(make_rule("margin", {}, 3, 3).kind == RuleKind::margin);
+  CHECK(make_rule("margin", gates, 3, 3).gates.empty());
+  CHECK(make_rule("learned", gates, 3, 3).gates.size() == 2);
+  CHECK_THROWS_WITH(make_rule("learned", {}, 3, 3), Catch::Contains("eebench gates"));
+  CHECK_THROWS_WITH(make_rule("learned", gates, 4, 3), Catch::Contains("not those of 3 early"));
+  CHECK_THROWS_WITH(make_rule("learned", gates, 3, 10), Catch::Contains("10 classes"));
+}
+
 TEST_CASE("a gate learns when its exit is right, and says so in calibrated chances") {
   const Sample train = synthetic(1, 20000);
   const Sample test = synthetic(2, 20000);

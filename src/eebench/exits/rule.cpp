@@ -1,5 +1,6 @@
 #include "eebench/exits/rule.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -29,6 +30,30 @@ RuleKind parse_rule(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }
   throw InputError(fmt::format("no exit rule \"{}\"; there are {}", name, known));
+}
+
+Rule make_rule(std::string_view name, std::span<const Gate> gates, std::int64_t exits,
+               std::int64_t classes) {
+  const RuleKind kind = parse_rule(name);
+  if (kind != RuleKind::learned) {
+    return {kind};
+  }
+  if (gates.empty()) {
+    throw InputError(
+        "rule learned: these weights carry no gates; fit them with eebench gates --weights FILE "
+        "--data JETS, or choose another rule");
+  }
+  const bool fit = static_cast<std::int64_t>(gates.size()) == exits - 1 &&
+                   std::all_of(gates.begin(), gates.end(), [&](const Gate& gate) {
+                     return static_cast<std::int64_t>(gate.answer_bias.size()) == classes;
+                   });
+  if (!fit) {
+    throw InputError(
+        fmt::format("rule learned: the weights carry {} gates that are not those of {} early exits "
+                    "and {} classes; fit them again with eebench gates",
+                    gates.size(), exits - 1, classes));
+  }
+  return {kind, {gates.begin(), gates.end()}};
 }
 
 }  // namespace eebench::exits

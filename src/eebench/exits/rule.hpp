@@ -31,6 +31,12 @@ std::span<const RuleRow> rule_registry();
 /// Throws InputError listing the rules if there is none of that name.
 RuleKind parse_rule(std::string_view name);
 
+/// The rule of that name for a network of `exits` exits and `classes` classes. `gates`: those
+/// fitted for it, empty where there are none; only `learned` needs them and throws InputError where
+/// they are missing or those of another network.
+Rule make_rule(std::string_view name, std::span<const Gate> gates, std::int64_t exits,
+               std::int64_t classes);
+
 /// Score of one jet at exit `exit` (not the last). `logits`: [classes], at least 2. `multiplicity`:
 /// constituents of the jet. NaN for NaN logits, which then never leave early.
 inline float score(const Rule& rule, std::int64_t exit, std::span<const float> logits,
