@@ -105,6 +105,87 @@ TEST_CASE("a campaign fills every point, whatever the number of ranks") {
   CHECK(task.mark("accuracy") == "replayed");
 }
 
+TEST_CASE("the learned rule runs with the gates of its network as it replays") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  bench::Hooks with_gates = hooks();
+  with_gates.open = [](const bench::ModelEntry&, const bench::Suite&) {
+    bench::Subject subject = test::fake_subject({}, 400);
+    const exits::Gate gate = test::surer_with_confidence();
+    subject.gates = {gate, gate};
+    return subject;
+  };
+  bench::run_campaign(comm, suite({"scenario=offline", "rule=learned", "threshold=0.8"}), folder,
+                      false, provenance, with_gates);
+  comm.barrier();
+  const bench::TaskReader task(folder.task_file());
+  const auto rules = task.names("rule");
+  const auto flips = task.values("flip_share");
+  const auto left = task.values("exit_fraction");
+  int learned = 0;
+  for (std::size_t point = 0; point < task.points(); ++point) {
+    CHECK(flips[point] == 0.0);
+    if (rules[point] == "learned") {
+      ++learned;
+      CHECK(left[3 * point] > 0.1);
+      CHECK(left[3 * point + 2] > 0.1);
+    }
+  }
+  CHECK(learned == 4);
+}
+
+TEST_CASE("thresholds chosen on other jets are reported with where they come from") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  const auto chosen = bench::parse_suite(
+      suite_text + "[choose]\ndata = \"others.h5\"\njets = 300\nloss = [0.005, 0.05]\n", "fake",
+      "/", std::vector<std::string>{"scenario=offline", "batch=32", "model=small"});
+
+  bench::Hooks same_jets = hooks();
+  same_jets.open = [](const bench::ModelEntry&, const bench::Suite&) {
+    bench::Subject subject = test::fake_subject({}, 400);
+    subject.choosing = subject.jets;
+    return subject;
+  };
+  CHECK_THAT(
+      refusal([&] { bench::run_campaign(comm, chosen, folder, false, provenance, same_jets); }),
+      Contains("others.h5") && Contains("none.h5") && Contains("give other jets"));
+
+  const auto outcome = bench::run_campaign(comm, chosen, folder, false, provenance, hooks());
+  CHECK(outcome.points == 3 + 2 * (2 + 4));
+  comm.barrier();
+  const bench::TaskReader task(folder.task_file());
+  CHECK(task.attribute("choosing_data") == "others.h5");
+  CHECK(task.attribute("choosing_data_sha256") == "other fake jets");
+  CHECK(task.attribute("data_sha256") == "fake jets");
+  CHECK(task.integer_attribute("choosing_jets") == 300);
+  const auto selection = task.names("selection");
+  const auto threshold = task.values("threshold");
+  const auto thresholds = task.values("thresholds");
+  const auto max_loss = task.values("max_loss");
+  const auto accuracy = task.values("chosen_accuracy");
+  const auto cost = task.values("chosen_cost");
+  const auto flips = task.values("flip_share");
+  int choices = 0;
+  for (std::size_t point = 0; point < task.points(); ++point) {
+    const bool is_chosen = selection[point] != "given";
+    choices += is_chosen ? 1 : 0;
+    CHECK(std::isnan(max_loss[point]) != is_chosen);
+    CHECK(std::isnan(accuracy[point]) != is_chosen);
+    CHECK(std::isnan(cost[point]) != is_chosen);
+    CHECK(flips[point] == 0.0);
+    if (is_chosen) {
+      CHECK(cost[point] < 1.1);
+      CHECK_FALSE(std::isnan(thresholds[3 * point]));
+      CHECK_FALSE(std::isnan(thresholds[3 * point + 1]));
+      CHECK((selection[point] == "per_exit" || threshold[point] == thresholds[3 * point]));
+    }
+  }
+  CHECK(choices == 8);
+}
+
 TEST_CASE("the share of flips between run and replay is seen") {
   const auto comm = comm::Communicator::world();
   const test::SharedDir dir(comm);
@@ -208,5 +289,5 @@ TEST_CASE("suites that cannot be measured are refused on all ranks") {
                bench::run_campaign(comm, suite({"rule=learned"}), folder, false, provenance,
                                    hooks());
              }),
-             Contains("gates"));
+             Contains("eebench gates"));
 }

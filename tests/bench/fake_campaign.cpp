@@ -30,6 +30,9 @@ rule = ["confidence", "margin"]
 threshold = [0.5, 0.7, 0.8, 0.9, 0.95, [0.95, 0.6]]
 batch = [1, 64]
 scenario = ["offline"]
+[choose]
+data = "others.h5"
+loss = [0.01]
 )";
 
 bench::Subject open(const bench::ModelEntry& model, bool slow) {

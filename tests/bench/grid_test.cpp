@@ -23,7 +23,7 @@ bench::Suite suite() {
   return suite;
 }
 
-const std::vector<bench::ModelFacts> facts = {{"a", 3, "wa", "d"}, {"b", 2, "wb", "d"}};
+const std::vector<bench::ModelFacts> facts = {{"a", 3, "wa", "ga", "d"}, {"b", 2, "wb", "gb", "d"}};
 
 std::set<std::string> ids(const std::vector<Point>& points) {
   std::set<std::string> result;
@@ -46,6 +46,40 @@ TEST_CASE("every combination is there once, with each exit fixed as a baseline")
   CHECK(points[3].thresholds == std::vector<double>{0.5, 0.5});
   CHECK(bench::describe(suite(), points) ==
         "2 models x 2 rules x 3 thresholds x 2 batches x 1 scenario = 24 points + 10 baselines");
+}
+
+TEST_CASE("each loss gets a point with one threshold and one with a threshold for each exit") {
+  auto choosing = suite();
+  choosing.choosing = {"val.h5", 0, {0.001, 0.01}};
+  auto known = facts;
+  known[0].choosing_sha256 = "v";
+  known[1].choosing_sha256 = "v";
+  const auto points = bench::make_grid(choosing, known, 2);
+  CHECK(bench::describe(choosing, points) ==
+        "2 models x 2 rules x 3 thresholds x 2 batches x 1 scenario = 24 points + 24 with "
+        "thresholds to be chosen + 10 baselines");
+  std::set<std::string> wanted;  // of network a at batch 1 with confidence
+  for (const Point& point : points) {
+    if (point.selection != bench::Selection::given) {
+      CHECK(point.thresholds.empty());
+      CHECK((point.model == 0 || point.selection == bench::Selection::shared));
+      if (point.model == 0 && point.batch == 1 && point.rule == "confidence") {
+        wanted.insert(std::to_string(point.max_loss) +
+                      (point.selection == bench::Selection::shared ? " shared" : " per exit"));
+      }
+    }
+  }
+  CHECK(wanted == std::set<std::string>{"0.001000 shared", "0.001000 per exit", "0.010000 shared",
+                                        "0.010000 per exit"});
+  const auto chosen_on_v = ids(points);
+  CHECK(chosen_on_v.size() == points.size());
+  known[0].choosing_sha256 = "w";
+  known[1].choosing_sha256 = "w";
+  const auto chosen_on_w = ids(bench::make_grid(choosing, known, 2));
+  std::set<std::string> common;
+  std::set_intersection(chosen_on_v.begin(), chosen_on_v.end(), chosen_on_w.begin(),
+                        chosen_on_w.end(), std::inserter(common, common.end()));
+  CHECK(common == ids(bench::make_grid(suite(), facts, 2)));
 }
 
 TEST_CASE("an id changes with what decides the point, and with nothing else") {

@@ -20,7 +20,7 @@ struct Case {
     costs = bench::cost_table(executor, jets.multiplicity);
   }
   bench::Values values(const bench::Point& point) {
-    return bench::replayed_values(jets, costs, point, bench::rule_of(point, {}), {1, 50});
+    return bench::replayed_values(jets, costs, point, bench::rule_of(point, {}, 10), {1, 50});
   }
 };
 
@@ -124,8 +124,23 @@ TEST_CASE("no background that passes gives a flagged lower limit, never infinity
   CHECK(any_limit);
 }
 
+TEST_CASE("the loss of accuracy is against full depth, jet by jet") {
+  Case c;
+  const auto full = c.values(fixed_point(2));
+  CHECK(full.at("accuracy_loss")[0] == 0.0);
+  for (const auto& values : {c.values(fixed_point(0)), c.values(threshold_point({0.8, 0.6}))}) {
+    const double loss = full.at("accuracy")[0] - values.at("accuracy")[0];
+    CHECK(values.at("accuracy_loss")[0] == Approx(loss).margin(1e-12));
+    CHECK(values.at("accuracy_loss_ci_low")[0] < loss);
+    CHECK(values.at("accuracy_loss_ci_high")[0] > loss);
+    // Of the same jets: narrower than the two accuracies' own intervals.
+    CHECK(values.at("accuracy_loss_ci_high")[0] - values.at("accuracy_loss_ci_low")[0] <
+          2.0 * (full.at("accuracy_ci_high")[0] - full.at("accuracy_ci_low")[0]));
+  }
+}
+
 TEST_CASE("the learned rule without gates is refused") {
   bench::Point point = threshold_point({0.8, 0.8});
   point.rule = "learned";
-  CHECK_THROWS_AS(bench::rule_of(point, {}), InputError);
+  CHECK_THROWS_AS(bench::rule_of(point, {}, 10), InputError);
 }

@@ -63,6 +63,27 @@ TEST_CASE("thresholds may be log-odds, lists, or one for each exit") {
         std::vector<std::vector<double>>{{0.9}, {0.8, 0.7}});
 }
 
+TEST_CASE("thresholds may be chosen on other jets, and then need not be given") {
+  const std::string choose = "[choose]\ndata = \"val.h5\"\nloss = [0.001, 0.01]\n";
+  const Suite suite = parse(minimal + choose);
+  REQUIRE(suite.choosing.has_value());
+  CHECK(suite.choosing->data == "/suites/val.h5");
+  CHECK(suite.choosing->jets == 0);
+  CHECK(suite.choosing->losses == std::vector<double>{0.001, 0.01});
+  std::string without = minimal;
+  without.erase(without.find("threshold"), without.find("batch") - without.find("threshold"));
+  CHECK(parse(without + choose).thresholds.empty());
+  CHECK_THROWS_WITH(parse(without), Contains("threshold (or [choose]) is missing"));
+  CHECK_THROWS_WITH(parse(minimal + "[choose]\ndata = \"val.h5\"\n"),
+                    Contains("choose needs both keys data and loss"));
+  CHECK_THROWS_WITH(parse(minimal + "[choose]\ndata = \"val.h5\"\nloss = 1\n"),
+                    Contains("choose: loss must be from 0 to 1"));
+  for (const std::string& text : {minimal + choose, without + choose + "jets = 100\n"}) {
+    CHECK(bench::parse_suite(bench::to_toml(parse(text)), "again", "/elsewhere", {}) ==
+          parse(text));
+  }
+}
+
 TEST_CASE("the effective suite reads back to the same") {
   for (const std::vector<std::string>& overrides :
        {std::vector<std::string>{}, {"threshold=[0.1, [0.8, 0.7]]", "jets=0"}}) {

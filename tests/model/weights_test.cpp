@@ -66,6 +66,36 @@ TEST_CASE("weights survive a file unchanged, with their configuration") {
   CHECK(sha256(state_dict(*other)) == sha256(written));
 }
 
+TEST_CASE("gates travel with the weights and say what they were fitted on") {
+  const test::ScratchDir dir;
+  const auto path = dir.path() / "weights.h5";
+  const auto network = small_network();
+  const Gates gates = {.numbers = {{0.25, -1.0, 1e-300}, {3.0, 4.0, 5.0}},
+                       .data = "val.h5",
+                       .data_sha256 = "abc",
+                       .jets = 77};
+  write_weights(path, state_dict(*network), "kind = \"particlenet\"", gates);
+  const Weights read = read_weights(path);
+  CHECK(read.gates.numbers == gates.numbers);
+  CHECK(read.gates.data == "val.h5");
+  CHECK(read.gates.data_sha256 == "abc");
+  CHECK(read.gates.jets == 77);
+  CHECK(sha256(read.tensors) == sha256(state_dict(*network)));
+  CHECK(sha256(read.gates) == sha256(gates));
+  CHECK(sha256(gates) != sha256(Gates{.numbers = {{0.25, -1.0}, {1e-300, 3.0, 4.0, 5.0}}}));
+  {
+    h5::File file = h5::File::open_writable(path);
+    file.dataset("gates/1").write(std::vector<double>{3.0, 4.0, 5.5});
+    file.close();
+  }
+  CHECK_THROWS_WITH(read_weights(path),
+                    Catch::Contains("the gates do not match their checksum; fit them again"));
+
+  write_weights(path, state_dict(*network), "");
+  CHECK(read_weights(path).gates.numbers.empty());
+  CHECK(sha256(Gates{}).empty());
+}
+
 TEST_CASE("the checksum depends on names, shapes and values") {
   const StateDict one{{"a", at::ones({2, 3})}};
   CHECK(sha256(one) == sha256({{"a", at::ones({2, 3})}}));

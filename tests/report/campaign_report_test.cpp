@@ -13,8 +13,9 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-bench::Outcome measure(const bench::CampaignFolder& folder, std::int64_t oversubscribed) {
-  const bench::Suite suite = bench::parse_suite(R"(
+bench::Outcome measure(const bench::CampaignFolder& folder, std::int64_t oversubscribed,
+                       const std::string& choose = "") {
+  const bench::Suite suite = bench::parse_suite(std::string(R"(
 name = "fake"
 data = "none.h5"
 jets = 300
@@ -27,7 +28,7 @@ rule = "confidence"
 threshold = [[0.9, 0.7], 0.8]
 batch = 32
 scenario = "offline"
-)",
+)") + choose,
                                                 "fake", "/", {});
   bench::Hooks hooks;
   hooks.open = [](const bench::ModelEntry&, const bench::Suite&) {
@@ -35,6 +36,7 @@ scenario = "offline"
   };
   return bench::run_campaign({}, suite, folder, false,
                              {{"effort", std::string("smoke")},
+                              {"data", std::string("none.h5")},
                               {"device", std::string("cpu")},
                               {"cores", std::int64_t{2}},
                               {"oversubscribed", oversubscribed}},
@@ -63,6 +65,27 @@ TEST_CASE("a table has one row a point, baselines first, and dashes for too few 
   CHECK_THAT(markdown, Contains("0/0/100") && Contains("±") && Contains("p99 [ms]"));
   CHECK_THAT(report::preamble(task),
              Contains("not official") && !Contains("More ranks than cores"));
+}
+
+TEST_CASE("chosen thresholds have a table of their own that says where they come from") {
+  const test::ScratchDir scratch;
+  const bench::CampaignFolder folder{scratch.path() / "c"};
+  measure(folder, 0, "[choose]\ndata = \"other.h5\"\nloss = [0.02, 0.001]\n");
+  const bench::TaskReader task(folder.task_file());
+  const report::Table table = report::chosen_table(task);
+  REQUIRE(table.rows() == 4);
+  CHECK(table.columns[1].name == "loss allowed");
+  CHECK(table.columns[1].cells == std::vector<std::string>{"0.1000", "0.1000", "2.000", "2.000"});
+  CHECK_THAT(report::chosen_preamble(task),
+             Contains("300 jets of other.h5") && Contains("those of none.h5"));
+  report::write_summaries(folder, task);
+  CHECK_THAT(text_of(folder.root / "summary.md"), Contains("loss allowed [points]"));
+
+  const bench::CampaignFolder plain{scratch.path() / "plain"};
+  measure(plain, 0);
+  const bench::TaskReader given(plain.task_file());
+  CHECK(report::chosen_table(given).rows() == 0);
+  CHECK(report::chosen_preamble(given).empty());
 }
 
 TEST_CASE("more ranks than cores is marked above the table and in its headers") {

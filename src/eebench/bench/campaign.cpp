@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "eebench/bench/choosing.hpp"
 #include "eebench/bench/manifest.hpp"
 #include "eebench/bench/measure.hpp"
 #include "eebench/bench/physics.hpp"
@@ -35,6 +36,9 @@ std::string what_replays(const Point& point) {
   return text;
 }
 
+/// Name, in `scores/`, of a network's pass over the jets that thresholds are chosen on.
+std::string choosing_name(const std::string& model) { return model + ".choosing"; }
+
 class Driver {
  public:
   Driver(const comm::Communicator& comm, const Suite& suite, const CampaignFolder& folder,
@@ -54,7 +58,8 @@ class Driver {
     if (comm_.all(std::filesystem::exists(folder_.task_file()))) {
       return finished_before(outcome);
     }
-    Recorder recorder(comm_, folder_.task(), layout(), provenance, resume);
+    choose();
+    Recorder recorder(comm_, folder_.task(), layout(), with_data(provenance), resume);
     outcome.resumed = std::count(recorder.done().begin(), recorder.done().end(), true);
     hooks_.before_measuring();
     replay_pending(recorder.done());
@@ -71,18 +76,29 @@ class Driver {
   void open_subjects();
   Outcome finished_before(Outcome outcome) const;
   Layout layout() const;
+  Attributes with_data(Attributes attributes) const;
   std::int64_t jets_of(const Subject& subject) const {
-    return suite_.jets == 0 ? subject.jets : std::min(suite_.jets, subject.jets);
+    return suite_.jets == 0 ? subject.jets.count : std::min(suite_.jets, subject.jets.count);
+  }
+  std::int64_t choosing_jets_of(const Subject& subject) const {
+    const std::int64_t asked = suite_.choosing ? suite_.choosing->jets : 0;
+    return asked == 0 ? subject.choosing.count : std::min(asked, subject.choosing.count);
   }
   Station& station_of(const Point& point) {
     return stations_[static_cast<std::size_t>(point.model)];
+  }
+  exits::Rule rule_at(const Point& point) {
+    const Subject& subject = station_of(point).subject;
+    return rule_of(point, subject.gates, subject.executor->classes());
   }
   const std::string& model_of(const Point& point) const {
     return suite_.models[static_cast<std::size_t>(point.model)].name;
   }
 
   void replay_pending(const std::vector<bool>& done);
-  void find_all_exits(Station& station, const std::string& model);
+  void choose();
+  store::AllExits all_exits(Station& station, const Jets& jets, std::int64_t count,
+                            const std::string& name);
   void replay_points(Station& station, const std::vector<const Point*>& points);
   void measure_pending(Recorder& recorder, Outcome& outcome);
   Values measure_point(const Point& point);
@@ -107,6 +123,12 @@ void Driver::open_subjects() {
           fmt::format("models {} and {} have other classes; measure them in two suites",
                       suite_.models.front().name, model.name));
     }
+    if (suite_.choosing && subject.choosing.sha256 == subject.jets.sha256) {
+      throw InputError(
+          fmt::format("[choose] data {} is what the suite reports on, {}: thresholds chosen on the "
+                      "jets they are reported on flatter; give other jets",
+                      suite_.choosing->data.string(), suite_.data.string()));
+    }
     const std::int64_t jets = jets_of(subject);
     for (const std::int64_t batch : suite_.batches) {
       if (batch > jets) {
@@ -114,13 +136,13 @@ void Driver::open_subjects() {
                                      suite_.data.string()));
       }
     }
-    facts.push_back(
-        {model.name, subject.executor->exits(), subject.weights_sha256, subject.data_sha256});
+    facts.push_back({model.name, subject.executor->exits(), subject.weights_sha256,
+                     subject.gates_sha256, subject.jets.sha256, subject.choosing.sha256});
     stations_.push_back({std::move(subject), {}, {}, {}});
   }
   points_ = make_grid(suite_, facts, comm_.size());
   for (const Point& point : points_) {
-    rule_of(point, station_of(point).subject.gates);
+    rule_at(point);
   }
 }
 
@@ -161,30 +183,53 @@ void Driver::replay_pending(const std::vector<bool>& done) {
       }
     }
     if (any) {
-      find_all_exits(stations_[m], suite_.models[m].name);
+      stations_[m].all_exits = all_exits(stations_[m], stations_[m].subject.jets,
+                                         jets_of(stations_[m].subject), suite_.models[m].name);
       replay_points(stations_[m], pending);
     }
   }
 }
 
-void Driver::find_all_exits(Station& station, const std::string& model) {
+store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64_t count,
+                                  const std::string& name) {
   Subject& subject = station.subject;
-  const std::int64_t jets = jets_of(subject);
   const store::Origin origin = {{"weights_sha256", subject.weights_sha256},
-                                {"data_sha256", subject.data_sha256},
+                                {"data_sha256", jets.sha256},
                                 {"device", suite_.device},
                                 {"deterministic", suite_.deterministic ? "true" : "false"},
-                                {"jets_asked", std::to_string(jets)},
+                                {"jets_asked", std::to_string(count)},
                                 {"ranks", std::to_string(comm_.size())}};
-  if (auto found = store::find_scores(folder_.scores(model), comm_, origin)) {
-    station.all_exits = std::move(*found);
-    return;
+  if (auto found = store::find_scores(folder_.scores(name), comm_, origin)) {
+    return std::move(*found);
   }
-  hooks_.on_stage(model + ": all exits");
-  const store::AllExits share = store::all_exits_pass(comm_, *subject.executor, subject.read, jets,
+  hooks_.on_stage(name + ": all exits");
+  const store::AllExits share = store::all_exits_pass(comm_, *subject.executor, jets.read, count,
                                                       subject.classes, hooks_.on_pass);
-  store::write_scores(folder_.scores(model), comm_, share, origin);
-  station.all_exits = store::gather(comm_, share);
+  store::write_scores(folder_.scores(name), comm_, share, origin);
+  return store::gather(comm_, share);
+}
+
+void Driver::choose() {
+  for (std::size_t m = 0; suite_.choosing && m < stations_.size(); ++m) {
+    Station& station = stations_[m];
+    const Subject& subject = station.subject;
+    const store::AllExits jets = all_exits(station, subject.choosing, choosing_jets_of(subject),
+                                           choosing_name(suite_.models[m].name));
+    hooks_.on_stage("choose thresholds");
+    choose_thresholds(comm_, points_, static_cast<std::int64_t>(m), jets,
+                      cost_table(*subject.executor, jets.multiplicity), subject.gates);
+  }
+}
+
+Attributes Driver::with_data(Attributes attributes) const {
+  const Subject& subject = stations_.front().subject;
+  attributes["data_sha256"] = subject.jets.sha256;
+  if (suite_.choosing) {
+    attributes["choosing_data"] = suite_.choosing->data.filename().string();
+    attributes["choosing_data_sha256"] = subject.choosing.sha256;
+    attributes["choosing_jets"] = choosing_jets_of(subject);
+  }
+  return attributes;
 }
 
 void Driver::replay_points(Station& station, const std::vector<const Point*>& points) {
@@ -194,9 +239,9 @@ void Driver::replay_points(Station& station, const std::vector<const Point*>& po
   comm_.agree([&] {
     for (std::size_t i = static_cast<std::size_t>(comm_.rank()); i < points.size();
          i += static_cast<std::size_t>(comm_.size())) {
-      own[what_replays(*points[i])] = replayed_values(station.all_exits, costs, *points[i],
-                                                      rule_of(*points[i], station.subject.gates),
-                                                      {suite_.seed, effort_.bootstrap_replicas});
+      own[what_replays(*points[i])] =
+          replayed_values(station.all_exits, costs, *points[i], rule_at(*points[i]),
+                          {suite_.seed, effort_.bootstrap_replicas});
     }
   });
   const std::vector<std::uint8_t> bytes = nlohmann::json::to_cbor(own);
@@ -219,7 +264,7 @@ const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::in
       for (std::int64_t i = 0; i < count; ++i) {
         // Where the jets do not fill every rank's batches, the last ones are used again.
         const std::int64_t begin = std::min((i * ranks + comm_.rank()) * batch, jets - batch);
-        entry->second.push_back(station.subject.read(begin, begin + batch));
+        entry->second.push_back(station.subject.jets.read(begin, begin + batch));
       }
     });
   }
@@ -229,7 +274,7 @@ const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::in
 Values Driver::measure_point(const Point& point) {
   Station& station = station_of(point);
   exec::Executor& executor = *station.subject.executor;
-  const exits::Rule rule = rule_of(point, station.subject.gates);
+  const exits::Rule rule = rule_at(point);
   Workload workload;
   const std::vector<data::JetBatch>& batches = batches_for(station, point.batch);
   workload.batches = batches;
@@ -249,6 +294,10 @@ Values Driver::measure_point(const Point& point) {
   };
   Values values = measure(comm_, workload, point.scenario, effort_, suite_.seed);
   values.merge(Values(station.replayed.at(what_replays(point))));
+  if (point.selection != Selection::given) {
+    values["chosen_accuracy"] = {point.chosen_accuracy};
+    values["chosen_cost"] = {point.chosen_cost};
+  }
   return values;
 }
 

@@ -18,23 +18,39 @@ namespace {
 
 std::string point_id(const Point& point, const Suite& suite, const ModelFacts& model,
                      std::int64_t ranks) {
-  const nlohmann::json settings = {{"schema", schema_major},
-                                   {"weights", model.weights_sha256},
-                                   {"data", model.data_sha256},
-                                   {"model", model.name},
-                                   {"rule", point.rule},
-                                   {"scenario", name(point.scenario)},
-                                   {"batch", point.batch},
-                                   {"fixed_exit", point.fixed_exit},
-                                   {"thresholds", point.thresholds},
-                                   {"jets", suite.jets},
-                                   {"run_jets", suite.run_jets},
-                                   {"seed", suite.seed},
-                                   {"effort", suite.effort},
-                                   {"device", suite.device},
-                                   {"deterministic", suite.deterministic},
-                                   {"ranks", ranks}};
+  nlohmann::json settings = {{"schema", schema_major},
+                             {"weights", model.weights_sha256},
+                             {"data", model.data_sha256},
+                             {"model", model.name},
+                             {"rule", point.rule},
+                             {"scenario", name(point.scenario)},
+                             {"batch", point.batch},
+                             {"fixed_exit", point.fixed_exit},
+                             {"thresholds", point.thresholds},
+                             {"jets", suite.jets},
+                             {"run_jets", suite.run_jets},
+                             {"seed", suite.seed},
+                             {"effort", suite.effort},
+                             {"device", suite.device},
+                             {"deterministic", suite.deterministic},
+                             {"ranks", ranks}};
+  if (point.selection != Selection::given) {
+    settings["choosing"] = {model.choosing_sha256, suite.choosing->jets, point.max_loss,
+                            point.selection};
+  }
+  if (point.rule == "learned") {
+    settings["gates"] = model.gates_sha256;
+  }
   return sha256(settings.dump()).substr(0, 16);
+}
+
+/// One threshold for all and one for each are the same for a single early exit.
+std::vector<Selection> selections(std::int64_t exits) {
+  if (exits < 2) {
+    return {};
+  }
+  return exits == 2 ? std::vector{Selection::shared}
+                    : std::vector{Selection::shared, Selection::per_exit};
 }
 
 std::string counted(std::size_t count, std::string_view word) {
@@ -85,6 +101,18 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
             }
             add(point, model);
           }
+          if (!suite.choosing) {
+            continue;
+          }
+          for (const double loss : suite.choosing->losses) {
+            for (const Selection selection : selections(model.exits)) {
+              Point point = base;
+              point.rule = rule;
+              point.max_loss = loss;
+              point.selection = selection;
+              add(point, model);
+            }
+          }
         }
       }
     }
@@ -95,11 +123,14 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
 std::string describe(const Suite& suite, std::span<const Point> points) {
   const auto baselines =
       std::count_if(points.begin(), points.end(), [](const Point& p) { return p.is_baseline(); });
+  const auto chosen = std::count_if(points.begin(), points.end(),
+                                    [](const Point& p) { return p.selection != Selection::given; });
   return fmt::format(
-      "{} x {} x {} x {} x {} = {} + {}", counted(suite.models.size(), "model"),
+      "{} x {} x {} x {} x {} = {}{} + {}", counted(suite.models.size(), "model"),
       counted(suite.rules.size(), "rule"), counted(suite.thresholds.size(), "threshold"),
       counted(suite.batches.size(), "batch"), counted(suite.scenarios.size(), "scenario"),
-      counted(points.size() - static_cast<std::size_t>(baselines), "point"),
+      counted(points.size() - static_cast<std::size_t>(baselines + chosen), "point"),
+      suite.choosing ? fmt::format(" + {} with thresholds to be chosen", chosen) : "",
       counted(static_cast<std::size_t>(baselines), "baseline"));
 }
 
@@ -113,6 +144,8 @@ Values settings_of(const Point& point) {
   values["batch"] = {static_cast<double>(point.batch)};
   values["fixed_exit"] = {static_cast<double>(point.fixed_exit)};
   values["exits"] = {static_cast<double>(point.exits)};
+  values["selection"] = {static_cast<double>(point.selection)};
+  values["max_loss"] = {point.max_loss};
   if (!point.thresholds.empty()) {
     const auto& thresholds = point.thresholds;
     const bool shared = std::all_of(thresholds.begin(), thresholds.end(),

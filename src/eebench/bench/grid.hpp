@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eebench/bench/suite.hpp"
@@ -15,8 +16,17 @@ struct ModelFacts {
   std::string name;
   std::int64_t exits = 0;
   std::string weights_sha256;
+  std::string gates_sha256;
   std::string data_sha256;
+  std::string choosing_sha256;  ///< of the jets that thresholds are chosen on; empty for none
 };
+
+/// Where the thresholds of a point come from: the suite, or chosen on other jets, one shared by all
+/// early exits or one for each.
+enum class Selection { given, shared, per_exit };
+
+/// Names behind the values of the enumeration `selection`.
+inline constexpr std::string_view selection_names[] = {"given", "shared", "per_exit"};
 
 /// One combination of the suite's axes, or a baseline.
 struct Point {
@@ -27,8 +37,12 @@ struct Point {
   std::int64_t batch = 1;
   std::int64_t exits = 0;
   std::int64_t fixed_exit = -1;    ///< of the baselines
-  std::vector<double> thresholds;  ///< [exits - 1]; empty for baselines
-  std::string id;                  ///< 16 hexadecimal digits
+  std::vector<double> thresholds;  ///< [exits - 1]; empty for baselines, or not chosen yet
+  Selection selection = Selection::given;
+  double max_loss = not_available;         ///< of a choice: accuracy that may be given up
+  double chosen_accuracy = not_available;  ///< of a choice: on the jets that it was made on
+  double chosen_cost = not_available;      ///< the same, multiply-adds over those of full depth
+  std::string id;                          ///< 16 hexadecimal digits
   bool is_baseline() const { return fixed_exit >= 0; }
 };
 
@@ -36,7 +50,8 @@ struct Point {
 std::vector<std::string> rule_names();
 
 /// For every network, scenario and batch: the network without early heads, each earlier exit fixed,
-/// then rules x thresholds. Throws InputError for thresholds that do not fit a network's exits.
+/// then rules x thresholds, and rules x losses whose thresholds are still to be chosen. Throws
+/// InputError for thresholds that do not fit a network's exits.
 std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> models,
                              std::int64_t ranks);
 

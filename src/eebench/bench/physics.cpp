@@ -7,11 +7,11 @@
 #include <fmt/format.h>
 
 #include "eebench/bench/schema.hpp"
-#include "eebench/core/error.hpp"
 #include "eebench/exits/baselines.hpp"
 #include "eebench/exits/replay.hpp"
 #include "eebench/stats/auc_interval.hpp"
 #include "eebench/stats/classification.hpp"
+#include "eebench/stats/compare.hpp"
 
 namespace eebench::bench {
 namespace {
@@ -30,6 +30,20 @@ exits::Decisions decisions_of(const store::AllExits& jets, const exits::Rule& ru
                               std::span<const double> cost) {
   return exits::decide(rule, {jets.logits, jets.labels, jets.multiplicity, cost, jets.exits,
                               static_cast<std::int64_t>(jets.classes.size())});
+}
+
+/// What the point gives up against full depth.
+void put_loss(Values& values, std::span<const std::int32_t> taken,
+              const exits::Decisions& decisions) {
+  const auto exits = static_cast<std::size_t>(decisions.exits);
+  std::vector<std::uint8_t> full;
+  std::vector<std::uint8_t> own;
+  for (std::size_t jet = 0; jet < taken.size(); ++jet) {
+    full.push_back(decisions.right[jet * exits + exits - 1]);
+    own.push_back(decisions.right[jet * exits + static_cast<std::size_t>(taken[jet])]);
+  }
+  const stats::PairedDifference loss = stats::paired_difference(full, own);
+  put(values, "accuracy_loss", loss.difference, loss.interval);
 }
 
 /// Every `exits`-th value from `exit` on.
@@ -158,20 +172,9 @@ CostTable cost_table(const exec::Executor& executor, std::span<const std::int64_
   return table;
 }
 
-exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates) {
-  exits::Rule rule;
-  if (point.is_baseline()) {
-    return rule;
-  }
-  rule.kind = exits::parse_rule(point.rule);
-  if (rule.kind == exits::RuleKind::learned) {
-    if (gates.size() + 1 != static_cast<std::size_t>(point.exits)) {
-      throw InputError(
-          "rule learned: these weights carry no gates; train with gates or choose another rule");
-    }
-    rule.gates.assign(gates.begin(), gates.end());
-  }
-  return rule;
+exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates, std::int64_t classes) {
+  return point.is_baseline() ? exits::Rule{}
+                             : exits::make_rule(point.rule, gates, point.exits, classes);
 }
 
 std::vector<std::int32_t> replayed_exits(const store::AllExits& jets, const Point& point,
@@ -196,6 +199,7 @@ Values replayed_values(const store::AllExits& jets, const CostTable& costs, cons
   values["jets"] = {static_cast<double>(jets.jets())};
   const stats::Accuracy accuracy = stats::accuracy(predictions);
   put(values, "accuracy", accuracy.value, accuracy.interval);
+  put_loss(values, taken, decisions);
   put(values, "auc", stats::macro_auc(predictions),
       stats::macro_auc_interval(predictions, bootstrap.seed, bootstrap.replicas));
   put_rejections(values, jets, predictions);

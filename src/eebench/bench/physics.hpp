@@ -31,8 +31,8 @@ struct Bootstrap {
 };
 
 /// Rule of a point; the gates are those of its network, empty where none were fitted. Throws
-/// InputError where `learned` has none.
-exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates);
+/// InputError where `learned` has none that fit.
+exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates, std::int64_t classes);
 
 /// Exit [jets] that each jet takes at this point.
 std::vector<std::int32_t> replayed_exits(const store::AllExits& jets, const Point& point,

@@ -13,16 +13,23 @@
 
 namespace eebench::bench {
 
+/// A data set as a network wants it.
+struct Jets {
+  std::string sha256;  ///< of the file
+  std::int64_t count = 0;
+  /// Jets [begin, end) with the features of this network.
+  std::function<data::JetBatch(std::int64_t begin, std::int64_t end)> read;
+};
+
 /// A network, loaded, with the jets it is measured on.
 struct Subject {
   std::unique_ptr<exec::Executor> executor;
   std::string weights_sha256;
-  std::string data_sha256;
   std::vector<std::string> classes;  ///< names, in the order of the logits
   std::vector<exits::Gate> gates;    ///< [exits - 1] for the rule `learned`; empty where not fitted
-  std::int64_t jets = 0;             ///< in the data set
-  /// Jets [begin, end) of the data set with the features this network wants.
-  std::function<data::JetBatch(std::int64_t begin, std::int64_t end)> read;
+  std::string gates_sha256;
+  Jets jets;
+  Jets choosing;  ///< those that thresholds are chosen on; none where the suite has them given
 };
 
 /// Loads a network of the suite and opens the suite's data for it. \collective

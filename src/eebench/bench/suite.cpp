@@ -215,6 +215,26 @@ TrainingStage read_training(const Value& value, const std::filesystem::path& fol
   return stage;
 }
 
+Choosing read_choosing(const Value& value, const std::filesystem::path& folder) {
+  Choosing choosing;
+  read_table(value.table(), value.place(),
+             {{"data", [&](const Value& v) { choosing.data = resolve(v.text(), folder); }},
+              {"jets", [&](const Value& v) { choosing.jets = v.integer(0); }},
+              {"loss", [&](const Value& v) {
+                 choosing.losses = list_of<double>(v, [](const Value& e) {
+                   const double loss = e.number();
+                   if (!(loss >= 0.0 && loss < 1.0)) {
+                     e.fail("from 0 to 1: 0.001 is a tenth of a point");
+                   }
+                   return loss;
+                 });
+               }}});
+  if (choosing.data.empty() || choosing.losses.empty()) {
+    throw InputError(fmt::format("{} needs both keys data and loss", value.place()));
+  }
+  return choosing;
+}
+
 /// The right-hand side of an override: TOML where it is, else words: "a:b:c", "[x,y]", "x".
 toml::table parse_override(const std::string& key, const std::string& text) {
   try {
@@ -250,7 +270,7 @@ void check_complete(const Suite& suite, const std::string& origin) {
   require(!suite.data.empty(), "data");
   require(!suite.models.empty(), "[models.<name>]");
   require(!suite.rules.empty(), "[axes] rule");
-  require(!suite.thresholds.empty(), "[axes] threshold");
+  require(!suite.thresholds.empty() || suite.choosing, "[axes] threshold (or [choose])");
   require(!suite.batches.empty(), "[axes] batch");
   require(!suite.scenarios.empty(), "[axes] scenario");
 }
@@ -285,6 +305,7 @@ Suite parse_suite(std::string_view text, const std::string& origin,
   top["sentence"] = [&](const Value& v) { suite.sentence = v.text(); };
   top["data"] = [&](const Value& v) { suite.data = resolve(v.text(), folder); };
   top["train"] = [&](const Value& v) { suite.training = read_training(v, folder); };
+  top["choose"] = [&](const Value& v) { suite.choosing = read_choosing(v, folder); };
   top["axes"] = [&](const Value& v) { read_table(v.table(), v.place(), axes); };
   top["models"] = [&](const Value& v) {
     for (const auto& [key, node] : v.table()) {
@@ -360,6 +381,10 @@ std::string to_toml(const Suite& suite) {
   for (const Scenario scenario : suite.scenarios) {
     scenarios.push_back(name(scenario));
   }
+  toml::table axes{{"rule", rules}, {"batch", batches}, {"scenario", scenarios}};
+  if (!thresholds.empty()) {
+    axes.insert("threshold", thresholds);
+  }
   toml::table table{{"name", suite.name},
                     {"sentence", suite.sentence},
                     {"effort", suite.effort},
@@ -370,10 +395,16 @@ std::string to_toml(const Suite& suite) {
                     {"jets", suite.jets},
                     {"run_jets", suite.run_jets},
                     {"models", models},
-                    {"axes", toml::table{{"rule", rules},
-                                         {"threshold", thresholds},
-                                         {"batch", batches},
-                                         {"scenario", scenarios}}}};
+                    {"axes", axes}};
+  if (suite.choosing) {
+    toml::array losses;
+    for (const double loss : suite.choosing->losses) {
+      losses.push_back(loss);
+    }
+    table.insert("choose", toml::table{{"data", suite.choosing->data.string()},
+                                       {"jets", suite.choosing->jets},
+                                       {"loss", losses}});
+  }
   if (suite.training) {
     table.insert("train", toml::table{{"config", suite.training->config},
                                       {"data", suite.training->data.string()},

@@ -33,6 +33,16 @@ struct TrainingStage {
   bool operator==(const TrainingStage&) const = default;
 };
 
+/// Thresholds to be chosen on other jets than those that the suite reports on.
+struct Choosing {
+  std::filesystem::path data;
+  std::int64_t jets = 0;  ///< 0: all
+  /// Accuracies that may be given up against full depth, for each a choice: 0.001 is a tenth of a
+  /// point.
+  std::vector<double> losses;
+  bool operator==(const Choosing&) const = default;
+};
+
 /// What to measure: networks, and the axes of the grid.
 struct Suite {
   std::string name;
@@ -46,6 +56,7 @@ struct Suite {
   std::int64_t run_jets = 500;  ///< fewest distinct jets of a measured point, all ranks together
   std::vector<ModelEntry> models;
   std::optional<TrainingStage> training;
+  std::optional<Choosing> choosing;
 
   std::vector<std::string> rules;
   /// Each entry: one threshold shared by all early exits, or one for each of them.

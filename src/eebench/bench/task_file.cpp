@@ -193,6 +193,8 @@ void TaskFile::create_variables() {
         set_flags(dataset, rule_names());
       } else if (name == "scenario") {
         set_flags(dataset, {"offline", "single_stream"});
+      } else if (name == "selection") {
+        set_flags(dataset, {std::begin(selection_names), std::end(selection_names)});
       } else if (name == "stop_reason") {
         set_flags(dataset, {std::begin(stop_reasons), std::end(stop_reasons)});
       } else if (name == "point_id") {

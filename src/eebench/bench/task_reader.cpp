@@ -45,6 +45,8 @@ std::vector<std::string> TaskReader::names(const std::string& variable) const {
   return result;
 }
 
+bool TaskReader::has_attribute(const std::string& name) const { return file_.has_attribute(name); }
+
 std::string TaskReader::attribute(const std::string& name) const {
   return file_.attribute<std::string>(name);
 }

@@ -22,6 +22,7 @@ class TaskReader {
   std::vector<std::string> texts(const std::string& variable) const;
   /// For an enumeration: the name of each point's value, empty for fill.
   std::vector<std::string> names(const std::string& variable) const;
+  bool has_attribute(const std::string& name) const;
   std::string attribute(const std::string& name) const;
   std::int64_t integer_attribute(const std::string& name) const;
   std::string mark(const std::string& variable) const;

@@ -54,6 +54,7 @@ std::span<const Command> command_table();
 Runner setup_bench(CLI::App& app);
 Runner setup_data(CLI::App& app);
 Runner setup_doctor(CLI::App& app);
+Runner setup_gates(CLI::App& app);
 Runner setup_list(CLI::App& app);
 Runner setup_predict(CLI::App& app);
 Runner setup_profile(CLI::App& app);

@@ -146,6 +146,9 @@ void report_results(const Options& options, const bench::CampaignFolder& folder,
   if (options.format == "markdown") {
     fmt::print("{}{}{}\n{}\n", training, training.empty() ? "" : "\n", report::preamble(task),
                report::to_markdown(table));
+    if (const std::string chosen = report::chosen_preamble(task); !chosen.empty()) {
+      fmt::print("{}\n{}\n", chosen, report::to_markdown(report::chosen_table(task)));
+    }
   } else {
     fmt::print("{}", print_as(table, options.format));
   }

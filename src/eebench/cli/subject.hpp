@@ -1,7 +1,11 @@
 #pragma once
 
+#include <vector>
+
 #include "eebench/bench/subject.hpp"
 #include "eebench/comm/communicator.hpp"
+#include "eebench/exits/gate.hpp"
+#include "eebench/model/weights.hpp"
 
 namespace eebench::cli {
 
@@ -9,5 +13,8 @@ namespace eebench::cli {
 /// \collective
 bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEntry& model,
                             const bench::Suite& suite, int threads);
+
+/// Gates of the learned rule that were stored with weights; empty where none were fitted.
+std::vector<exits::Gate> gates_of(const model::Weights& weights);
 
 }  // namespace eebench::cli

@@ -20,6 +20,8 @@ namespace {
 constexpr std::int64_t format_version = 1;
 constexpr const char* group = "weights";
 
+std::string gate_name(std::size_t exit) { return fmt::format("gates/{}", exit); }
+
 std::string reference_name(std::string name) {
   if (name.starts_with("mod.")) {
     name.erase(0, 4);
@@ -39,6 +41,35 @@ std::string first_few(const std::vector<std::string>& names) {
     text += (i == 0 ? "" : ", ") + names[i];
   }
   return names.size() > 3 ? fmt::format("{} and {} more", text, names.size() - 3) : text;
+}
+
+Gates read_gates(const h5::File& file) {
+  Gates gates;
+  while (file.has(gate_name(gates.numbers.size()))) {
+    gates.numbers.push_back(file.dataset(gate_name(gates.numbers.size())).read<double>());
+  }
+  if (gates.numbers.empty()) {
+    return gates;
+  }
+  gates.data = file.attribute<std::string>("gates_data");
+  gates.data_sha256 = file.attribute<std::string>("gates_data_sha256");
+  gates.jets = file.attribute<std::int64_t>("gates_jets");
+  if (file.attribute<std::string>("gates_sha256") != sha256(gates)) {
+    throw InputError(fmt::format(
+        "{}: the gates do not match their checksum; fit them again: eebench gates", file.where()));
+  }
+  return gates;
+}
+
+void write_gates(h5::File& file, const Gates& gates) {
+  for (std::size_t exit = 0; exit < gates.numbers.size(); ++exit) {
+    const std::vector<double>& numbers = gates.numbers[exit];
+    file.array<double>(gate_name(exit), {numbers.size()}).write(numbers);
+  }
+  file.set_attribute("gates_data", gates.data);
+  file.set_attribute("gates_data_sha256", gates.data_sha256);
+  file.set_attribute("gates_jets", gates.jets);
+  file.set_attribute("gates_sha256", sha256(gates));
 }
 
 Weights read_h5(const std::filesystem::path& path) {
@@ -76,6 +107,7 @@ Weights read_h5(const std::filesystem::path& path) {
                     "take another copy",
                     path.string()));
   }
+  weights.gates = read_gates(file);
   return weights;
 }
 
@@ -124,6 +156,17 @@ std::string sha256(const StateDict& tensors) {
   return digest.hex();
 }
 
+std::string sha256(const Gates& gates) {
+  if (gates.numbers.empty()) {
+    return "";
+  }
+  Digest digest;
+  for (const std::vector<double>& numbers : gates.numbers) {
+    digest.add(fmt::format("{}\n", numbers.size())).add_values(std::span<const double>(numbers));
+  }
+  return digest.hex();
+}
+
 void load_state_dict(Network& network, const StateDict& tensors, const std::string& where,
                      bool without_exits) {
   std::map<std::string, at::Tensor> given;
@@ -165,13 +208,13 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
 
 Weights read_weights(const std::filesystem::path& path) {
   if (path.extension() == ".pt") {
-    return {read_torch_file(path), ""};
+    return {.tensors = read_torch_file(path), .config = ""};
   }
   return read_h5(path);
 }
 
 void write_weights(const std::filesystem::path& path, const StateDict& tensors,
-                   const std::string& config) {
+                   const std::string& config, const Gates& gates) {
   sys::publish(path, [&](const std::filesystem::path& temporary) {
     h5::File file = h5::File::create(temporary);
     file.set_attribute("format", std::string("eebench weights"));
@@ -180,6 +223,9 @@ void write_weights(const std::filesystem::path& path, const StateDict& tensors,
     file.set_attribute("sha256", sha256(tensors));
     for (const auto& [name, tensor] : tensors) {
       write_tensor(file, fmt::format("{}/{}", group, name), tensor.detach().cpu().contiguous());
+    }
+    if (!gates.numbers.empty()) {
+      write_gates(file, gates);
     }
     file.close();
   });

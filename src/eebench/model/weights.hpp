@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "eebench/model/network.hpp"
 #include "eebench/model/torch_file.hpp"
@@ -20,16 +22,28 @@ std::string sha256(const StateDict& tensors);
 void load_state_dict(Network& network, const StateDict& tensors, const std::string& where,
                      bool without_exits = false);
 
-/// Weights of a file and the model configuration stored with them (empty in a .pt file).
+/// Gates of the learned rule as plain numbers, and the jets that they were fitted on.
+struct Gates {
+  std::vector<std::vector<double>> numbers;  ///< of each early exit; empty where none were fitted
+  std::string data;                          ///< name of the jet file
+  std::string data_sha256;
+  std::int64_t jets = 0;
+};
+
+/// SHA-256 over the numbers; empty without gates.
+std::string sha256(const Gates& gates);
+
+/// Weights of a file and what is stored with them (nothing in a .pt file).
 struct Weights {
   StateDict tensors;
-  std::string config;
+  std::string config;  ///< model configuration
+  Gates gates = {};
 };
 
 /// From eebench's HDF5 (.h5) or PyTorch's state_dict (.pt). Throws InputError.
 Weights read_weights(const std::filesystem::path& path);
 /// Atomic. Throws IoError.
 void write_weights(const std::filesystem::path& path, const StateDict& tensors,
-                   const std::string& config);
+                   const std::string& config, const Gates& gates = {});
 
 }  // namespace eebench::model

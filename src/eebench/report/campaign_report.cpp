@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -24,6 +26,8 @@ class Shown {
       }
     }
   }
+  Shown(const TaskReader& task, std::vector<std::size_t> points)
+      : task_(task), points_(std::move(points)) {}
 
   std::vector<std::string> names(const std::string& variable) const {
     const std::vector<std::string> all = task_.names(variable);
@@ -113,7 +117,68 @@ std::vector<std::string> median_rejections(const TaskReader& task, const Shown& 
   });
 }
 
+bool has_chosen(const TaskReader& task) { return task.has_attribute("choosing_data"); }
+
+/// Points with chosen thresholds that differ in more than how they were run.
+std::vector<std::size_t> chosen_points(const TaskReader& task) {
+  const std::vector<std::string> states = task.names("state");
+  const std::vector<std::string> selections = task.names("selection");
+  const std::vector<double> models = task.values("model");
+  const std::vector<double> rules = task.values("rule");
+  const std::vector<double> losses = task.values("max_loss");
+  std::map<std::tuple<double, double, double, std::string>, std::size_t> points;
+  for (std::size_t point = 0; point < states.size(); ++point) {
+    if (states[point] == "ok" && selections[point] != "given") {
+      points.try_emplace({models[point], losses[point], rules[point], selections[point]}, point);
+    }
+  }
+  std::vector<std::size_t> result;
+  for (const auto& [key, point] : points) {
+    result.push_back(point);
+  }
+  return result;
+}
+
 }  // namespace
+
+Table chosen_table(const TaskReader& task) {
+  Table table;
+  if (!has_chosen(task)) {
+    return table;
+  }
+  const Shown shown(task, chosen_points(task));
+  const std::vector<double> thresholds = task.values("thresholds");
+  const std::vector<double> fixed = task.values("fixed_exit");
+  const auto add = [&](std::string name, std::string unit, std::vector<std::string> cells,
+                       bool is_text = false) {
+    table.columns.push_back({std::move(name), std::move(unit), std::move(cells), is_text});
+  };
+  add("model", "", shown.names("model"), true);
+  add("loss allowed", "points", shown.numbers("max_loss", 0, 100.0));
+  add("rule", "", shown.names("rule"), true);
+  add("thresholds", "",
+      shown.cells([&](std::size_t p) { return threshold_cell(task, thresholds, fixed, p); }), true);
+  add("accuracy there", "", shown.numbers("chosen_accuracy"));
+  add("cost there", "of full", shown.numbers("chosen_cost"));
+  add("accuracy", "", shown.with_interval("accuracy"));
+  add("loss", "points", shown.with_interval("accuracy_loss", 100.0));
+  add("cost", "of full", shown.numbers("relative_cost"));
+  add("left at exit", "%", exit_fractions(task, shown));
+  add("mixing", "", shown.numbers("accuracy_mixing"));
+  return table;
+}
+
+std::string chosen_preamble(const TaskReader& task) {
+  if (!has_chosen(task)) {
+    return "";
+  }
+  return fmt::format(
+      "Thresholds chosen on the {} jets of {} (accuracy and cost \"there\"), reported on those of "
+      "{}, all replayed: the cheapest that lose no more accuracy there than allowed, without a "
+      "margin for chance.\n",
+      task.integer_attribute("choosing_jets"), task.attribute("choosing_data"),
+      task.attribute("data"));
+}
 
 Table summary_table(const TaskReader& task) {
   const Shown shown(task);
@@ -193,7 +258,10 @@ std::string final_block(const bench::CampaignFolder& folder, const bench::Outcom
 
 void write_summaries(const bench::CampaignFolder& folder, const TaskReader& task) {
   const Table table = summary_table(task);
-  sys::publish_text(folder.root / "summary.md", preamble(task) + "\n" + to_markdown(table));
+  const std::string chosen =
+      has_chosen(task) ? "\n" + chosen_preamble(task) + "\n" + to_markdown(chosen_table(task)) : "";
+  sys::publish_text(folder.root / "summary.md",
+                    preamble(task) + "\n" + to_markdown(table) + chosen);
   sys::publish_text(folder.root / "summary.csv", to_csv(table));
   sys::publish_text(folder.root / "summary.json", to_json(table));
 }

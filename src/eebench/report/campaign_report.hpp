@@ -14,6 +14,13 @@ namespace eebench::report {
 /// measured on more ranks than cores is marked by a column header that says so.
 Table summary_table(const bench::TaskReader& task);
 
+/// Thresholds that were chosen on other jets, one row a network, rule, loss and kind of threshold:
+/// what they did there and what they do on the jets reported on. No columns where none were chosen.
+Table chosen_table(const bench::TaskReader& task);
+
+/// The heading of that table: which jets chose, which are reported on; empty where none chose.
+std::string chosen_preamble(const bench::TaskReader& task);
+
 /// What has to be said above such a table: effort, machine, ranks, oversubscription, what is
 /// replayed and what measured.
 std::string preamble(const bench::TaskReader& task);

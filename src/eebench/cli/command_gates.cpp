@@ -1,0 +1,149 @@
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "eebench/cli/command.hpp"
+#include "eebench/cli/subject.hpp"
+#include "eebench/core/digest.hpp"
+#include "eebench/exits/replay.hpp"
+#include "eebench/model/weights.hpp"
+#include "eebench/report/progress.hpp"
+#include "eebench/report/table.hpp"
+#include "eebench/stats/classification.hpp"
+#include "eebench/store/all_exits.hpp"
+
+namespace eebench::cli {
+namespace {
+
+struct Options {
+  std::filesystem::path weights;
+  std::filesystem::path data;
+  std::string device = "cpu";
+  int threads = 1;
+};
+
+/// Longest time without progress, in seconds.
+constexpr double patience = 600.0;
+
+store::AllExits all_exits(const Options& options, Context& context) {
+  if (options.weights.extension() != ".h5") {
+    throw InputError(
+        fmt::format("{}: gates are stored in a weights.h5 of eebench train; give such a file",
+                    options.weights.string()));
+  }
+  bench::Suite suite;
+  suite.data = options.data;
+  suite.device = options.device;
+  const bench::ModelEntry entry{.name = options.weights.stem(), .weights = options.weights};
+  const bench::Subject subject = open_subject(context.comm, entry, suite, options.threads);
+  if (subject.executor->exits() < 2) {
+    throw InputError(
+        fmt::format("{} has no early exits, so it needs no gates", options.weights.string()));
+  }
+  report::Progress progress(stderr);
+  const auto advance = [&](std::int64_t done, std::int64_t all) {
+    context.watchdog.enter("gates:all exits", patience);
+    if (context.comm.is_root()) {
+      progress.show(fmt::format("all exits {}%", all > 0 ? 100 * done / all : 100), done == all);
+    }
+  };
+  return store::gather(context.comm,
+                       store::all_exits_pass(context.comm, *subject.executor, subject.jets.read,
+                                             subject.jets.count, subject.classes, advance));
+}
+
+std::vector<exits::Gate> fit(const store::AllExits& jets) {
+  const std::size_t classes = jets.classes.size();
+  const auto exits = static_cast<std::size_t>(jets.exits);
+  std::vector<exits::Gate> gates;
+  for (std::size_t exit = 0; exit + 1 < exits; ++exit) {
+    std::vector<float> logits;
+    for (std::size_t row = exit * classes; row < jets.logits.size(); row += exits * classes) {
+      const float* first = jets.logits.data() + row;
+      logits.insert(logits.end(), first, first + classes);
+    }
+    gates.push_back(exits::fit_gate(logits, jets.labels, jets.multiplicity,
+                                    static_cast<std::int64_t>(classes)));
+  }
+  return gates;
+}
+
+/// How well a rule's scores at an exit tell right answers from wrong ones.
+double separation(const exits::Decisions& decisions, std::size_t exit) {
+  const auto exits = static_cast<std::size_t>(decisions.exits);
+  std::vector<double> right;
+  std::vector<double> wrong;
+  for (std::size_t jet = 0; jet < decisions.right.size() / exits; ++jet) {
+    auto& scores = decisions.right[jet * exits + exit] != 0 ? right : wrong;
+    scores.push_back(static_cast<double>(decisions.scores[jet * (exits - 1) + exit]));
+  }
+  return stats::binary_auc(right, wrong);
+}
+
+report::Table table_of(const store::AllExits& jets, const std::vector<exits::Gate>& gates) {
+  const std::vector<double> no_cost(static_cast<std::size_t>(jets.jets() * jets.exits), 0.0);
+  const auto decided = [&](const exits::Rule& rule) {
+    return exits::decide(rule, {jets.logits, jets.labels, jets.multiplicity, no_cost, jets.exits,
+                                static_cast<std::int64_t>(jets.classes.size())});
+  };
+  const exits::Decisions learned = decided({exits::RuleKind::learned, gates});
+  const exits::Decisions confidence = decided({exits::RuleKind::confidence});
+  report::Table table;
+  table.columns = {{"exit", "", {}},
+                   {"accuracy", "", {}},
+                   {"AUC of the gate, right or wrong", "", {}},
+                   {"of confidence", "", {}}};
+  for (std::size_t exit = 0; exit < gates.size(); ++exit) {
+    double right = 0.0;
+    for (std::size_t i = exit; i < learned.right.size(); i += gates.size() + 1) {
+      right += learned.right[i];
+    }
+    table.columns[0].cells.push_back(std::to_string(exit));
+    table.columns[1].cells.push_back(report::number(right / static_cast<double>(jets.jets())));
+    table.columns[2].cells.push_back(report::number(separation(learned, exit)));
+    table.columns[3].cells.push_back(report::number(separation(confidence, exit)));
+  }
+  return table;
+}
+
+ExitCode fit_gates(const Options& options, Context& context) {
+  const store::AllExits jets = all_exits(options, context);
+  context.watchdog.enter("gates:fit", patience);
+  context.comm.agree([&] {
+    if (!context.comm.is_root()) {
+      return;
+    }
+    const std::vector<exits::Gate> gates = fit(jets);
+    model::Weights weights = model::read_weights(options.weights);
+    weights.gates = {.data = options.data.filename(),
+                     .data_sha256 = sha256_file(options.data),
+                     .jets = jets.jets()};
+    for (const exits::Gate& gate : gates) {
+      weights.gates.numbers.push_back(exits::pack(gate));
+    }
+    model::write_weights(options.weights, weights.tensors, weights.config, weights.gates);
+    fmt::print("On the {} jets that the gates were fitted on:\n\n{}\nThe gates are in {}\n",
+               jets.jets(), report::to_markdown(table_of(jets, gates)), options.weights.string());
+  });
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+Runner setup_gates(CLI::App& app) {
+  const auto o = std::make_shared<Options>();
+  app.add_option("--weights", o->weights, "Weights (.h5) to fit gates for; they are added to it")
+      ->required();
+  app.add_option("--data", o->data, "Jets (HDF5) that the network was not trained on")->required();
+  app.add_option("--device", o->device, "cpu or cuda (one GPU per local rank)")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--threads", o->threads, "Threads of each rank")->capture_default_str();
+  return [o](Context& context) { return fit_gates(*o, context); };
+}
+
+}  // namespace eebench::cli
