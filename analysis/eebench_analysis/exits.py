@@ -84,7 +84,7 @@ def shade(exit_index, exits, deepest):
 
 
 def legend(fig, axes, deepest):
-    names = [f"exit {index + 1}" for index in range(deepest - 1)] + ["last exit"]
+    names = [f"exit {index}" for index in range(deepest - 1)] + ["last exit"]
     patches = [Patch(color=shade(index, deepest, deepest)) for index in range(deepest)]
     if axes:
         fig.legend(patches, names, loc="outside right upper", fontsize=8, frameon=False)

@@ -87,7 +87,7 @@ def by_exit(data):
             batches = int((jets[exit_index] > 0).sum())
             if batches:
                 colour = style.COLOURS[exit_index % 6]
-                label = f"exit {exit_index + 1} ({batches} batches, ±{bound(batches):.2f})"
+                label = f"exit {exit_index} ({batches} batches, ±{bound(batches):.2f})"
                 curve(axis, time[exit_index], jets[exit_index], colour, label)
                 for percentile, marker in PERCENTILE_MARKERS.items():
                     at = 1e3 * float(row["latency_exit"].sel(percentile=percentile)[exit_index])

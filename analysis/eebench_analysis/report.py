@@ -70,7 +70,7 @@ def table(data):
 def table_row(row):
     rule = row["rule"].item()
     threshold = threshold_text(float(row["threshold"])) if rule not in ("full", "fixed") else "—"
-    name = f"fixed exit {int(row['fixed_exit']) + 1}" if rule == "fixed" else rule
+    name = f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule
     low, high = float(row["accuracy_ci_low"]), float(row["accuracy_ci_high"])
     return (
         f"| {row['model'].item()} | {name} | {threshold} | {float(row['accuracy']):.4f} "

@@ -35,7 +35,7 @@ def one_point(time, jets):
 
 
 def test_mean_latency_weighs_answers_by_jets():
-    """Exit 1 answers 3 of 4 jets after 1 s, exit 2 the last after 5 s: mean 2 s in every batch."""
+    """Exit 0 answers 3 of 4 jets after 1 s, exit 1 the last after 5 s: mean 2 s in every batch."""
     time = np.array([[1.0] * 10, [5.0] * 10])
     jets = np.array([[3] * 10, [1] * 10])
     assert mean_latency(one_point(time, jets)) == pytest.approx((2.0, 2.0, 2.0))

@@ -104,7 +104,7 @@ std::string joined(const std::vector<double>& values, const char* format) {
 
 std::string exit_columns(const std::string& name, std::size_t exits) {
   std::string text;
-  for (std::size_t k = 1; k <= exits; ++k) {
+  for (std::size_t k = 0; k < exits; ++k) {
     text += fmt::format(",{}_exit{}", name, k);
   }
   return text;

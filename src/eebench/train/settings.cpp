@@ -50,6 +50,11 @@ Settings settings_of(const model::ModelConfig& config) {
       {"clip", into(s.clip)},
       {"loss", into(s.loss)},
       {"patience", into(s.patience)},
+      {"steps", into(s.steps)},
+      {"seed", into(s.seed)},
+      {"precision", into(s.precision)},
+      {"freeze_backbone", into(s.freeze_backbone)},
+      {"checkpoint_steps", into(s.checkpoint_steps)},
       {"exit_weights", [&](const toml::node& node, std::string_view key) {
          const toml::array* values = node.as_array();
          if (values == nullptr) {
@@ -75,6 +80,29 @@ Settings settings_of(const model::ModelConfig& config) {
   return s;
 }
 
+model::ModelConfig with_settings(model::ModelConfig config, const Settings& s) {
+  toml::array exit_weights;
+  for (const double weight : s.exit_weights) {
+    exit_weights.push_back(weight);
+  }
+  config.table.insert_or_assign(
+      "train", toml::table{{"global_batch", s.global_batch},
+                           {"epochs", s.epochs},
+                           {"steps", s.steps},
+                           {"lr", s.lr},
+                           {"weight_decay", s.weight_decay},
+                           {"warmup", s.warmup},
+                           {"clip", s.clip},
+                           {"exit_weights", std::move(exit_weights)},
+                           {"loss", s.loss},
+                           {"patience", s.patience},
+                           {"seed", static_cast<std::int64_t>(s.seed)},
+                           {"precision", s.precision},
+                           {"freeze_backbone", s.freeze_backbone},
+                           {"checkpoint_steps", s.checkpoint_steps}});
+  return config;
+}
+
 void check(const Settings& s, std::int64_t exits) {
   const auto require = [](bool good, const std::string& what) {
     if (!good) {
@@ -85,8 +113,11 @@ void check(const Settings& s, std::int64_t exits) {
   require(s.lr > 0.0 && s.weight_decay >= 0.0 && s.clip >= 0.0,
           "lr must be positive, weight decay and clip not negative");
   require(s.warmup >= 0.0 && s.warmup < 1.0, "warmup is a share of all steps in [0, 1)");
-  require(s.precision == "fp32" || s.precision == "fp64",
-          fmt::format("precision '{}' is neither fp32 nor fp64", s.precision));
+  constexpr std::array precisions{"fp32", "fp64", "bf16"};
+  if (std::find(precisions.begin(), precisions.end(), s.precision) == precisions.end()) {
+    throw_unknown("precision", s.precision, "", precisions);
+  }
+  require(s.checkpoint_steps >= 1, "checkpoints are at least 1 step apart");
   require(static_cast<std::int64_t>(s.exit_weights.size()) == exits,
           fmt::format("{} exit weights for a network with {} exits (the final one counted)",
                       s.exit_weights.size(), exits));

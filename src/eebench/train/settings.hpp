@@ -9,7 +9,7 @@
 namespace eebench::train {
 
 /// How a network is trained. Defaults, then [train] of the model configuration, then the command
-/// line.
+/// line. Each member is a key of [train].
 struct Settings {
   std::int64_t global_batch = 256;  ///< jets a step, over all ranks
   std::int64_t epochs = 10;
@@ -22,13 +22,18 @@ struct Settings {
   std::string loss = "joint";
   std::int64_t patience = 0;  ///< epochs without improvement before an early stop; 0: never
   std::uint64_t seed = 1;
-  std::string precision = "fp32";  ///< fp32 or fp64
-  bool freeze_backbone = false;    ///< trains early heads alone
+  /// fp32, fp64, or bf16: linear layers multiply in bfloat16; weights, gradients, the optimiser and
+  /// everything else stay in float32.
+  std::string precision = "fp32";
+  bool freeze_backbone = false;  ///< trains early heads alone
   std::int64_t checkpoint_steps = 500;
 };
 
 /// The [train] table of a configuration over the defaults. Throws InputError for unknown keys.
 Settings settings_of(const model::ModelConfig& config);
+
+/// The configuration with these settings as its [train]: what settings_of() reads back.
+model::ModelConfig with_settings(model::ModelConfig config, const Settings& settings);
 
 /// Throws InputError for values that make no sense; `exits` of the network.
 void check(const Settings& settings, std::int64_t exits);

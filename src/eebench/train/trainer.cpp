@@ -27,6 +27,16 @@ std::int64_t deepest_weighted(const std::vector<double>& weights) {
 
 }  // namespace
 
+at::ScalarType storage_type(const Settings& settings) {
+  return settings.precision == "fp64" ? at::kDouble : at::kFloat;
+}
+
+std::string backbone_sha256(const model::Network& network) {
+  model::StateDict backbone = model::state_dict(network);
+  std::erase_if(backbone, [](const auto& item) { return is_early_head(item.first); });
+  return model::sha256(backbone);
+}
+
 void set_trainable(model::Network& network, bool freeze_backbone) {
   network.train(!freeze_backbone);
   for (const auto& item : network.named_parameters()) {
@@ -57,7 +67,7 @@ Trainer::Trainer(model::Network& network, Settings settings, std::int64_t total_
       settings_(std::move(settings)),
       total_steps_(total_steps),
       device_(device),
-      type_(settings_.precision == "fp64" ? at::kDouble : at::kFloat),
+      type_(storage_type(settings_)),
       comm_(comm),
       reducer_(std::move(reducer)),
       parameters_((move_to(network, device, type_), network)),
@@ -97,6 +107,7 @@ std::vector<at::Tensor> Trainer::forward(const data::JetBatch& jets, nn::Context
 StepReport Trainer::step(const data::JetBatch& jets) {
   nn::Context context;
   context.training = true;
+  context.bfloat16 = settings_.precision == "bf16";
   context.seed = settings_.seed;
   context.step = steps_done_;
   context.jet_index = jets.index;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "eebench/comm/all_reducer.hpp"
@@ -56,11 +57,17 @@ class Trainer {
   std::int64_t steps_done_ = 0;
 };
 
+/// Of weights, gradients and inputs.
+at::ScalarType storage_type(const Settings& settings);
+
 /// Puts the network into training mode; with a frozen backbone only early heads train, and the rest
 /// stays in evaluation mode, BatchNorm buffers included.
 void set_trainable(model::Network& network, bool freeze_backbone);
 
-/// Moves the network to the device and precision; what counts (BatchNorm's batches) stays integer.
+/// SHA-256 over what a frozen backbone must keep: all parameters and buffers but the early heads'.
+std::string backbone_sha256(const model::Network& network);
+
+/// Moves the network to the device and type; what counts (BatchNorm's batches) stays integer.
 void move_to(model::Network& network, at::Device device, at::ScalarType type);
 
 }  // namespace eebench::train

@@ -1,0 +1,83 @@
+#include "eebench/train/continuation.hpp"
+
+#include <sstream>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "eebench/core/error.hpp"
+
+namespace eebench::train {
+namespace {
+
+struct Differences {
+  std::vector<std::string> length;  ///< of epochs and steps
+  std::vector<std::string> others;
+};
+
+/// Word by word.
+Differences differences(const std::string& before, const std::string& now) {
+  std::istringstream a(before);
+  std::istringstream b(now);
+  std::string left;
+  std::string right;
+  Differences found;
+  while (a >> left && b >> right) {
+    if (left != right) {
+      const bool length = left.starts_with("epochs=") || left.starts_with("steps=");
+      (length ? found.length : found.others).push_back(fmt::format("{} (now {})", left, right));
+    }
+  }
+  return found;
+}
+
+/// What a network is made from.
+toml::table network_of(const model::ModelConfig& config) {
+  toml::table table = model::parse_model_config(config.text(), config.name).table;
+  table.erase("train");
+  table.erase("name");
+  return table;
+}
+
+}  // namespace
+
+std::string curve_settings(const Settings& s, std::int64_t jets) {
+  return fmt::format(
+      "global_batch={} epochs={} steps={} lr={} weight_decay={} warmup={} clip={} "
+      "exit_weights=[{}] loss={} seed={} precision={} freeze_backbone={} jets={}",
+      s.global_batch, s.epochs, s.steps, s.lr, s.weight_decay, s.warmup, s.clip,
+      fmt::join(s.exit_weights, ","), s.loss, s.seed, s.precision, s.freeze_backbone, jets);
+}
+
+std::optional<Checkpoint> find_continuation(const std::filesystem::path& output,
+                                            const model::ModelConfig& config,
+                                            const std::string& curve_settings,
+                                            const std::function<void(const std::string&)>& say) {
+  std::optional<Checkpoint> from = newest_checkpoint(output / "checkpoints", say);
+  if (!from) {
+    say(fmt::format("{}: no checkpoint, so the training begins", output.string()));
+    return from;
+  }
+  const Differences found = differences(from->training, curve_settings);
+  if (!found.others.empty()) {
+    throw InputError(fmt::format(
+        "{}: the checkpoint was made with {}; give the same settings or another -o",
+        output.string(), fmt::join(found.others, ", ")));
+  }
+  if (network_of(model::parse_model_config(from->config, output.string())) != network_of(config)) {
+    throw InputError(fmt::format(
+        "{}: the checkpoint was made with another model configuration; give the config.toml there "
+        "as --config, or another -o",
+        output.string()));
+  }
+  say(fmt::format("going on after step {}", from->step));
+  if (!found.length.empty()) {
+    say(fmt::format("another length, {}: from here the learning rate follows the schedule of the "
+                    "new one, so the curve is not that of one run of this length",
+                    fmt::join(found.length, ", ")));
+  }
+  return from;
+}
+
+}  // namespace eebench::train
