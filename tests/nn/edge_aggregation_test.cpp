@@ -47,6 +47,20 @@ TEST_CASE("fused steps on edges agree with ATen operations, missing neighbours i
   CHECK(at::allclose(fused[0][2], at::relu(own[0] + other[8])));
 }
 
+TEST_CASE("the gradient of gather_add is that of ATen operations in float64") {
+  const std::int64_t channels = GENERATE(1, 7, 33);
+  const at::Tensor neighbours =
+      at::tensor({1, 2, 3, 0, 5, 4, 4, 4, 4, 2, 5, 5}, at::kLong).view({4, 3});  // 4 and 5: missing
+  const auto gradients = [&](at::ScalarType type) {
+    const at::Tensor own = values(4, channels, 0.1).to(type).requires_grad_();
+    const at::Tensor other = values(4, channels, 0.2).to(type).requires_grad_();
+    const at::Tensor edges = gather_add(own, other, neighbours);
+    (edges * values(12, channels, 0.3).to(type)).sum().backward();
+    return at::cat({edges.detach(), own.grad(), other.grad()}).to(at::kDouble);
+  };
+  CHECK(at::allclose(gradients(at::kFloat), gradients(at::kDouble), 1e-5, 1e-6));
+}
+
 TEST_CASE("steps on edges charge what they touch") {
   const at::NoGradGuard no_grad;
   const WorkScope scope;

@@ -14,6 +14,9 @@ namespace eebench::nn {
 at::Tensor gather_add_relu(const at::Tensor& own, const at::Tensor& other,
                            const at::Tensor& neighbours);
 
+/// own + other[neighbours] without the ReLU, differentiable in own and other; rows = n.
+at::Tensor gather_add(const at::Tensor& own, const at::Tensor& other, const at::Tensor& neighbours);
+
 /// relu(x + bias) for x [rows, C], bias [C]; x is the caller's to give away.
 at::Tensor bias_relu(at::Tensor x, const at::Tensor& bias);
 

@@ -1,5 +1,8 @@
 #include "eebench/nn/elementwise.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -10,6 +13,38 @@
 #include "eebench/nn/work.hpp"
 
 namespace eebench::nn {
+namespace {
+
+/// The factors of dropout: 0 with probability p (to 2^-16), else 1 / (1 - p).
+class Keep {
+ public:
+  explicit Keep(double p)
+      : dropped_(static_cast<std::uint64_t>(std::lround(p * 65536.0))),
+        factor_(static_cast<float>(1.0 / (1.0 - p))) {}
+
+  /// Element i depends on the key and i alone. A draw of 64 bits serves four elements.
+  void fill(std::uint64_t key, std::span<float> out) const {
+    std::size_t i = 0;
+    for (; i + 4 <= out.size(); i += 4) {
+      four(mix64(key + i), out.data() + i);
+    }
+    std::array<float, 4> rest;
+    four(mix64(key + i), rest.data());
+    std::copy_n(rest.begin(), out.size() - i, out.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+
+ private:
+  void four(std::uint64_t bits, float* out) const {
+    for (unsigned draw = 0; draw < 4; ++draw) {
+      out[draw] = ((bits >> (16 * draw)) & 0xFFFF) < dropped_ ? 0.0F : factor_;
+    }
+  }
+
+  std::uint64_t dropped_;
+  float factor_;
+};
+
+}  // namespace
 
 at::Tensor gelu(at::Tensor x, const Context&) {
   count({.elementwise = x.numel() * flops_of::gelu, .bytes = 2 * x.numel() * x.element_size()});
@@ -32,18 +67,18 @@ at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t site,
     return x;
   }
   const std::int64_t row_size = x.numel() / x.size(0);
-  at::Tensor mask = at::empty({x.size(0), row_size}, at::kByte);
-  std::uint8_t* keep = mask.mutable_data_ptr<std::uint8_t>();
+  at::Tensor mask = at::empty({x.size(0), row_size}, at::kFloat);
+  const Keep keep(p);
+  float* out = mask.mutable_data_ptr<float>();
   for (std::size_t jet = 0; jet + 1 < row_offsets.size(); ++jet) {
     const std::uint64_t key = random_key(context.seed, Stream::dropout,
                                          {static_cast<std::uint64_t>(context.step),
                                           static_cast<std::uint64_t>(jet_index[jet]), site});
     const std::int64_t count = (row_offsets[jet + 1] - row_offsets[jet]) * row_size;
-    for (std::int64_t i = 0; i < count; ++i) {
-      *keep++ = uniform(key, static_cast<std::uint64_t>(i)) >= p ? 1 : 0;
-    }
+    keep.fill(key, std::span(out, static_cast<std::size_t>(count)));
+    out += count;
   }
-  return x * mask.view(x.sizes()).to(x.device(), x.scalar_type()).mul_(1.0 / (1.0 - p));
+  return x * mask.view(x.sizes()).to(x.device(), x.scalar_type());
 }
 
 }  // namespace eebench::nn

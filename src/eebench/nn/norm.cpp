@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "eebench/nn/cpu/batch_norm.hpp"
+#include "eebench/nn/cpu/kernels.hpp"
+#include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/work.hpp"
 
 namespace eebench::nn {
@@ -40,15 +43,28 @@ BatchNormImpl::Affine BatchNormImpl::folded() const {
 at::Tensor BatchNormImpl::forward(const at::Tensor& x, const Context& context) {
   // is_training() is false in a frozen backbone while the context trains.
   if (context.training && is_training()) {
-    count_elementwise(x, flops_of::norm);
-    return forward_training(x, context);
+    return forward_training(x, /*with_relu=*/false, context);
   }
   count_elementwise(x, flops_of::affine);
   const Affine affine = folded();
   return at::addcmul(affine.shift, x, affine.scale);
 }
 
-at::Tensor BatchNormImpl::forward_training(const at::Tensor& x, const Context& context) {
+at::Tensor BatchNormImpl::forward_relu(const at::Tensor& x, const Context& context) {
+  if (context.training && is_training()) {
+    return forward_training(x, /*with_relu=*/true, context);
+  }
+  return relu(forward(x, context), context);
+}
+
+at::Tensor BatchNormImpl::forward_training(const at::Tensor& x, bool with_relu,
+                                           const Context& context) {
+  count_elementwise(x, flops_of::norm + (with_relu ? flops_of::relu : 0));
+  if (cpu::is_float(x)) {
+    const cpu::Normalised done = cpu::batch_norm(x, weight, bias, with_relu, context);
+    track(done.mean, done.variance, done.rows);
+    return done.y;
+  }
   // Sum, then sum of squared deviations: two small reductions, exact for any division into ranks.
   const auto sum_over_ranks = [&](const at::Tensor& local) {
     return context.sum_over_ranks ? context.sum_over_ranks(local) : local;
@@ -59,14 +75,18 @@ at::Tensor BatchNormImpl::forward_training(const at::Tensor& x, const Context& c
   const at::Tensor mean = totals.narrow(0, 0, x.size(1)) / global_rows;
   const at::Tensor centred = x - mean;
   const at::Tensor variance = sum_over_ranks(centred.square().sum(0)) / global_rows;
-  {
-    const at::NoGradGuard no_grad;
-    running_mean.lerp_(mean.detach().to(running_mean.scalar_type()), momentum);
-    const at::Tensor unbiased = variance * (global_rows / (global_rows - 1).clamp_min(1));
-    running_var.lerp_(unbiased.to(running_var.scalar_type()), momentum);
-    num_batches_tracked += 1;
-  }
-  return at::addcmul(bias, centred * at::rsqrt(variance + norm_eps), weight);
+  track(mean.detach(), variance.detach(), global_rows);
+  const at::Tensor y = at::addcmul(bias, centred * at::rsqrt(variance + norm_eps), weight);
+  return with_relu ? at::relu(y) : y;
+}
+
+void BatchNormImpl::track(const at::Tensor& mean, const at::Tensor& variance,
+                          const at::Tensor& rows) {
+  const at::NoGradGuard no_grad;
+  running_mean.lerp_(mean.to(running_mean.scalar_type()), momentum);
+  const at::Tensor unbiased = variance * (rows / (rows - 1).clamp_min(1));
+  running_var.lerp_(unbiased.to(running_var.scalar_type()), momentum);
+  num_batches_tracked += 1;
 }
 
 }  // namespace eebench::nn

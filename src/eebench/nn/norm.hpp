@@ -27,6 +27,8 @@ class BatchNormImpl : public torch::nn::Module {
  public:
   explicit BatchNormImpl(std::int64_t channels);
   at::Tensor forward(const at::Tensor& x, const Context& context);
+  /// relu(forward(x)), in training on the CPU in the same pass over memory.
+  at::Tensor forward_relu(const at::Tensor& x, const Context& context);
 
   /// y = x * scale + shift, the same function in evaluation.
   struct Affine {
@@ -42,7 +44,9 @@ class BatchNormImpl : public torch::nn::Module {
   at::Tensor num_batches_tracked;  ///< int64 scalar
 
  private:
-  at::Tensor forward_training(const at::Tensor& x, const Context& context);
+  at::Tensor forward_training(const at::Tensor& x, bool with_relu, const Context& context);
+  /// Moves the running statistics towards those of a batch.
+  void track(const at::Tensor& mean, const at::Tensor& variance, const at::Tensor& rows);
 };
 TORCH_MODULE(BatchNorm);
 

@@ -7,9 +7,8 @@
 namespace eebench::sys {
 
 void keep_freed_memory() {
-  // glibc: the largest threshold it accepts, above which a block is mapped and unmapped by itself;
-  // and never trim the heap.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  // glibc: no block is mapped (and unmapped) by itself, and the heap is never trimmed.
+  mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
 

@@ -104,15 +104,12 @@ at::Tensor EdgeConvImpl::forward_folded(const Folded& layers, const at::Tensor& 
 at::Tensor EdgeConvImpl::forward_training(const at::Tensor& f, const at::Tensor& neighbours,
                                           const nn::Context& context) {
   const std::int64_t n = f.size(0);
-  const std::int64_t channels = channels_.front();
   const auto [to_self, to_other] = first_layer();
-  const at::Tensor own = nn::linear(f, to_self, {}, context);
-  const at::Tensor other = at::constant_pad_nd(nn::linear(f, to_other, {}, context), {0, 0, 0, 1});
-  at::Tensor x = at::index_select(other, 0, neighbours.reshape({-1}));
-  x = (x.view({n, k_, channels}) + own.unsqueeze(1)).view({n * k_, channels});
-  x = nn::relu(bns_.front()->forward(x, context), context);
+  at::Tensor x = nn::gather_add(nn::linear(f, to_self, {}, context),
+                                nn::linear(f, to_other, {}, context), neighbours);
+  x = bns_.front()->forward_relu(x, context);
   for (std::size_t l = 1; l < convs_.size(); ++l) {
-    x = nn::relu(bns_[l]->forward(convs_[l]->forward(x, context), context), context);
+    x = bns_[l]->forward_relu(convs_[l]->forward(x, context), context);
   }
   const at::Tensor aggregate = x.view({n, k_, out()}).mean(1);
   const at::Tensor shortcut =

@@ -5,26 +5,34 @@
 #include <hwy/foreach_target.h>
 //
 #include <hwy/highway.h>
+//
+#include "eebench/nn/cpu/channels-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace eebench::nn::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Calls f(tag, c) for whole vectors of channels, then for the single ones left over.
-template <class F>
-void for_channels(std::int64_t channels, F f) {
-  const hn::ScalableTag<float> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  std::int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes) {
-    f(d, c);
-  }
-  for (; c < channels; ++c) {
-    f(hn::CappedTag<float, 1>(), c);
+void scatter_edges(const EdgeScatter& edges) {
+  const std::int64_t channels = edges.channels;
+  for (std::int64_t i = 0; i < edges.particles; ++i) {
+    float* own = edges.own + i * channels;
+    for (std::int64_t j = 0; j < edges.k; ++j) {
+      const std::int64_t edge = i * edges.k + j;
+      const std::int64_t row = edges.neighbours[edge];
+      float* other = row < edges.particles ? edges.other + row * channels : nullptr;
+      const float* in = edges.in + edge * channels;
+      for_channels(channels, [=](auto d, std::int64_t c) HWY_ATTR {
+        const auto value = hn::LoadU(d, in + c);
+        hn::StoreU(hn::Add(hn::LoadU(d, own + c), value), d, own + c);
+        if (other != nullptr) {
+          hn::StoreU(hn::Add(hn::LoadU(d, other + c), value), d, other + c);
+        }
+      });
+    }
   }
 }
 
-void gather_add_relu(const EdgeGather& edges) {
+void gather_add(const EdgeGather& edges) {
   const std::int64_t channels = edges.channels;
   for (std::int64_t i = 0; i < edges.particles; ++i) {
     const float* own = edges.own + i * channels;
@@ -38,7 +46,7 @@ void gather_add_relu(const EdgeGather& edges) {
         if (other != nullptr) {
           sum = hn::Add(sum, hn::LoadU(d, other + c));
         }
-        hn::StoreU(hn::Max(sum, hn::Zero(d)), d, out + c);
+        hn::StoreU(edges.relu ? hn::Max(sum, hn::Zero(d)) : sum, d, out + c);
       });
     }
   }
@@ -78,11 +86,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace eebench::nn::cpu {
 
-HWY_EXPORT(gather_add_relu);
+HWY_EXPORT(gather_add);
+HWY_EXPORT(scatter_edges);
 HWY_EXPORT(bias_relu);
 HWY_EXPORT(bias_relu_mean);
 
-void gather_add_relu(const EdgeGather& edges) { HWY_DYNAMIC_DISPATCH(gather_add_relu)(edges); }
+void gather_add(const EdgeGather& edges) { HWY_DYNAMIC_DISPATCH(gather_add)(edges); }
+void scatter_edges(const EdgeScatter& edges) { HWY_DYNAMIC_DISPATCH(scatter_edges)(edges); }
 void bias_relu(float* x, const float* bias, std::int64_t rows, std::int64_t channels) {
   HWY_DYNAMIC_DISPATCH(bias_relu)(x, bias, rows, channels);
 }

@@ -5,8 +5,8 @@
 namespace eebench::nn::cpu {
 
 /// Edges of `particles` particles to k neighbours each:
-/// out[i * k + j, c] = max(0, own[i, c] + other[neighbours[i * k + j], c]). A neighbour >= rows of
-/// `other` is missing and adds nothing. All row-major and dense.
+/// out[i * k + j, c] = own[i, c] + other[neighbours[i * k + j], c], with relu its positive part. A
+/// neighbour >= rows of `other` is missing and adds nothing. All row-major and dense.
 struct EdgeGather {
   const float* own;                ///< [particles, channels]
   const float* other;              ///< [rows, channels]
@@ -16,8 +16,22 @@ struct EdgeGather {
   std::int64_t rows;
   std::int64_t k;
   std::int64_t channels;
+  bool relu;
 };
-void gather_add_relu(const EdgeGather& edges);
+void gather_add(const EdgeGather& edges);
+
+/// The gradient of gather_add: own[i] += in[i * k + j] and other[neighbours[i * k + j]] += it,
+/// where the neighbour is there.
+struct EdgeScatter {
+  const float* in;                 ///< [particles * k, channels]
+  const std::int64_t* neighbours;  ///< [particles, k]
+  float* own;                      ///< [particles, channels]
+  float* other;                    ///< [particles, channels]
+  std::int64_t particles;
+  std::int64_t k;
+  std::int64_t channels;
+};
+void scatter_edges(const EdgeScatter& edges);
 
 /// x[r, c] = max(0, x[r, c] + bias[c])
 void bias_relu(float* x, const float* bias, std::int64_t rows, std::int64_t channels);

@@ -8,9 +8,9 @@
 
 namespace eebench::nn::cpu {
 
-bool usable(const at::Tensor& x) {
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && !c10::GradMode::is_enabled();
-}
+bool is_float(const at::Tensor& x) { return x.device().is_cpu() && x.scalar_type() == at::kFloat; }
+
+bool usable(const at::Tensor& x) { return is_float(x) && !c10::GradMode::is_enabled(); }
 
 at::Tensor linear_fixed_order(const at::Tensor& x, const at::Tensor& weight,
                               const at::Tensor& bias) {

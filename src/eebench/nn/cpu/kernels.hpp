@@ -6,6 +6,9 @@
 
 namespace eebench::nn::cpu {
 
+/// True for float32 on the CPU.
+bool is_float(const at::Tensor& x);
+
 /// True where the fused kernels below apply: float32 on the CPU, and nobody needs a gradient.
 bool usable(const at::Tensor& x);
 
