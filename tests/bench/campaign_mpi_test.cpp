@@ -153,6 +153,19 @@ TEST_CASE("thresholds chosen on other jets are reported with where they come fro
       refusal([&] { bench::run_campaign(comm, chosen, folder, false, provenance, same_jets); }),
       Contains("others.h5") && Contains("none.h5") && Contains("give other jets"));
 
+  bench::Hooks overlapping = hooks();
+  overlapping.open = [](const bench::ModelEntry&, const bench::Suite&) {
+    bench::Subject subject = test::fake_subject({}, 400);
+    subject.choosing.read = [](std::int64_t begin, std::int64_t end) {
+      return test::fake_jets(begin + 350, end + 350);
+    };
+    return subject;
+  };
+  const bench::CampaignFolder other{dir.path() / "overlapping"};
+  CHECK_THAT(
+      refusal([&] { bench::run_campaign(comm, chosen, other, false, provenance, overlapping); }),
+      Contains("50 of the 300 jets of /others.h5") && Contains("give other jets"));
+
   const auto outcome = bench::run_campaign(comm, chosen, folder, false, provenance, hooks());
   CHECK(outcome.points == 3 + 2 * (2 + 4));
   comm.barrier();
@@ -223,8 +236,22 @@ TEST_CASE("an error of one rank fails the point on all and leaves the others alo
       CHECK(std::isnan(accuracy[point]) == (models[point] == "small"));
     }
   }
-  const auto again = bench::run_campaign(comm, chosen, folder, true, provenance, hooks());
-  CHECK(again.failed.size() == 14);  // a finished campaign stays as it is
+  const auto again = bench::run_campaign(comm, chosen, folder, true, provenance, hooks(0.0, 17));
+  CHECK(again.failed.size() == 14);  // tried again, in vain
+  CHECK(again.resumed == 14);
+  const auto mended = bench::run_campaign(comm, chosen, folder, true, provenance, hooks());
+  CHECK(mended.failed.empty());
+  CHECK(mended.resumed == 14);
+  comm.barrier();
+  const bench::TaskReader task(folder.task_file());
+  for (const std::string& state : task.names("state")) {
+    CHECK(state == "ok");
+  }
+  for (const double accuracy : task.values("accuracy")) {
+    CHECK(accuracy > 0.0);
+  }
+  const auto finished = bench::run_campaign(comm, chosen, folder, true, provenance, hooks());
+  CHECK(finished.resumed == finished.points);
 }
 
 TEST_CASE("a stop leaves everything to be resumed to the same file") {
@@ -250,6 +277,15 @@ TEST_CASE("a stop leaves everything to be resumed to the same file") {
                bench::run_campaign(comm, suite({"seed=9"}), folder, true, provenance, hooks(0.1));
              }),
              Contains("seed = 9") && Contains("seed = 1"));
+  bench::Hooks changed = hooks(0.1);
+  changed.open = [&](const bench::ModelEntry& model, const bench::Suite& asked) {
+    bench::Subject subject = hooks(0.1).open(model, asked);
+    subject.config_sha256 = "fewer neighbours";
+    return subject;
+  };
+  CHECK_THAT(
+      refusal([&] { bench::run_campaign(comm, suite(), folder, true, provenance, changed); }),
+      Contains("model configuration"));
 
   const auto second = bench::run_campaign(comm, suite(), folder, true, provenance, hooks(0.1));
   CHECK(second.resumed == 10);

@@ -158,7 +158,8 @@ inline std::vector<std::string> ten_classes() {
   return {"QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl"};
 }
 
-/// Jets with labels in turn and multiplicities like real ones, without features.
+/// Jets with labels in turn, multiplicities like real ones and momenta of their own, without
+/// features.
 inline data::JetBatch fake_jets(std::int64_t begin, std::int64_t end) {
   data::JetBatch batch;
   for (std::int64_t jet = begin; jet < end; ++jet) {
@@ -169,7 +170,8 @@ inline data::JetBatch fake_jets(std::int64_t begin, std::int64_t end) {
     batch.offsets.push_back(batch.offsets.back() + n);
     batch.labels.push_back(jet % 10);
     batch.index.push_back(jet);
-    batch.vectors.resize(static_cast<std::size_t>(4 * batch.offsets.back()), 10.0F);
+    batch.vectors.resize(static_cast<std::size_t>(4 * batch.offsets.back()),
+                         10.0F + static_cast<float>(uniform(key, 3)));
   }
   return batch;
 }

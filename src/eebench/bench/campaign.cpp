@@ -55,8 +55,10 @@ class Driver {
     write_or_check_manifest(comm_, folder_, suite_, points_, resume);
     Outcome outcome;
     outcome.points = static_cast<std::int64_t>(points_.size());
-    if (comm_.all(std::filesystem::exists(folder_.task_file()))) {
-      return finished_before(outcome);
+    if (comm_.all(std::filesystem::exists(folder_.task_file())) &&
+        !Recorder::reopen_failed(comm_, folder_.task())) {
+      outcome.resumed = outcome.points;
+      return outcome;
     }
     choose();
     Recorder recorder(comm_, folder_.task(), layout(), with_data(provenance), resume);
@@ -74,7 +76,6 @@ class Driver {
 
  private:
   void open_subjects();
-  Outcome finished_before(Outcome outcome) const;
   Layout layout() const;
   Attributes with_data(Attributes attributes) const;
   std::int64_t jets_of(const Subject& subject) const {
@@ -137,23 +138,14 @@ void Driver::open_subjects() {
       }
     }
     facts.push_back({model.name, subject.executor->exits(), subject.weights_sha256,
-                     subject.gates_sha256, subject.jets.sha256, subject.choosing.sha256});
+                     subject.gates_sha256, subject.jets.sha256, subject.choosing.sha256,
+                     subject.config_sha256});
     stations_.push_back({std::move(subject), {}, {}, {}});
   }
   points_ = make_grid(suite_, facts, comm_.size());
   for (const Point& point : points_) {
     rule_at(point);
   }
-}
-
-Outcome Driver::finished_before(Outcome outcome) const {
-  for (const JournalEntry& entry : Journal(Recorder::journal_file(folder_.task())).read()) {
-    if (!entry.ok) {
-      outcome.failed.push_back({entry.point, entry.error});
-    }
-  }
-  outcome.resumed = outcome.points - static_cast<std::int64_t>(outcome.failed.size());
-  return outcome;
 }
 
 Layout Driver::layout() const {
@@ -183,9 +175,12 @@ void Driver::replay_pending(const std::vector<bool>& done) {
       }
     }
     if (any) {
-      stations_[m].all_exits = all_exits(stations_[m], stations_[m].subject.jets,
-                                         jets_of(stations_[m].subject), suite_.models[m].name);
-      replay_points(stations_[m], pending);
+      Station& station = stations_[m];
+      if (station.all_exits.jets() == 0) {
+        station.all_exits = all_exits(station, station.subject.jets, jets_of(station.subject),
+                                      suite_.models[m].name);
+      }
+      replay_points(station, pending);
     }
   }
 }
@@ -194,6 +189,7 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
                                   const std::string& name) {
   Subject& subject = station.subject;
   const store::Origin origin = {{"weights_sha256", subject.weights_sha256},
+                                {"config_sha256", subject.config_sha256},
                                 {"data_sha256", jets.sha256},
                                 {"device", suite_.device},
                                 {"deterministic", suite_.deterministic ? "true" : "false"},
@@ -215,6 +211,14 @@ void Driver::choose() {
     const Subject& subject = station.subject;
     const store::AllExits jets = all_exits(station, subject.choosing, choosing_jets_of(subject),
                                            choosing_name(suite_.models[m].name));
+    station.all_exits = all_exits(station, subject.jets, jets_of(subject), suite_.models[m].name);
+    const std::int64_t common = jets_in_common(jets, station.all_exits);
+    if (100 * common > jets.jets()) {
+      throw InputError(
+          fmt::format("[choose] {} of the {} jets of {} are also among those of {} that the suite "
+                      "reports on; give other jets",
+                      common, jets.jets(), suite_.choosing->data.string(), suite_.data.string()));
+    }
     hooks_.on_stage("choose thresholds");
     choose_thresholds(comm_, points_, static_cast<std::int64_t>(m), jets,
                       cost_table(*subject.executor, jets.multiplicity), subject.gates);

@@ -67,8 +67,8 @@ struct CampaignFolder {
 };
 
 /// \collective Measures every point of the suite into the folder. With `resume`, what is safe there
-/// stays. Throws InputError where the folder holds another campaign, or one although `resume` was
-/// not asked for.
+/// stays, and failed points are tried again. Throws InputError where the folder holds another
+/// campaign, or one although `resume` was not asked for.
 Outcome run_campaign(const comm::Communicator& comm, const Suite& suite,
                      const CampaignFolder& folder, bool resume, const Attributes& provenance,
                      const Hooks& hooks);

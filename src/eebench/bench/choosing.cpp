@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "eebench/exits/choose.hpp"
@@ -93,6 +95,21 @@ void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, 
     point->chosen_accuracy = *next++;
     point->chosen_cost = *next++;
   }
+}
+
+std::int64_t jets_in_common(const store::AllExits& a, const store::AllExits& b) {
+  const auto key = [](const store::AllExits& jets, std::size_t jet) {
+    return std::tuple(jets.jet_pt[jet], jets.multiplicity[jet], jets.labels[jet]);
+  };
+  std::set<std::tuple<float, std::int64_t, std::int64_t>> known;
+  for (std::size_t jet = 0; jet < b.labels.size(); ++jet) {
+    known.insert(key(b, jet));
+  }
+  std::int64_t common = 0;
+  for (std::size_t jet = 0; jet < a.labels.size(); ++jet) {
+    common += known.contains(key(a, jet)) ? 1 : 0;
+  }
+  return common;
 }
 
 }  // namespace eebench::bench

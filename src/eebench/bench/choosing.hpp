@@ -21,4 +21,8 @@ void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, 
                        const store::AllExits& jets, const CostTable& costs,
                        std::span<const exits::Gate> gates);
 
+/// Jets of `a` that are also among `b`: the same label, constituents and transverse momentum. About
+/// one pair in 10^9 of different jets agrees by chance.
+std::int64_t jets_in_common(const store::AllExits& a, const store::AllExits& b);
+
 }  // namespace eebench::bench

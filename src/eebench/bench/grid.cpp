@@ -20,6 +20,7 @@ std::string point_id(const Point& point, const Suite& suite, const ModelFacts& m
                      std::int64_t ranks) {
   nlohmann::json settings = {{"schema", schema_major},
                              {"weights", model.weights_sha256},
+                             {"config", model.config_sha256},
                              {"data", model.data_sha256},
                              {"model", model.name},
                              {"rule", point.rule},

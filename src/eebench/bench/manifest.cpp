@@ -62,7 +62,7 @@ void check_same(const nlohmann::json& now, const std::filesystem::path& path) {
                        before.value("ranks", 0)));
   }
   if (before.value("points", nlohmann::json::array()) != now["points"]) {
-    refuse("weights or data have changed since");
+    refuse("weights, model configuration or data have changed since");
   }
 }
 

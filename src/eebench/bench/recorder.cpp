@@ -1,5 +1,6 @@
 #include "eebench/bench/recorder.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
@@ -17,6 +18,21 @@ Recorder::Recorder(const comm::Communicator& comm, const std::filesystem::path& 
       done_(layout.points.size(), false),
       file_(open(layout, attributes, resume)),
       last_sync_(std::chrono::steady_clock::now()) {}
+
+bool Recorder::reopen_failed(const comm::Communicator& comm, const std::filesystem::path& folder) {
+  bool any = false;
+  comm.agree([&] {
+    if (comm.is_root()) {
+      const std::vector<JournalEntry> entries = Journal(journal_file(folder)).read();
+      any = std::any_of(entries.begin(), entries.end(),
+                        [](const JournalEntry& entry) { return !entry.ok; });
+      if (any) {
+        sys::publish_finished(final_file(folder), part_file(folder));
+      }
+    }
+  });
+  return comm.broadcast(std::string(any ? "yes" : "no")) == "yes";
+}
 
 TaskFile Recorder::open(const Layout& layout, const Attributes& attributes, bool resume) {
   // All ranks must see the same directory, and none may act before all have looked.

@@ -29,6 +29,10 @@ class Recorder {
     return folder / "journal.jsonl";
   }
 
+  /// \collective Whether the finished task of `folder` has failed points. If so, it is made one
+  /// that is not finished, so that going on with it tries them again.
+  static bool reopen_failed(const comm::Communicator& comm, const std::filesystem::path& folder);
+
   /// Points, by place, that were safe when we began; failed ones do not count.
   const std::vector<bool>& done() const { return done_; }
 
@@ -49,7 +53,10 @@ class Recorder {
   TaskFile open(const Layout& layout, const Attributes& attributes, bool resume);
   void move_aside();
   void check_space(std::int64_t bytes) const;
-  std::filesystem::path part() const { return final_file(folder_).string() + ".part"; }
+  static std::filesystem::path part_file(const std::filesystem::path& folder) {
+    return final_file(folder).string() + ".part";
+  }
+  std::filesystem::path part() const { return part_file(folder_); }
 
   comm::Communicator comm_;
   std::filesystem::path folder_;

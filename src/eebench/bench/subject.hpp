@@ -25,6 +25,7 @@ struct Jets {
 struct Subject {
   std::unique_ptr<exec::Executor> executor;
   std::string weights_sha256;
+  std::string config_sha256;         ///< of what the network is built from
   std::vector<std::string> classes;  ///< names, in the order of the logits
   std::vector<exits::Gate> gates;    ///< [exits - 1] for the rule `learned`; empty where not fitted
   std::string gates_sha256;

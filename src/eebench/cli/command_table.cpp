@@ -9,6 +9,8 @@ std::span<const Command> command_table() {
       Command{"list", "Name the models, rules, losses, suites or metrics", &setup_list},
       Command{"data", "Look into jet files", &setup_data},
       Command{"train", "Train a network with exits, data-parallel over ranks", &setup_train},
+      Command{"gates", "Fit the gates of the rule learned and store them with the weights",
+              &setup_gates},
       Command{"bench", "Measure a suite: exits, rules, thresholds, batch sizes", &setup_bench},
       Command{"doctor", "Look at this machine and say what to do", &setup_doctor},
   };

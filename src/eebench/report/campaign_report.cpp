@@ -245,7 +245,8 @@ std::string final_block(const bench::CampaignFolder& folder, const bench::Outcom
            fmt::format("Stopped; what is measured is safe. Go on with: {}\n", resume_command);
   }
   if (!outcome.failed.empty()) {
-    text += fmt::format("{} of {} points failed\n", outcome.failed.size(), outcome.points);
+    text += fmt::format("{} of {} points failed. Try them again with: {}\n", outcome.failed.size(),
+                        outcome.points, resume_command);
   }
   return text + fmt::format(
                     "Everything is in {} (summary.md, summary.csv, {})\n"

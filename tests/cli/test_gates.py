@@ -1,0 +1,69 @@
+"""Gates of the learned rule: fitted, stored with the weights, used by a campaign."""
+
+import os
+import shutil
+from pathlib import Path
+
+import h5py
+import pytest
+
+SOURCE = Path(os.environ.get("EEBENCH_SOURCE_DIR", "."))
+JETS = SOURCE / "tests/data/jets_test_250.h5"
+SUITE = """
+name = "gates"
+data = "{jets}"
+jets = 32
+run_jets = 32
+effort = "smoke"
+[models.particlenet]
+weights = "{weights}"
+[axes]
+rule = "learned"
+threshold = 0.7
+batch = 32
+scenario = "offline"
+"""
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A copy of the shipped network without gates."""
+    path = tmp_path / "weights.h5"
+    shutil.copyfile(SOURCE / "suites/assets/particlenet.h5", path)
+    path.chmod(0o644)
+    with h5py.File(path, "r+") as file:
+        if "gates" in file:
+            del file["gates"]
+    return path
+
+
+def test_gates_are_fitted_stored_and_used(eebench, tmp_path, weights):
+    suite = tmp_path / "suite.toml"
+    suite.write_text(SUITE.format(jets=JETS, weights=weights))
+
+    end = eebench("bench", "--suite", str(suite), "-o", "without")
+    assert end.code == 2
+    assert "eebench gates --weights" in end.err and len(end.err.splitlines()) == 1
+
+    with h5py.File(weights) as file:
+        before = file.attrs["sha256"]
+    end = eebench("gates", "--weights", str(weights), "--data", str(JETS), ranks=2)
+    assert end.code == 0
+    assert "On the 250 jets" in end.out and str(weights) in end.out
+    with h5py.File(weights) as file:
+        assert sorted(file["gates"]) == ["0", "1"]
+        assert file.attrs["gates_jets"] == 250
+        assert file.attrs["sha256"] == before
+
+    end = eebench("bench", "--suite", str(suite), "-o", "with")
+    assert end.code == 0, end.err
+    with h5py.File(tmp_path / "with/tasks/0000/task.h5") as task:
+        rules = task["rule"].attrs["flag_meanings"].decode().split()
+        assert [rules[r] for r in task["rule"]] == ["full", "fixed", "fixed", "learned"]
+        assert (task["state"][:] == 1).all()
+
+
+def test_what_cannot_have_gates_is_refused(eebench, tmp_path):
+    end = eebench("gates", "--weights", "weights.pt", "--data", str(JETS))
+    assert end.code == 2 and "weights.pt: gates are stored in" in end.err
+    assert len(end.err.splitlines()) == 1
