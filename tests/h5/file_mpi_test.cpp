@@ -140,6 +140,57 @@ TEST_CASE("a file can be opened again for writing") {
   CHECK(file.dataset("state").read<std::int32_t>() == std::vector<std::int32_t>(points, 7));
 }
 
+TEST_CASE("a rank without data takes part in a collective write and changes nothing") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const h5::Storage storage =
+      GENERATE(h5::Storage{}, h5::Storage{{1, exits}, 0, {}}, h5::Storage{{1, exits}, 4, {}});
+  for (int writer = 0; writer < world.size(); ++writer) {
+    const auto path = dir.path() / "run.h5";
+    h5::File file = h5::File::create(path, world);
+    file.dimension("point", points);
+    file.dimension("exit", exits);
+    {
+      h5::Dataset values = file.create<double>("values", {"point", "exit"}, storage);
+      const hsize_t rows = world.rank() == writer ? points : 0;
+      values.write(std::vector<double>(rows * exits, 1.0 + writer), {0, 0}, {rows, exits});
+      CHECK(values.was_collective() == (world.size() > 1));
+      // And one that nobody has anything for.
+      values.write(std::vector<double>(), {points, 0}, {0, exits});
+    }
+    file.close();
+    CHECK(h5::File::open(path, world).dataset("values").read<double>() ==
+          std::vector<double>(points * exits, 1.0 + writer));
+    world.barrier();
+  }
+}
+
+TEST_CASE("transfers of all ranks are collective, as asked") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const auto path = dir.path() / "run.h5";
+  const auto [begin, count] = share(world);
+  const bool several = world.size() > 1;
+  h5::File file = h5::File::create(path, world);
+  file.dimension("point", points);
+  file.dimension("exit", exits);
+  for (const auto& [name, storage] : {std::pair{"contiguous", h5::Storage{}},
+                                      std::pair{"chunked", h5::Storage{{1, exits}, 0, {}}},
+                                      std::pair{"deflated", h5::Storage{{1, exits}, 4, {}}}}) {
+    CAPTURE(name);
+    h5::Dataset values = file.create<float>(name, {"point", "exit"}, storage);
+    CHECK_FALSE(values.was_collective());  // nothing was transferred yet
+    values.write(std::vector<float>(count * exits, 1.0F), {begin, 0}, {count, exits});
+    CHECK(values.was_collective() == several);
+    values.write(std::vector<float>(points * exits, 2.0F));  // the root's values
+    CHECK(values.was_collective() == several);
+    CHECK(values.read<float>({begin, 0}, {count, exits}) ==
+          std::vector<float>(count * exits, 2.0F));
+    CHECK(values.was_collective() == several);
+  }
+  file.close();
+}
+
 TEST_CASE("a damaged file is refused on every rank alike") {
   const Communicator world = Communicator::world();
   const test::SharedDir dir(world);

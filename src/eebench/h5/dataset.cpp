@@ -135,6 +135,12 @@ void Dataset::read_block(hid_t type, void* data, std::size_t size, const Extents
         "read");
 }
 
+bool Dataset::was_collective() const {
+  H5D_mpio_actual_io_mode_t mode = H5D_MPIO_NO_COLLECTIVE;
+  check(H5Pget_mpio_actual_io_mode(transfer_.get(), &mode), where(), "describe a transfer");
+  return mode != H5D_MPIO_NO_COLLECTIVE;
+}
+
 std::vector<std::string> Dataset::read_texts() const {
   const Handle type = check_id(H5Dget_type(id()), where(), "describe");
   const Handle space = check_id(H5Dget_space(id()), where(), "describe");

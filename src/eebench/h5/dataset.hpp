@@ -56,6 +56,10 @@ class Dataset : public Object {
   }
   std::vector<std::string> read_texts() const;
 
+  /// Whether the last transfer through this object was one collective operation of MPI-IO. HDF5
+  /// falls back to independent transfers without a word where something is in the way.
+  bool was_collective() const;
+
  private:
   friend class File;
   Dataset(Handle id, std::string where, bool parallel, bool root);
