@@ -23,6 +23,8 @@ TEST_CASE("back end mpi sums every buffer over the ranks") {
   CHECK(floats == std::vector<float>(7, static_cast<float>(0.5 * n)));
   CHECK(reducer->bytes() == 8028.0);
   CHECK(reducer->seconds_blocked() > 0.0);
+  CHECK(reducer->seconds_running() == reducer->seconds_blocked());  // it blocks: nothing is hidden
+  CHECK(reducer->seconds_hidden() == 0.0);
 }
 
 TEST_CASE("back end self is refused on several ranks") {

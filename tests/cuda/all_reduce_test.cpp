@@ -19,5 +19,8 @@ void eebench::test::test_all_reduce() {
   check(at::equal(doubles.cpu(), at::full({3}, 0.1, at::kDouble)), "nccl: float64 sum");
   check(reducer->bytes() == 400'024.0, "nccl: bytes");
   check(reducer->seconds_blocked() > 0.0, "nccl: seconds");
+  check(reducer->seconds_running() > 0.0, "nccl: seconds of the sums");
+  check(reducer->seconds_hidden() >= 0.0 && reducer->seconds_hidden() <= reducer->seconds_running(),
+        "nccl: hidden seconds");
   reducer->wait();  // nothing started: returns at once
 }

@@ -18,6 +18,8 @@ class SelfAllReducer final : public AllReducer {
   void start(Buffer buffer) override { bytes_ += size_bytes(buffer); }
   void wait() override {}
   double seconds_blocked() const override { return 0.0; }
+  double seconds_running() const override { return 0.0; }
+  double seconds_hidden() const override { return 0.0; }
   double bytes() const override { return bytes_; }
 
  private:
@@ -43,6 +45,8 @@ class MpiAllReducer final : public AllReducer {
 
   void wait() override {}
   double seconds_blocked() const override { return seconds_; }
+  double seconds_running() const override { return seconds_; }
+  double seconds_hidden() const override { return 0.0; }
   double bytes() const override { return bytes_; }
 
  private:

@@ -33,6 +33,10 @@ class AllReducer {
   /// Seconds this rank has spent inside start() and wait(), and bytes summed, since construction.
   virtual double seconds_blocked() const = 0;
   virtual double bytes() const = 0;
+  /// Seconds that the sums themselves took, and those of them during which this rank's computation
+  /// went on: hidden behind it. Complete after wait().
+  virtual double seconds_running() const = 0;
+  virtual double seconds_hidden() const = 0;
 };
 
 /// \collective `name` is "self", "mpi" or "nccl". Throws InputError for another name or `self` on

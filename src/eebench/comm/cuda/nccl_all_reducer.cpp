@@ -1,8 +1,11 @@
 #include "eebench/comm/cuda/nccl_all_reducer.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <ATen/DeviceAccelerator.h>
 
@@ -60,9 +63,7 @@ class Stream {
 
 class Event {
  public:
-  Event() {
-    check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreate");
-  }
+  Event() { check_cuda(cudaEventCreate(&event_), "cudaEventCreate"); }
   ~Event() { cudaEventDestroy(event_); }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
@@ -81,9 +82,21 @@ class Event {
     check_cuda(status, "cudaEventQuery");
     return true;
   }
+  /// Both must have happened.
+  double seconds_since(const Event& earlier) const {
+    float milliseconds = 0.0F;
+    check_cuda(cudaEventElapsedTime(&milliseconds, earlier.event_, event_), "cudaEventElapsedTime");
+    return 1e-3 * static_cast<double>(milliseconds);
+  }
 
  private:
   cudaEvent_t event_ = nullptr;
+};
+
+/// One sum on its stream.
+struct Sum {
+  Event begin;
+  Event end;
 };
 
 class NcclAllReducer final : public AllReducer {
@@ -96,13 +109,14 @@ class NcclAllReducer final : public AllReducer {
   void start(Buffer buffer) override {
     const auto begin = std::chrono::steady_clock::now();
     use_gpu(gpu_);
-    const auto device = static_cast<c10::DeviceIndex>(gpu_);
-    gradients_.record(
-        static_cast<cudaStream_t>(at::accelerator::getCurrentStream(device).native_handle()));
-    gradients_.hold_back(stream_.get());
+    computed_.record(computing_stream());
+    computed_.hold_back(stream_.get());
+    Sum& sum = next_sum();
+    sum.begin.record(stream_.get());
     group_.all_reduce_sum(buffer.data, buffer.count,
                           buffer.scalar == Scalar::float64 ? ncclFloat64 : ncclFloat32,
                           stream_.get());
+    sum.end.record(stream_.get());
     bytes_ += size_bytes(buffer);
     add_time_since(begin);
   }
@@ -110,25 +124,53 @@ class NcclAllReducer final : public AllReducer {
   void wait() override {
     const auto begin = std::chrono::steady_clock::now();
     use_gpu(gpu_);
-    sums_.record(stream_.get());
-    group_.await("ncclAllReduce", [this] { return sums_.happened(); });
+    if (under_way_ > 0) {
+      computed_.record(computing_stream());
+      const Event& end = sums_[under_way_ - 1]->end;
+      group_.await("ncclAllReduce", [&] { return end.happened() && computed_.happened(); });
+      double running = 0.0;
+      for (std::size_t i = 0; i < under_way_; ++i) {
+        running += sums_[i]->end.seconds_since(sums_[i]->begin);
+      }
+      under_way_ = 0;
+      running_ += running;
+      hidden_ += running - std::clamp(end.seconds_since(computed_), 0.0, running);
+    }
     add_time_since(begin);
   }
 
   double seconds_blocked() const override { return seconds_; }
+  double seconds_running() const override { return running_; }
+  double seconds_hidden() const override { return hidden_; }
   double bytes() const override { return bytes_; }
 
  private:
+  /// Events are made once and used again after every wait().
+  Sum& next_sum() {
+    if (under_way_ == sums_.size()) {
+      sums_.push_back(std::make_unique<Sum>());
+    }
+    return *sums_[under_way_++];
+  }
+
+  cudaStream_t computing_stream() const {
+    const auto device = static_cast<c10::DeviceIndex>(gpu_);
+    return static_cast<cudaStream_t>(at::accelerator::getCurrentStream(device).native_handle());
+  }
+
   void add_time_since(std::chrono::steady_clock::time_point begin) {
     seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
   int gpu_;
   Stream stream_;
-  Event gradients_;  ///< what has been computed when a sum is started
-  Event sums_;       ///< all sums started so far
+  Event computed_;  ///< all that was computed when a sum was started or waited for
+  std::vector<std::unique_ptr<Sum>> sums_;
+  std::size_t under_way_ = 0;  ///< of sums_, started and not waited for
   NcclGroup group_;
   double seconds_ = 0.0;
+  double running_ = 0.0;
+  double hidden_ = 0.0;
   double bytes_ = 0.0;
 };
 
