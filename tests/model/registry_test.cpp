@@ -73,6 +73,18 @@ TEST_CASE("a configuration stored as text builds the same network") {
   CHECK(names(again) == names(config));
 }
 
+TEST_CASE("the digest of a configuration is that of what the network is built from") {
+  const auto digest = [](const std::string& text) {
+    return network_sha256(parse_model_config(text, "test"));
+  };
+  const std::string text = "kind = 'particlenet'\n[network]\nk = 16\n";
+  CHECK(digest(text) == digest("name = 'mine'\n" + text + "[train]\nlr = 0.5\n"));
+  CHECK(digest(text) != digest("kind = 'particlenet'\n[network]\nk = 12\n"));
+  CHECK(digest(text) != digest("features = 'kin'\n" + text));
+  CHECK(digest(text) ==
+        network_sha256(parse_model_config(parse_model_config(text, "a").text(), "b")));
+}
+
 TEST_CASE("wrong model configurations are refused in words") {
   const test::ScratchDir dir;
   const auto build = [&](const std::string& text) {
@@ -84,7 +96,8 @@ TEST_CASE("wrong model configurations are refused in words") {
   CHECK_THROWS_WITH(load_model_config("partt"), Catch::Contains("did you mean 'part'"));
   CHECK_THROWS_WITH(build("kind = "), Catch::Contains("mine.toml, line 1"));
   CHECK_THROWS_WITH(build("kind = 'graphnet'"), Catch::Contains("graphnet"));
-  CHECK_THROWS_WITH(build("kind = 'part'\nexit = 1"), Catch::Contains("unknown key 'exit'"));
+  CHECK_THROWS_WITH(build("kind = 'part'\nexit = 1"), Catch::Contains("unknown key 'exit' in") &&
+                                                          Catch::Contains("mine.toml, line 2"));
   CHECK_THROWS_WITH(build("kind = 'particlenet'\n[network]\nblock = 1"),
                     Catch::Contains("did you mean 'blocks'"));
   CHECK_THROWS_WITH(build("kind = 'particlenet'\n[network]\nk = 'many'"),

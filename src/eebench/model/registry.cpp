@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
 #include "eebench/model/part/part.hpp"
@@ -48,8 +49,8 @@ class Settings {
     }
     for (const auto& [key, value] : *table_) {
       if (std::find(known_.begin(), known_.end(), std::string(key.str())) == known_.end()) {
-        throw_unknown(name_.empty() ? "key" : fmt::format("key of [{}]", name_), key.str(), where_,
-                      known_);
+        throw_unknown(name_.empty() ? "key" : fmt::format("key of [{}]", name_), key.str(),
+                      fmt::format("{}, line {}", where_, value.source().begin.line), known_);
       }
     }
   }
@@ -105,7 +106,7 @@ class Settings {
 std::unique_ptr<Network> part_from(const ModelConfig& config, std::int64_t features,
                                    std::int64_t classes) {
   PartConfig part{.features = features, .classes = classes};
-  Settings network(config.table, "network", config.name);
+  Settings network(config.table, "network", config.where);
   network.read("embed", part.embed);
   network.read("pair_embed", part.pair_embed);
   network.read("heads", part.heads);
@@ -118,10 +119,10 @@ std::unique_ptr<Network> part_from(const ModelConfig& config, std::int64_t featu
   network.finish();
   if (layout != "legacy" && layout != "v05") {
     throw InputError(fmt::format("{}: network.head_layout = '{}' is neither 'legacy' nor 'v05'",
-                                 config.name, layout));
+                                 config.where, layout));
   }
   part.legacy_heads = layout == "legacy";
-  Settings exits(config.table, "exits", config.name);
+  Settings exits(config.table, "exits", config.where);
   exits.read("after", part.exits_after);
   exits.read("head", part.exit_head);
   exits.read("width", part.exit_width);
@@ -132,13 +133,13 @@ std::unique_ptr<Network> part_from(const ModelConfig& config, std::int64_t featu
 std::unique_ptr<Network> particlenet_from(const ModelConfig& config, std::int64_t features,
                                           std::int64_t classes) {
   ParticleNetConfig particlenet{.features = features, .classes = classes};
-  Settings network(config.table, "network", config.name);
+  Settings network(config.table, "network", config.where);
   network.read("k", particlenet.k);
   network.read("blocks", particlenet.blocks);
   network.read("fc", particlenet.fc);
   network.read("dropout", particlenet.dropout);
   network.finish();
-  Settings exits(config.table, "exits", config.name);
+  Settings exits(config.table, "exits", config.where);
   exits.read("after", particlenet.exits_after);
   exits.read("particle_widths", particlenet.exit_particle_widths);
   exits.read("width", particlenet.exit_width);
@@ -146,9 +147,18 @@ std::unique_ptr<Network> particlenet_from(const ModelConfig& config, std::int64_
   return make_particlenet(particlenet);
 }
 
-ModelConfig from_table(toml::table table, const std::string& name) {
-  ModelConfig config{.name = name, .features = "full", .table = std::move(table)};
-  Settings(config.table, "", name).read("features", config.features);
+std::string print(const toml::table& table) {
+  std::ostringstream out;
+  out << table;
+  return out.str();
+}
+
+ModelConfig from_table(toml::table table, const std::filesystem::path& where) {
+  ModelConfig config{.name = table["name"].value_or(where.stem().string()),
+                     .features = "full",
+                     .table = std::move(table),
+                     .where = where.string()};
+  Settings(config.table, "", config.where).read("features", config.features);
   return config;
 }
 
@@ -160,15 +170,19 @@ std::string ModelConfig::text() const {
   toml::table complete = table;
   complete.insert_or_assign("name", name);
   complete.insert_or_assign("features", features);
-  std::ostringstream out;
-  out << complete;
-  return out.str();
+  return print(complete);
+}
+
+std::string network_sha256(const ModelConfig& config) {
+  toml::table network = config.table;
+  network.erase("name");
+  network.erase("train");
+  network.insert_or_assign("features", config.features);
+  return sha256(print(network));
 }
 
 ModelConfig parse_model_config(const std::string& text, const std::string& where) try {
-  toml::table table = toml::parse(text, where);
-  const std::string name = table["name"].value_or(std::filesystem::path(where).stem().string());
-  return from_table(std::move(table), name);
+  return from_table(toml::parse(text, where), where);
 } catch (const toml::parse_error& error) {
   throw InputError(
       fmt::format("{}, line {}: {}", where, error.source().begin.line, error.description()));
@@ -189,7 +203,7 @@ ModelConfig load_model_config(const std::string& name_or_path) {
     throw_unknown("model", name_or_path, "", names);
   }
   try {
-    return from_table(toml::parse_file(path.string()), path.stem().string());
+    return from_table(toml::parse_file(path.string()), path);
   } catch (const toml::parse_error& error) {
     throw InputError(fmt::format("{}, line {}: {}", path.string(), error.source().begin.line,
                                  error.description()));
@@ -200,7 +214,7 @@ std::unique_ptr<Network> make_network(const ModelConfig& config, std::int64_t fe
   std::string kind;
   std::string unused;
   std::int64_t classes = 10;
-  Settings root(config.table, "", config.name);
+  Settings root(config.table, "", config.where);
   root.read("kind", kind);
   root.read("classes", classes);
   for (const char* key : {"name", "features", "network", "exits", "train"}) {
@@ -213,7 +227,7 @@ std::unique_ptr<Network> make_network(const ModelConfig& config, std::int64_t fe
   if (kind == "particlenet") {
     return particlenet_from(config, features, classes);
   }
-  throw_unknown("kind of network", kind, config.name, std::array{"part", "particlenet"});
+  throw_unknown("kind of network", kind, config.where, std::array{"part", "particlenet"});
 }
 
 }  // namespace eebench::model

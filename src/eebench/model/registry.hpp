@@ -20,13 +20,17 @@ std::span<const ModelEntry> model_registry();
 
 /// A model configuration: which network, with which inputs, classes and exits.
 struct ModelConfig {
-  std::string name;      ///< of the registry, or the file's stem
+  std::string name;      ///< as the file says, else its stem
   std::string features;  ///< data configuration: kin, kinpid, full or a path
   toml::table table;
+  std::string where;  ///< file it was read from, for errors
 
   /// As TOML text, complete: stored with weights, so that they can be loaded without the file.
   std::string text() const;
 };
+
+/// SHA-256 over what a network is built from: all of a configuration but its name and [train].
+std::string network_sha256(const ModelConfig& config);
 
 /// By name of the registry or path of a TOML file. Throws InputError that lists what exists.
 ModelConfig load_model_config(const std::string& name_or_path);
