@@ -57,13 +57,12 @@ std::vector<double> column(std::span<const double> values, std::size_t exit, std
 
 void put_rejections(Values& values, const store::AllExits& jets,
                     const stats::Predictions& predictions) {
-  const auto background = std::find_if(jets.classes.begin(), jets.classes.end(),
-                                       [](const std::string& c) { return c.ends_with("QCD"); });
-  if (background == jets.classes.end()) {
+  const std::string background = stats::background_class(jets.classes);
+  if (background.empty()) {
     return;
   }
   const std::vector<stats::Rejection> rejections =
-      stats::rejections(predictions, jets.classes, *background);
+      stats::rejections(predictions, jets.classes, background);
   for (const std::string& name : jets.classes) {
     const auto found = std::find_if(rejections.begin(), rejections.end(),
                                     [&](const stats::Rejection& r) { return r.signal == name; });

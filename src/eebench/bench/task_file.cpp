@@ -149,9 +149,7 @@ TaskFile TaskFile::create(const std::filesystem::path& path, const comm::Communi
                           const Layout& layout, const Attributes& attributes) {
   TaskFile task(h5::File::create(path, comm), comm, layout);
   task.file_.set_attribute("schema_version", fmt::format("{}.{}", schema_major, schema_minor));
-  for (const auto& [key, value] : attributes) {
-    std::visit([&, name = key](const auto& v) { task.file_.set_attribute(name, v); }, value);
-  }
+  h5::set_attributes(task.file_, attributes);
   task.create_variables();
   for (const Point& point : layout.points) {
     for (const auto& [name, values] : settings_of(point)) {

@@ -2,23 +2,22 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "eebench/bench/grid.hpp"
 #include "eebench/bench/schema.hpp"
 #include "eebench/bench/values.hpp"
 #include "eebench/comm/communicator.hpp"
+#include "eebench/h5/attributes.hpp"
 #include "eebench/h5/file.hpp"
 
 namespace eebench::bench {
 
 enum class State { pending, ok, failed };
 
-using Attributes = std::map<std::string, std::variant<std::string, std::int64_t>>;
+using Attributes = h5::Attributes;
 
 /// Sizes and names of a task file.
 struct Layout {

@@ -128,6 +128,12 @@ double working_point(std::string_view signal) {
   return name == "Tbl" ? 0.995 : 0.5;
 }
 
+std::string background_class(std::span<const std::string> names) {
+  const auto found = std::find_if(names.begin(), names.end(),
+                                  [](const std::string& name) { return name.ends_with("QCD"); });
+  return found == names.end() ? std::string() : *found;
+}
+
 std::vector<Rejection> rejections(const Predictions& predictions,
                                   std::span<const std::string> names, std::string_view background) {
   check(predictions);

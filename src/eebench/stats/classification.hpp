@@ -59,6 +59,10 @@ Rejection rejection(std::span<const double> signal, std::span<const double> back
 /// all others. A leading "label_" is ignored.
 double working_point(std::string_view signal);
 
+/// The class that rejections are quoted against: the first whose name ends in "QCD"; empty where
+/// there is none.
+std::string background_class(std::span<const std::string> names);
+
 /// Rejection of `background` for every other class, by s_signal/(s_signal + s_background), at its
 /// working point. `names`: [classes]. Throws InputError if `background` is not among the names.
 std::vector<Rejection> rejections(const Predictions& predictions,

@@ -8,6 +8,7 @@
 #include "eebench/comm/communicator.hpp"
 #include "eebench/data/jet_batch.hpp"
 #include "eebench/exec/executor.hpp"
+#include "eebench/store/shares.hpp"
 
 namespace eebench::store {
 
@@ -22,16 +23,7 @@ struct AllExits {
   std::int64_t jets() const { return static_cast<std::int64_t>(labels.size()); }
 };
 
-/// Jets [begin, end) of rank `rank` when `jets` are divided evenly, in order.
-struct Share {
-  std::int64_t begin;
-  std::int64_t end;
-};
-Share share_of(std::int64_t jets, int rank, int ranks);
-
 using ReadJets = std::function<data::JetBatch(std::int64_t begin, std::int64_t end)>;
-/// Told how many jets of this rank's share are done, and how many there are.
-using Advance = std::function<void(std::int64_t done, std::int64_t all)>;
 
 /// \collective Runs every exit on the first `jets` jets of a data set, each rank on its share, in
 /// batches of `batch`. Returns this rank's share.

@@ -1,44 +1,14 @@
 #include "eebench/store/scores_file.hpp"
 
-#include <numeric>
-
 #include "eebench/core/error.hpp"
 #include "eebench/exits/scores.hpp"
 #include "eebench/h5/file.hpp"
-#include "eebench/sys/files.hpp"
+#include "eebench/store/share_file.hpp"
 
 namespace eebench::store {
-namespace {
-
-template <class T>
-void write_share(h5::File& file, const std::string& name,
-                 const std::vector<std::string>& dimensions, const std::vector<T>& values,
-                 hsize_t first, hsize_t count, const std::string& meaning,
-                 const std::string& unit) {
-  h5::Dataset dataset = file.create<T>(name, dimensions);
-  dataset.set_attribute("long_name", meaning);
-  dataset.set_attribute("units", unit);
-  h5::Extents start(dataset.shape().size(), 0);
-  h5::Extents extent = dataset.shape();
-  start[0] = count > 0 ? first : 0;
-  extent[0] = count;
-  dataset.write(values, start, extent);
-}
-
-std::vector<std::int32_t> narrowed(const std::vector<std::int64_t>& values) {
-  return {values.begin(), values.end()};
-}
-
-}  // namespace
 
 void write_scores(const std::filesystem::path& path, const comm::Communicator& comm,
                   const AllExits& share, const Origin& origin) {
-  const auto count = static_cast<hsize_t>(share.jets());
-  const std::vector<std::int64_t> counts = comm.all_gather(share.jets());
-  const auto total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  const auto first = static_cast<hsize_t>(
-      std::accumulate(counts.begin(), counts.begin() + comm.rank(), std::int64_t{0}));
-
   std::vector<float> confidence;
   std::vector<float> entropy;
   std::vector<float> margin;
@@ -51,36 +21,17 @@ void write_scores(const std::filesystem::path& path, const comm::Communicator& c
     margin.push_back(static_cast<float>(summary.top[0] - summary.top[1]));
   }
 
-  const std::filesystem::path part = path.string() + ".part";
-  h5::File file = h5::File::create(part, comm);
-  for (const auto& [key, value] : origin) {
-    file.set_attribute(key, value);
-  }
-  file.set_attribute("jets", total);
-  std::vector<std::int32_t> exit_numbers(static_cast<std::size_t>(share.exits));
-  std::iota(exit_numbers.begin(), exit_numbers.end(), 0);
-  file.dimension("jet", static_cast<hsize_t>(total));
-  file.dimension("exit", exit_numbers);
-  file.dimension("class", share.classes);
-  write_share(file, "logits", {"jet", "exit", "class"}, share.logits, first, count,
-              "answer of every exit", "1");
-  write_share(file, "confidence", {"jet", "exit"}, confidence, first, count,
-              "largest softmax value", "1");
-  write_share(file, "entropy", {"jet", "exit"}, entropy, first, count,
-              "1 - entropy of the softmax / ln(classes)", "1");
-  write_share(file, "margin", {"jet", "exit"}, margin, first, count,
-              "largest minus second largest softmax value", "1");
-  write_share(file, "label", {"jet"}, narrowed(share.labels), first, count, "class index", "1");
-  write_share(file, "multiplicity", {"jet"}, narrowed(share.multiplicity), first, count,
-              "constituents", "1");
-  write_share(file, "jet_pt", {"jet"}, share.jet_pt, first, count,
-              "transverse momentum of the summed constituents", "GeV");
-  file.close();
-  comm.agree([&] {
-    if (comm.is_root()) {
-      sys::publish_finished(part, path);
-    }
-  });
+  ShareFile file(path, comm, share.jets(), {origin.begin(), origin.end()});
+  file.dimensions(share.exits, share.classes);
+  file.write("logits", {"jet", "exit", "class"}, share.logits, "answer of every exit");
+  file.write("confidence", {"jet", "exit"}, confidence, "largest softmax value");
+  file.write("entropy", {"jet", "exit"}, entropy, "1 - entropy of the softmax / ln(classes)");
+  file.write("margin", {"jet", "exit"}, margin, "largest minus second largest softmax value");
+  file.write("label", {"jet"}, narrowed(share.labels), "class index");
+  file.write("multiplicity", {"jet"}, narrowed(share.multiplicity), "constituents");
+  file.write("jet_pt", {"jet"}, share.jet_pt, "transverse momentum of the summed constituents",
+             "GeV");
+  file.publish();
 }
 
 AllExits read_scores(const std::filesystem::path& path) {

@@ -1,0 +1,40 @@
+#include "eebench/store/predictions_file.hpp"
+
+#include "eebench/store/share_file.hpp"
+
+namespace eebench::store {
+namespace {
+
+void write(const std::filesystem::path& path, const comm::Communicator& comm,
+           const TakenExits& share, const std::vector<std::string>& axes,
+           const std::string& meaning, const std::string& mark, const h5::Attributes& attributes) {
+  ShareFile file(path, comm, share.jets(), attributes);
+  file.dimensions(share.exits, share.classes);
+  file.write("logits", axes, share.logits, meaning).set_attribute("mark", mark);
+  file.write("exit_index", {"jet"}, narrowed(share.exit_index), "exit that the jet took")
+      .set_attribute("mark", mark);
+  file.write("label", {"jet"}, narrowed(share.labels), "class index");
+  file.publish();
+}
+
+}  // namespace
+
+void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
+                       const AllExits& share, const h5::Attributes& attributes) {
+  const TakenExits to_the_end{
+      .exits = share.exits,
+      .classes = share.classes,
+      .logits = share.logits,
+      .exit_index = std::vector<std::int64_t>(share.labels.size(), share.exits - 1),
+      .labels = share.labels};
+  write(path, comm, to_the_end, {"jet", "exit", "class"}, "answer of every exit", "replayed",
+        attributes);
+}
+
+void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
+                       const TakenExits& share, const h5::Attributes& attributes) {
+  write(path, comm, share, {"jet", "class"}, "answer of the exit that the jet took", "measured",
+        attributes);
+}
+
+}  // namespace eebench::store

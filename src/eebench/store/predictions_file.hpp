@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+
+#include "eebench/comm/communicator.hpp"
+#include "eebench/h5/attributes.hpp"
+#include "eebench/store/all_exits.hpp"
+#include "eebench/store/taken_exits.hpp"
+
+namespace eebench::store {
+
+/// \collective Writes every rank's share into one file for xarray, jets in the order of the data:
+/// logits[jet, exit, class], exit_index[jet] (nobody leaves early: the last), label[jet]. The file
+/// appears complete or not at all.
+void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
+                       const AllExits& share, const h5::Attributes& attributes);
+
+/// \collective The same with logits[jet, class] of the exit taken.
+void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
+                       const TakenExits& share, const h5::Attributes& attributes);
+
+}  // namespace eebench::store
