@@ -8,6 +8,7 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/train/checkpoint.hpp"
+#include "eebench/train/continuation.hpp"
 #include "eebench/train/flat_parameters.hpp"
 #include "eebench/train/loss.hpp"
 #include "eebench/train/settings.hpp"
@@ -134,6 +135,7 @@ TEST_CASE("settings that make no sense are refused") {
   refused([](Settings& s) { s.lr = 0.0; });
   refused([](Settings& s) { s.warmup = 1.0; });
   refused([](Settings& s) { s.precision = "fp8"; });
+  refused([](Settings& s) { s.checkpoint_steps = 0; });
   refused([](Settings& s) { s.loss = "join"; });
   refused([](Settings& s) { s.epochs = 0; });
   refused([](Settings& s) {
@@ -152,6 +154,31 @@ TEST_CASE("an unknown key of [train] is refused by name") {
   config.table = toml::parse("[train]\nlr = 0.5\nexit_weights = [0.25, 1.0]\n");
   CHECK(settings_of(config).lr == 0.5);
   CHECK(settings_of(config).exit_weights == std::vector<double>{0.25, 1.0});
+}
+
+TEST_CASE("settings written into a configuration are read back exactly") {
+  Settings s;
+  s.global_batch = 48;
+  s.epochs = 3;
+  s.steps = 12;
+  s.lr = 1.0 / 3.0;
+  s.weight_decay = 1e-17;
+  s.warmup = 0.1;
+  s.clip = 0.7;
+  s.exit_weights = {0.1, 1.0 / 7.0};
+  s.patience = 4;
+  s.seed = 9007199254740993;
+  s.precision = "bf16";
+  s.freeze_backbone = true;
+  s.checkpoint_steps = 17;
+  const model::ModelConfig given =
+      model::parse_model_config("kind = 'part'\nname = 'mine'\n[train]\nlr = 0.5\n", "test");
+  const model::ModelConfig read =
+      model::parse_model_config(with_settings(given, s).text(), "config.toml");
+  CHECK(read.name == "mine");
+  CHECK(curve_settings(settings_of(read), 100) == curve_settings(s, 100));
+  CHECK(settings_of(read).patience == 4);
+  CHECK(settings_of(read).checkpoint_steps == 17);
 }
 
 Checkpoint checkpoint_at(std::int64_t step) {

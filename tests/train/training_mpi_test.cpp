@@ -190,6 +190,110 @@ TEST_CASE("an interrupted training says so, and its truncated checkpoint is pass
   CHECK((!world.is_root() || said.find("step-00000008.h5") != std::string::npos));
 }
 
+/// The weights that a session begins with. \collective
+void write_drawn_weights(const Session& session, const Communicator& comm) {
+  if (comm.is_root()) {
+    at::manual_seed(5);
+    const auto network = model::make_network(session.model, features);
+    model::write_weights(session.weights, model::state_dict(*network), session.model.text());
+  }
+  comm.barrier();
+}
+
+/// What a run says, one line each. Empty on other ranks than the root. \collective
+std::string said_by(Session session, const data::JetSource& jets, const data::JetSource* validation,
+                    const Communicator& comm) {
+  std::string said;
+  session.progress = [&](const std::string& line) { said += line + "\n"; };
+  run(session, jets, validation, features, comm);
+  return said;
+}
+
+TEST_CASE("a training of another length goes on where the first ended, and says what that means") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  Session session = session_of(part, dir.path() / "out");
+  session.settings.steps = 6;
+  const auto first = curve_of(session, world);
+  session.resume = true;
+  const std::string again = said_by(session, jets, nullptr, world);
+  session.settings.steps = 9;
+  const std::string longer = said_by(session, jets, nullptr, world);
+  const auto all = curve_of(session, world);  // nothing left to do
+  REQUIRE(all.size() == 9);
+  CHECK(std::equal(first.begin(), first.end(), all.begin()));
+  if (world.is_root()) {
+    CHECK_THAT(again, Catch::Contains("nothing to do: step 6 of 6"));
+    CHECK_THAT(longer, Catch::Contains("going on after step 6"));
+    CHECK_THAT(longer, Catch::Contains("steps=6 (now steps=9)"));
+  }
+}
+
+TEST_CASE("a training that ended early says so, and goes on as if it never had") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  Session session = session_of(part, dir.path() / "out");
+  session.weights = dir.path() / "start.h5";
+  session.settings.freeze_backbone = true;
+  session.settings.exit_weights = {1.0, 0.0};
+  session.settings.lr = 1e-30;  // nothing ever becomes better
+  write_drawn_weights(session, world);
+  Session whole = session;
+  whole.output = dir.path() / "whole";
+  const auto expected = curve_of(whole, world);
+
+  session.settings.patience = 2;
+  const std::string early = said_by(session, jets, &jets, world);
+  session.resume = true;
+  const std::string still = said_by(session, jets, &jets, world);
+  session.settings.patience = 0;
+  said_by(session, jets, &jets, world);
+  CHECK(curve_of(session, world) == expected);
+  if (world.is_root()) {
+    for (const std::string& said : {early, still}) {
+      CHECK_THAT(said, Catch::Contains("ended early after epoch 3 of 4: none better than epoch 1"));
+    }
+    std::ifstream file(session.output / "epochs.csv");
+    const std::string rows(std::istreambuf_iterator<char>(file), {});
+    CHECK(std::count(rows.begin(), rows.end(), '\n') == 5);  // none lost, none twice
+  }
+}
+
+TEST_CASE("config.toml holds what was asked for and repeats the run") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  Session session = session_of(part, dir.path() / "first");
+  session.settings.steps = 4;
+  session.settings.lr = 3.25e-3;
+  const auto first = curve_of(session, world);
+  session.model = model::load_model_config((dir.path() / "first" / "config.toml").string());
+  session.settings = settings_of(session.model);
+  session.output = dir.path() / "second";
+  CHECK(session.model.name == "test");
+  CHECK(session.settings.lr == 3.25e-3);
+  CHECK(curve_of(session, world) == first);
+}
+
+TEST_CASE("products in bfloat16 train much as those in float32, with weights in float32") {
+  const Communicator world = Communicator::world();
+  for (const std::string& config : {part, particlenet}) {
+    const test::SharedDir dir(world);
+    Session session = session_of(config, dir.path() / "fp32");
+    session.settings.precision = "fp32";
+    const auto fp32 = curve_of(session, world);
+    session.settings.precision = "bf16";
+    session.output = dir.path() / "bf16";
+    const auto bf16 = curve_of(session, world);
+    CHECK(distance(bf16, fp32) > 1e-6);
+    CHECK(distance(bf16, fp32) < 0.05);
+    for (const auto& [name, tensor] : model::read_weights(session.output / "weights.h5").tensors) {
+      CHECK((tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kLong));
+    }
+  }
+}
+
 TEST_CASE("an exit of weight zero is not trained and not in the way") {
   const Communicator world = Communicator::world();
   for (const std::vector<double>& weights : {std::vector{0.0, 1.0}, std::vector{1.0, 0.0}}) {
@@ -210,13 +314,9 @@ TEST_CASE("a frozen backbone stays what it was, buffers included, while its head
   session.settings.freeze_backbone = true;
   session.settings.exit_weights = {1.0, 0.0};
   session.settings.precision = "fp32";
-  at::manual_seed(5);
-  const auto network = model::make_network(session.model, features);
-  if (world.is_root()) {
-    model::write_weights(session.weights, model::state_dict(*network), session.model.text());
-  }
-  world.barrier();
-  curve_of(session, world);
+  const data::JetSource jets = open_jets();
+  write_drawn_weights(session, world);
+  const Summary summary = run(session, jets, nullptr, features, world);
   const model::StateDict after = model::read_weights(session.output / "weights.h5").tensors;
   const auto split = [](const model::StateDict& all, bool heads) {
     model::StateDict part_of_all;
@@ -229,6 +329,7 @@ TEST_CASE("a frozen backbone stays what it was, buffers included, while its head
   };
   const model::StateDict before = model::read_weights(session.weights).tensors;
   CHECK(split(after, false) == split(before, false));
+  CHECK(summary.frozen_backbone == split(before, false));
   CHECK(split(after, true) != split(before, true));
   const auto counter = std::find_if(after.begin(), after.end(), [](const auto& item) {
     return item.first.ends_with("num_batches_tracked");
@@ -274,10 +375,18 @@ TEST_CASE("what does not fit is refused on every rank") {
   CHECK_THAT(said(session), Catch::Contains("absent.h5"));
 
   session = session_of(part, dir.path() / "out");
+  session.settings.patience = 3;
+  CHECK_THAT(said(session), Catch::Contains("--data-val"));
+
+  session = session_of(part, dir.path() / "out");
   curve_of(interrupted_at(session, 2), world);
   session.resume = true;
-  session.settings.seed = 8;
-  CHECK_THAT(said(session), Catch::Contains("seed=7 (now seed=8)"));
+  Session changed = session;
+  changed.settings.seed = 8;
+  CHECK_THAT(said(changed), Catch::Contains("seed=7 (now seed=8)"));
+  changed = session;
+  changed.model.table["network"].as_table()->insert_or_assign("dropout", 0.2);
+  CHECK_THAT(said(changed), Catch::Contains("another model configuration"));
 }
 
 TEST_CASE("the gradient of a sum over ranks is the sum of the ranks' gradients") {

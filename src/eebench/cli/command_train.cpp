@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "eebench/cli/command.hpp"
+#include "eebench/cli/training_stage.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/registry.hpp"
 #include "eebench/sys/resource.hpp"
@@ -35,10 +36,10 @@ struct Options {
   std::optional<double> clip;
   std::optional<std::int64_t> patience;
   std::optional<std::vector<double>> exit_weights;
-  std::int64_t steps = 0;
-  std::uint64_t seed = 1;
-  std::string precision = "fp32";
-  std::int64_t checkpoint_steps = 500;
+  std::optional<std::int64_t> steps;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::string> precision;
+  std::optional<std::int64_t> checkpoint_steps;
 };
 
 train::Settings settings_of(const Options& options, const model::ModelConfig& config) {
@@ -56,11 +57,13 @@ train::Settings settings_of(const Options& options, const model::ModelConfig& co
   set(settings.clip, options.clip);
   set(settings.patience, options.patience);
   set(settings.exit_weights, options.exit_weights);
-  settings.steps = options.steps;
-  settings.seed = options.seed;
-  settings.precision = options.precision;
-  settings.freeze_backbone = options.freeze == "backbone";
-  settings.checkpoint_steps = options.checkpoint_steps;
+  set(settings.steps, options.steps);
+  set(settings.seed, options.seed);
+  set(settings.precision, options.precision);
+  set(settings.checkpoint_steps, options.checkpoint_steps);
+  if (!options.freeze.empty()) {
+    settings.freeze_backbone = options.freeze == "backbone";
+  }
   return settings;
 }
 
@@ -97,15 +100,13 @@ ExitCode train_network(const Options& options, Context& context) {
   const train::Summary summary =
       train::run(session, *training, validation ? &*validation : nullptr, features, context.comm);
   if (context.comm.is_root()) {
+    if (!summary.frozen_backbone.empty()) {
+      fmt::print("The frozen backbone is what it was: SHA-256 {} before and after\n\n",
+                 summary.frozen_backbone);
+    }
     fmt::print(
-        "| steps | loss first | loss last | jets/s | all-reduce, share of time | all-reduce, GB/s "
-        "|\n"
-        "|---|---|---|---|---|---|\n"
-        "| {} | {:.4f} | {:.4f} | {:.0f} | {:.3f} | {:.2f} |\n\nEverything is in {}\n",
-        summary.steps, summary.first_loss, summary.last_loss, summary.jets_per_second,
-        summary.all_reduce_share,
-        summary.all_reduce_seconds > 0 ? summary.all_reduce_bytes / summary.all_reduce_seconds / 1e9
-                                       : 0.0,
+        "{}\nEverything is in {}\n",
+        report::to_markdown(training_table(summary, session.model.name, context.comm.size())),
         options.output);
     if (summary.end == ExitCode::preempted) {
       fmt::print(stderr, "stopped by a signal after saving step {}; run again with --resume\n",
@@ -119,7 +120,13 @@ ExitCode train_network(const Options& options, Context& context) {
 
 Runner setup_train(CLI::App& app) {
   const auto o = std::make_shared<Options>();
-  app.add_option("--config", o->config, "Model: a name of `eebench list models` or a TOML file")
+  const train::Settings d;
+  const auto from = [](const auto& value) {
+    return fmt::format("; default: the configuration's [train], else {}", value);
+  };
+  app.add_option("--config", o->config,
+                 "Model: a name of `eebench list models` or a TOML file, such as the config.toml "
+                 "that a training leaves")
       ->required();
   app.add_option("--data-train", o->data_train, "Jets to train on (HDF5)")->required();
   app.add_option("--data-val", o->data_val, "Jets to validate on after each epoch (HDF5)");
@@ -127,29 +134,36 @@ Runner setup_train(CLI::App& app) {
   app.add_option("--features", o->features, "Inputs: kin, kinpid or full; default: the model's");
   app.add_option("--weights", o->weights,
                  "Weights to begin with (.h5 or .pt); early heads may be missing");
-  app.add_option("--freeze", o->freeze, "`backbone` trains the early heads alone")
-      ->check(CLI::IsMember({"backbone"}));
-  app.add_option("--global-batch", o->global_batch, "Jets a step, over all ranks");
-  app.add_option("--epochs", o->epochs, "Passes over the data");
-  app.add_option("--steps", o->steps, "End after so many steps instead; 0: after the epochs")
-      ->capture_default_str();
-  app.add_option("--lr", o->lr, "Peak learning rate");
-  app.add_option("--weight-decay", o->weight_decay, "Of AdamW, on matrices");
-  app.add_option("--warmup", o->warmup, "Share of the steps with rising learning rate");
-  app.add_option("--clip", o->clip, "Bound on the gradient's norm; 0: none");
+  app.add_option("--freeze", o->freeze,
+                 "backbone trains the early heads alone, none everything" + from("none"))
+      ->check(CLI::IsMember({"backbone", "none"}));
+  app.add_option("--global-batch", o->global_batch,
+                 "Jets a step, over all ranks" + from(d.global_batch));
+  app.add_option("--epochs", o->epochs, "Passes over the data" + from(d.epochs));
+  app.add_option("--steps", o->steps,
+                 "End after so many steps instead; 0: after the epochs" + from(d.steps));
+  app.add_option("--lr", o->lr, "Peak learning rate" + from(d.lr));
+  app.add_option("--weight-decay", o->weight_decay, "Of AdamW, on matrices" + from(d.weight_decay));
+  app.add_option("--warmup", o->warmup,
+                 "Share of the steps with rising learning rate" + from(d.warmup));
+  app.add_option("--clip", o->clip, "Bound on the gradient's norm; 0: none" + from(d.clip));
   app.add_option("--exit-weights", o->exit_weights,
-                 "Weight of each exit's loss, the final one last");
-  app.add_option("--patience", o->patience, "Epochs without improvement before stopping; 0: never");
-  app.add_option("--seed", o->seed, "Of initial weights, order and dropout")->capture_default_str();
-  app.add_option("--precision", o->precision, "fp32 or fp64")->capture_default_str();
+                 "Weight of each exit's loss, the final one last; default: the configuration's");
+  app.add_option("--patience", o->patience,
+                 "Epochs without improvement before stopping; 0: never" + from(d.patience));
+  app.add_option("--seed", o->seed, "Of initial weights, order and dropout" + from(d.seed));
+  app.add_option("--precision", o->precision,
+                 "fp32, fp64, or bf16 for the products of linear layers" + from(d.precision));
+  app.add_option("--checkpoint-steps", o->checkpoint_steps,
+                 "Steps between checkpoints, beside those at the end of each epoch" +
+                     from(d.checkpoint_steps));
   app.add_option("--device", o->device, "cpu or cuda (one GPU per local rank)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
   app.add_option("--backend", o->back_end, "All-reduce: self, mpi or nccl; default: what fits");
   app.add_option("--threads", o->threads, "Threads of each rank")->capture_default_str();
-  app.add_option("--checkpoint-steps", o->checkpoint_steps, "Steps between checkpoints")
-      ->capture_default_str();
-  app.add_flag("--resume", o->resume, "Go on from the newest checkpoint of -o");
+  app.add_flag("--resume", o->resume,
+               "Go on from the newest checkpoint of -o; begins where there is none");
   return [o](Context& context) { return train_network(*o, context); };
 }
 

@@ -9,10 +9,8 @@
 
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/registry.hpp"
-#include "eebench/report/table.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
-#include "eebench/train/session.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -20,23 +18,24 @@ namespace {
 /// Longest time without progress, in seconds.
 constexpr double patience = 600.0;
 
-std::string table_of(const train::Summary& summary, const std::string& config, int ranks) {
+}  // namespace
+
+report::Table training_table(const train::Summary& summary, const std::string& name, int ranks) {
   const double rate = summary.all_reduce_seconds > 0.0
                           ? summary.all_reduce_bytes / summary.all_reduce_seconds / 1e9
                           : std::nan("");
   report::Table table;
-  table.columns = {{"training", "", {config}, true},
+  table.columns = {{"training", "", {name}, true},
                    {"ranks", "", {std::to_string(ranks)}},
                    {"steps", "", {std::to_string(summary.steps)}},
                    {"first loss", "", {report::number(summary.first_loss)}},
                    {"last loss", "", {report::number(summary.last_loss)}},
                    {"speed", "jets/s", {report::number(summary.jets_per_second)}},
                    {"in all-reduce", "%", {report::number(100.0 * summary.all_reduce_share)}},
+                   {"all-reduce hidden", "%", {report::number(100.0 * summary.all_reduce_hidden)}},
                    {"all-reduce", "GB/s", {report::number(rate)}}};
-  return report::to_markdown(table);
+  return table;
 }
-
-}  // namespace
 
 std::string run_training_stage(const bench::TrainingStage& stage, const bench::Suite& suite,
                                const std::filesystem::path& folder, int threads, Context& context) {
@@ -67,7 +66,8 @@ std::string run_training_stage(const bench::TrainingStage& stage, const bench::S
   session.interrupted = [] { return false; };
 
   const train::Summary summary = train::run(session, *jets, nullptr, features, context.comm);
-  const std::string table = table_of(summary, stage.config, context.comm.size());
+  const std::string table =
+      report::to_markdown(training_table(summary, stage.config, context.comm.size()));
   context.comm.agree([&] {
     if (context.comm.is_root()) {
       sys::publish_text(record, table);

@@ -86,6 +86,18 @@ JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
   return batch;
 }
 
+std::int64_t JetSource::truncated(std::int64_t begin, std::int64_t end) const {
+  constexpr std::int64_t jets_per_read = 1 << 20;
+  std::int64_t count = 0;
+  for (std::int64_t first = begin; first < end; first += jets_per_read) {
+    const JetColumns part = file_.read(first, std::min(first + jets_per_read, end), {});
+    for (std::size_t j = 0; j + 1 < part.offsets.size(); ++j) {
+      count += part.offsets[j + 1] - part.offsets[j] > config_.length ? 1 : 0;
+    }
+  }
+  return count;
+}
+
 JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,
                   std::int64_t first) {
   spread_to_particles(jets);

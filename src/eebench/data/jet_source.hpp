@@ -23,8 +23,12 @@ class JetSource {
   const std::vector<std::string>& classes() const {
     return config_.classes.empty() ? file_.classes() : config_.classes;
   }
+  /// Constituents that are kept of a jet.
+  std::int64_t max_particles() const { return config_.length; }
   /// Jets [begin, end). Particles beyond the configured length are cut and such jets counted.
   JetBatch read(std::int64_t begin, std::int64_t end) const;
+  /// How many of the jets [begin, end) lose particles so.
+  std::int64_t truncated(std::int64_t begin, std::int64_t end) const;
 
  private:
   JetFile file_;
@@ -40,7 +44,8 @@ class JetSource {
 JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,
                   std::int64_t first);
 
-/// The jets at these positions of a batch, in this order.
+/// The jets at these positions of a batch, in this order; which of them were truncated is not
+/// known.
 JetBatch select(const JetBatch& batch, std::span<const std::int64_t> positions);
 /// Adds the jets of `more` behind those of `batch`.
 void append(JetBatch& batch, const JetBatch& more);

@@ -13,6 +13,8 @@ struct Context {
   bool training = false;
   /// Fixed-order kernels: a row's result does not depend on the other rows of the call.
   bool deterministic = false;
+  /// Linear layers multiply in bfloat16 and answer in the type of their input, as autocast does.
+  bool bfloat16 = false;
 
   /// Dropout draws are keyed by (seed, step, jet_index[b], site, element), never by position.
   std::uint64_t seed = 0;

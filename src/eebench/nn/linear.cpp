@@ -32,14 +32,21 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   const std::int64_t rows = x.size(0);
   const std::int64_t in = weight.size(1);
   const std::int64_t out = weight.size(0);
-  const std::int64_t width = x.element_size();
+  const std::int64_t width = context.bfloat16 ? 2 : x.element_size();
   count({.multiply_adds = rows * in * out,
          .elementwise = bias.defined() ? rows * out : 0,
          .bytes = width * rows * (in + out)});
   if (context.deterministic) {
     return cpu::linear_fixed_order(x, weight, bias);
   }
-  return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+  const std::optional<at::Tensor> shift =
+      bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
+  if (context.bfloat16) {
+    return at::linear(x.to(at::kBFloat16), weight.to(at::kBFloat16),
+                      shift ? std::optional<at::Tensor>(shift->to(at::kBFloat16)) : std::nullopt)
+        .to(x.scalar_type());
+  }
+  return at::linear(x, weight, shift);
 }
 
 }  // namespace eebench::nn

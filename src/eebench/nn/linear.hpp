@@ -40,7 +40,9 @@ class LinearImpl : public torch::nn::Module {
 TORCH_MODULE(Linear);
 
 /// x W^T + b for any weight [out, in]; counts its work. In a deterministic context (float32 on the
-/// CPU, no gradient) every dot product is summed in index order, whatever the number of rows.
+/// CPU, no gradient) every dot product is summed in index order, whatever the number of rows. In
+/// bfloat16 the factors are rounded and products summed in float32; weights and gradients keep
+/// their type.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                   const Context& context);
 

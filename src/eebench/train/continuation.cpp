@@ -32,14 +32,6 @@ Differences differences(const std::string& before, const std::string& now) {
   return found;
 }
 
-/// What a network is made from.
-toml::table network_of(const model::ModelConfig& config) {
-  toml::table table = model::parse_model_config(config.text(), config.name).table;
-  table.erase("train");
-  table.erase("name");
-  return table;
-}
-
 }  // namespace
 
 std::string curve_settings(const Settings& s, std::int64_t jets) {
@@ -61,11 +53,12 @@ std::optional<Checkpoint> find_continuation(const std::filesystem::path& output,
   }
   const Differences found = differences(from->training, curve_settings);
   if (!found.others.empty()) {
-    throw InputError(fmt::format(
-        "{}: the checkpoint was made with {}; give the same settings or another -o",
-        output.string(), fmt::join(found.others, ", ")));
+    throw InputError(
+        fmt::format("{}: the checkpoint was made with {}; give the same settings or another -o",
+                    output.string(), fmt::join(found.others, ", ")));
   }
-  if (network_of(model::parse_model_config(from->config, output.string())) != network_of(config)) {
+  const model::ModelConfig before = model::parse_model_config(from->config, output.string());
+  if (model::network_sha256(before) != model::network_sha256(config)) {
     throw InputError(fmt::format(
         "{}: the checkpoint was made with another model configuration; give the config.toml there "
         "as --config, or another -o",
@@ -73,7 +66,8 @@ std::optional<Checkpoint> find_continuation(const std::filesystem::path& output,
   }
   say(fmt::format("going on after step {}", from->step));
   if (!found.length.empty()) {
-    say(fmt::format("another length, {}: from here the learning rate follows the schedule of the "
+    say(
+        fmt::format("another length, {}: from here the learning rate follows the schedule of the "
                     "new one, so the curve is not that of one run of this length",
                     fmt::join(found.length, ", ")));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -17,7 +18,8 @@ namespace eebench::train {
 struct Session {
   model::ModelConfig model;
   Settings settings;
-  std::filesystem::path output;   ///< folder: weights.h5, checkpoints/, train_log.csv, epochs.csv
+  /// Folder: weights.h5, checkpoints/, train_log.csv, epochs.csv, config.toml
+  std::filesystem::path output;
   std::filesystem::path weights;  ///< to begin with; empty: drawn from the seed
   bool resume = false;
   std::string device = "cpu";
@@ -31,13 +33,15 @@ struct Session {
 /// What a training was like, for tables and for the benchmark.
 struct Summary {
   std::int64_t steps = 0;
-  double first_loss = 0.0;  ///< of this run's first step
-  double last_loss = 0.0;
+  double first_loss = std::nan("");  ///< of this run's first step
+  double last_loss = std::nan("");
   double seconds = 0.0;
   double jets_per_second = 0.0;
   double all_reduce_share = 0.0;  ///< of the time, blocked in the all-reduce, this rank
   double all_reduce_bytes = 0.0;  ///< summed by this rank
   double all_reduce_seconds = 0.0;
+  double all_reduce_hidden = std::nan("");  ///< share of the sums hidden behind computation
+  std::string frozen_backbone;  ///< its SHA-256, the same before and after; empty: it was trained
   ExitCode end = ExitCode::ok;  ///< or preempted
 };
 

@@ -38,7 +38,7 @@ Settings settings_of(const model::ModelConfig& config) {
   using Read = std::function<void(const toml::node&, std::string_view)>;
   const auto into = [&]<class T>(T& target) -> Read {
     return [&](const toml::node& node, std::string_view key) {
-      target = required<T>(node, config.name, key);
+      target = required<T>(node, config.where, key);
     };
   };
   const std::map<std::string, Read, std::less<>> keys{
@@ -60,10 +60,10 @@ Settings settings_of(const model::ModelConfig& config) {
          if (values == nullptr) {
            throw InputError(
                fmt::format("{}, line {}: train.{} must be a list with one number an exit",
-                           config.name, node.source().begin.line, key));
+                           config.where, node.source().begin.line, key));
          }
          for (const toml::node& value : *values) {
-           s.exit_weights.push_back(required<double>(value, config.name, key));
+           s.exit_weights.push_back(required<double>(value, config.where, key));
          }
        }}};
   for (const auto& [key, value] : *table) {
@@ -73,7 +73,8 @@ Settings settings_of(const model::ModelConfig& config) {
       for (const auto& item : keys) {
         names.push_back(item.first);
       }
-      throw_unknown("key of [train]", key.str(), config.name, names);
+      throw_unknown("key of [train]", key.str(),
+                    fmt::format("{}, line {}", config.where, value.source().begin.line), names);
     }
     found->second(value, key.str());
   }
@@ -85,21 +86,20 @@ model::ModelConfig with_settings(model::ModelConfig config, const Settings& s) {
   for (const double weight : s.exit_weights) {
     exit_weights.push_back(weight);
   }
-  config.table.insert_or_assign(
-      "train", toml::table{{"global_batch", s.global_batch},
-                           {"epochs", s.epochs},
-                           {"steps", s.steps},
-                           {"lr", s.lr},
-                           {"weight_decay", s.weight_decay},
-                           {"warmup", s.warmup},
-                           {"clip", s.clip},
-                           {"exit_weights", std::move(exit_weights)},
-                           {"loss", s.loss},
-                           {"patience", s.patience},
-                           {"seed", static_cast<std::int64_t>(s.seed)},
-                           {"precision", s.precision},
-                           {"freeze_backbone", s.freeze_backbone},
-                           {"checkpoint_steps", s.checkpoint_steps}});
+  config.table.insert_or_assign("train", toml::table{{"global_batch", s.global_batch},
+                                                     {"epochs", s.epochs},
+                                                     {"steps", s.steps},
+                                                     {"lr", s.lr},
+                                                     {"weight_decay", s.weight_decay},
+                                                     {"warmup", s.warmup},
+                                                     {"clip", s.clip},
+                                                     {"exit_weights", std::move(exit_weights)},
+                                                     {"loss", s.loss},
+                                                     {"patience", s.patience},
+                                                     {"seed", static_cast<std::int64_t>(s.seed)},
+                                                     {"precision", s.precision},
+                                                     {"freeze_backbone", s.freeze_backbone},
+                                                     {"checkpoint_steps", s.checkpoint_steps}});
   return config;
 }
 

@@ -1,0 +1,241 @@
+#include "eebench/train/training_run.hpp"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "eebench/model/weights.hpp"
+#include "eebench/train/checkpoint.hpp"
+#include "eebench/train/continuation.hpp"
+#include "eebench/train/evaluate.hpp"
+
+namespace eebench::train {
+namespace {
+
+constexpr double seconds_between_lines = 5.0;
+
+/// Mean accuracy of the trained exits by their weights: what "best" means.
+double score(const Evaluation& evaluation, const std::vector<double>& weights) {
+  double sum = 0.0;
+  double total = 0.0;
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    if (weights[k] > 0.0) {
+      sum += weights[k] * evaluation.accuracy[k];
+      total += weights[k];
+    }
+  }
+  return sum / total;
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(const Session& session, model::Network& network,
+                         const data::JetSource& training, const data::JetSource* validation,
+                         at::Device device, std::shared_ptr<comm::AllReducer> reducer,
+                         const comm::Communicator& comm)
+    : session_(session),
+      settings_(session.settings),
+      comm_(comm),
+      network_(network),
+      validation_(validation),
+      device_(device),
+      jets_(training, data::GlobalOrder(training.jets(), settings_.global_batch, settings_.seed),
+            comm),
+      per_epoch_(jets_.order().batches()),
+      total_(settings_.steps > 0 ? settings_.steps : settings_.epochs * per_epoch_),
+      curve_(curve_settings(settings_, training.jets())),
+      reducer_(std::move(reducer)) {
+  move_to(network_, at::kCPU, storage_type(settings_));
+  backbone_ = backbone_sha256(network_);
+  std::optional<Checkpoint> from;
+  if (session_.resume) {
+    comm_.agree([&] {
+      from = find_continuation(session_.output, session_.model, curve_,
+                               [this](const std::string& line) { say(line); });
+      if (from) {
+        model::load_state_dict(network_, from->weights, (session_.output / "checkpoints").string());
+      }
+    });
+  }
+  trainer_.emplace(network_, settings_, total_, device_, comm, reducer_);
+  if (from) {
+    trainer_->set_steps_done(from->step);
+    trainer_->optimiser().first_moment.copy_(from->first_moment);
+    trainer_->optimiser().second_moment.copy_(from->second_moment);
+    best_ = from->best;
+    best_epoch_ = from->best_epoch;
+  }
+  first_step_ = saved_step_ = trainer_->steps_done();
+  comm_.agree([&] {
+    if (comm_.is_root()) {
+      std::filesystem::create_directories(session_.output);
+      log_.emplace(session_.output, static_cast<std::size_t>(network_.exits()), first_step_,
+                   first_step_ / per_epoch_);
+    }
+  });
+}
+
+Summary TrainingRun::go() {
+  bool stop = without_improvement();
+  while (!stop && trainer_->steps_done() < total_) {
+    step();
+    const bool epoch_end = trainer_->steps_done() % per_epoch_ == 0;
+    if (epoch_end && validation_ != nullptr) {
+      validate();
+      stop = without_improvement();
+    }
+    const bool interrupted =
+        comm_.all_reduce(static_cast<std::int64_t>(session_.interrupted() ? 1 : 0),
+                         comm::Reduce::max) != 0;
+    if (interrupted || epoch_end || trainer_->steps_done() % settings_.checkpoint_steps == 0) {
+      save_checkpoint();
+    }
+    if (interrupted && trainer_->steps_done() < total_) {
+      summary_.end = ExitCode::preempted;
+      stop = true;
+    }
+  }
+  if (saved_step_ != trainer_->steps_done()) {
+    save_checkpoint();
+  }
+  if (best_epoch_ < 0 && summary_.end == ExitCode::ok) {
+    save_last();
+  }
+  return finish();
+}
+
+void TrainingRun::step() {
+  const std::int64_t step = trainer_->steps_done();
+  const std::int64_t epoch = step / per_epoch_;
+  session_.phase(fmt::format("train:step {}", step + 1));
+  data::JetBatch batch;
+  comm_.agree([&] { batch = jets_.batch(epoch, step % per_epoch_); });
+  const double lr = trainer_->learning_rate();
+  const StepReport report = trainer_->step(batch);
+  if (step == first_step_) {
+    summary_.first_loss = report.loss;
+  }
+  summary_.last_loss = report.loss;
+  if (log_) {
+    log_->step(step + 1, epoch + 1, lr, report);
+  }
+  const double seconds = timer_.seconds();
+  if (seconds - last_line_ > seconds_between_lines || step + 1 == total_) {
+    last_line_ = seconds;
+    const auto done = static_cast<double>(step + 1 - first_step_);
+    say(
+        fmt::format("step {}/{} epoch {} loss {:.4f} accuracy {:.3f} {:.0f} jets/s all-reduce "
+                    "{:.1f} % eta {:.0f} s",
+                    step + 1, total_, epoch + 1, report.loss, fmt::join(report.exit_accuracy, ","),
+                    done * static_cast<double>(settings_.global_batch) / seconds,
+                    100.0 * reducer_->seconds_blocked() / seconds,
+                    static_cast<double>(total_ - step - 1) * seconds / done));
+  }
+}
+
+void TrainingRun::validate() {
+  const std::int64_t epoch = trainer_->steps_done() / per_epoch_;
+  session_.phase(fmt::format("train:validation of epoch {}", epoch));
+  std::int64_t last_exit = network_.exits() - 1;
+  while (settings_.freeze_backbone && last_exit > 0 &&
+         settings_.exit_weights[static_cast<std::size_t>(last_exit)] == 0.0) {
+    --last_exit;
+  }
+  Evaluation evaluation;
+  comm_.agree([&] {
+    evaluation =
+        evaluate(network_, *validation_, last_exit, device_, storage_type(settings_), comm_);
+  });
+  set_trainable(network_, settings_.freeze_backbone);
+  if (log_) {
+    log_->epoch(epoch, trainer_->steps_done(), evaluation);
+  }
+  say(fmt::format("epoch {} validation accuracy {:.4f}", epoch,
+                  fmt::join(evaluation.accuracy, ",")));
+  if (const double now = score(evaluation, settings_.exit_weights); now > best_) {
+    best_ = now;
+    best_epoch_ = epoch;
+    save_best();
+  }
+}
+
+/// Whether validation has not become better for too long, which ends the training.
+bool TrainingRun::without_improvement() const {
+  const std::int64_t epochs = trainer_->steps_done() / per_epoch_;
+  const bool stop = settings_.patience > 0 && best_epoch_ > 0 &&
+                    epochs - best_epoch_ >= settings_.patience && trainer_->steps_done() < total_;
+  if (stop) {
+    say(
+        fmt::format("ended early after epoch {} of {}: none better than epoch {}; to go on, run "
+                    "again with --resume and --patience above {}, or 0 for never",
+                    epochs, total_ / per_epoch_, best_epoch_, settings_.patience));
+  }
+  return stop;
+}
+
+void TrainingRun::save_best() {
+  comm_.agree([&] {
+    if (comm_.is_root()) {
+      model::write_weights(session_.output / "weights.h5", model::state_dict(network_),
+                           session_.model.text());
+    }
+  });
+}
+
+/// Without validation the last weights count as the best. Those of a training that had ended before
+/// stay, with the gates that may have been added to them.
+void TrainingRun::save_last() {
+  const bool there = comm_.all(std::filesystem::exists(session_.output / "weights.h5"));
+  if (trainer_->steps_done() > first_step_ || !there) {
+    save_best();
+  }
+}
+
+void TrainingRun::save_checkpoint() {
+  comm_.agree([&] {
+    if (comm_.is_root()) {
+      write_checkpoint(session_.output / "checkpoints",
+                       {.weights = model::state_dict(network_),
+                        .config = session_.model.text(),
+                        .training = curve_,
+                        .first_moment = trainer_->optimiser().first_moment,
+                        .second_moment = trainer_->optimiser().second_moment,
+                        .step = trainer_->steps_done(),
+                        .world_size = comm_.size(),
+                        .best = best_,
+                        .best_epoch = best_epoch_});
+    }
+  });
+  saved_step_ = trainer_->steps_done();
+}
+
+Summary TrainingRun::finish() {
+  if (settings_.freeze_backbone) {
+    summary_.frozen_backbone = backbone_sha256(network_);
+    if (summary_.frozen_backbone != backbone_) {
+      throw Error(ExitCode::internal,
+                  fmt::format("the frozen backbone has changed from {} to {}; do not use {}",
+                              backbone_, summary_.frozen_backbone, session_.output.string()));
+    }
+  }
+  comm_.barrier();
+  const std::int64_t steps = trainer_->steps_done() - first_step_;
+  if (steps == 0 && trainer_->steps_done() >= total_) {
+    say(fmt::format("nothing to do: step {} of {} is done; give more --epochs or --steps to go on",
+                    trainer_->steps_done(), total_));
+  }
+  summary_.steps = trainer_->steps_done();
+  summary_.seconds = timer_.seconds();
+  summary_.jets_per_second = static_cast<double>(steps * settings_.global_batch) / summary_.seconds;
+  summary_.all_reduce_seconds = reducer_->seconds_blocked();
+  summary_.all_reduce_share = summary_.all_reduce_seconds / summary_.seconds;
+  summary_.all_reduce_bytes = reducer_->bytes();
+  if (reducer_->seconds_running() > 0.0) {
+    summary_.all_reduce_hidden = reducer_->seconds_hidden() / reducer_->seconds_running();
+  }
+  return std::move(summary_);
+}
+
+}  // namespace eebench::train

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "eebench/comm/all_reducer.hpp"
+#include "eebench/data/sampler.hpp"
+#include "eebench/sys/timer.hpp"
+#include "eebench/train/session.hpp"
+#include "eebench/train/train_log.hpp"
+#include "eebench/train/trainer.hpp"
+
+namespace eebench::train {
+
+/// A training under way: steps, validation after each epoch, checkpoints, an early or a late end.
+/// What it is given must outlive it.
+class TrainingRun {
+ public:
+  /// \collective Goes on from the newest checkpoint where the session asks for that.
+  TrainingRun(const Session& session, model::Network& network, const data::JetSource& training,
+              const data::JetSource* validation, at::Device device,
+              std::shared_ptr<comm::AllReducer> reducer, const comm::Communicator& comm);
+
+  /// \collective
+  Summary go();
+
+ private:
+  void step();
+  void validate();
+  bool without_improvement() const;
+  void save_best();
+  void save_checkpoint();
+  void save_last();
+  Summary finish();
+  void say(const std::string& line) const {
+    if (comm_.is_root()) {
+      session_.progress(line);
+    }
+  }
+
+  const Session& session_;
+  const Settings& settings_;
+  const comm::Communicator& comm_;
+  model::Network& network_;
+  const data::JetSource* validation_;
+  at::Device device_;
+  data::TrainingJets jets_;
+  std::int64_t per_epoch_;
+  std::int64_t total_;
+  std::string curve_;     ///< settings that a continuation must share
+  std::string backbone_;  ///< digest at the beginning
+  std::shared_ptr<comm::AllReducer> reducer_;
+  std::optional<Trainer> trainer_;
+  std::optional<TrainLog> log_;  ///< on the root
+  double best_ = -1.0;
+  std::int64_t best_epoch_ = -1;
+  std::int64_t first_step_ = 0;
+  std::int64_t saved_step_ = 0;
+  sys::Timer timer_;
+  double last_line_ = 0.0;
+  Summary summary_;
+};
+
+}  // namespace eebench::train
