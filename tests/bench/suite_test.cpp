@@ -57,6 +57,15 @@ TEST_CASE("overrides replace axes and settings") {
   CHECK(suite.deterministic);
 }
 
+TEST_CASE("other jets may be given; their paths count from the current folder") {
+  const Suite suite =
+      parse(minimal, {"data=mine.h5", "choose={data = \"val.h5\", loss = [0.001, 0.01]}"});
+  CHECK(suite.data == std::filesystem::current_path() / "mine.h5");
+  REQUIRE(suite.choosing.has_value());
+  CHECK(suite.choosing->data == std::filesystem::current_path() / "val.h5");
+  CHECK(suite.choosing->losses == std::vector<double>{0.001, 0.01});
+}
+
 TEST_CASE("thresholds may be log-odds, lists, or one for each exit") {
   CHECK(parse(minimal, {"threshold=logit:0:2:1"}).thresholds[0][0] == Approx(0.5));
   CHECK(parse(minimal, {"threshold=[0.9, [0.8, 0.7]]"}).thresholds ==

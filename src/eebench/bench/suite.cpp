@@ -140,8 +140,34 @@ std::vector<std::vector<double>> read_thresholds(const Value& value) {
   });
 }
 
-/// Setters of the axes and of everything else that `-a` may change.
-Setters override_setters(Suite& suite) {
+std::filesystem::path resolve(const std::string& path, const std::filesystem::path& folder) {
+  const std::filesystem::path given(path);
+  return (given.is_absolute() ? given : folder / given).lexically_normal();
+}
+
+Choosing read_choosing(const Value& value, const std::filesystem::path& folder) {
+  Choosing choosing;
+  read_table(value.table(), value.place(),
+             {{"data", [&](const Value& v) { choosing.data = resolve(v.text(), folder); }},
+              {"jets", [&](const Value& v) { choosing.jets = v.integer(0); }},
+              {"loss", [&](const Value& v) {
+                 choosing.losses = list_of<double>(v, [](const Value& e) {
+                   const double loss = e.number();
+                   if (!(loss >= 0.0 && loss < 1.0)) {
+                     e.fail("from 0 to 1: 0.001 is a tenth of a point");
+                   }
+                   return loss;
+                 });
+               }}});
+  if (choosing.data.empty() || choosing.losses.empty()) {
+    throw InputError(fmt::format("{} needs both keys data and loss", value.place()));
+  }
+  return choosing;
+}
+
+/// Setters of the axes and of everything else that `-a` may change. Relative paths count from
+/// `folder`.
+Setters override_setters(Suite& suite, const std::filesystem::path& folder) {
   return {
       {"rule",
        [&](const Value& v) {
@@ -181,14 +207,11 @@ Setters override_setters(Suite& suite) {
       {"seed", [&](const Value& v) { suite.seed = static_cast<std::uint64_t>(v.integer(0)); }},
       {"device", [&](const Value& v) { suite.device = v.text(); }},
       {"deterministic", [&](const Value& v) { suite.deterministic = v.boolean(); }},
+      {"data", [&, folder](const Value& v) { suite.data = resolve(v.text(), folder); }},
+      {"choose", [&, folder](const Value& v) { suite.choosing = read_choosing(v, folder); }},
       {"jets", [&](const Value& v) { suite.jets = v.integer(0); }},
       {"run_jets", [&](const Value& v) { suite.run_jets = v.integer(1); }},
   };
-}
-
-std::filesystem::path resolve(const std::string& path, const std::filesystem::path& folder) {
-  const std::filesystem::path given(path);
-  return (given.is_absolute() ? given : folder / given).lexically_normal();
 }
 
 ModelEntry read_model(const std::string& name, const Value& value,
@@ -213,26 +236,6 @@ TrainingStage read_training(const Value& value, const std::filesystem::path& fol
               {"steps", [&](const Value& v) { stage.steps = v.integer(1); }},
               {"global_batch", [&](const Value& v) { stage.global_batch = v.integer(1); }}});
   return stage;
-}
-
-Choosing read_choosing(const Value& value, const std::filesystem::path& folder) {
-  Choosing choosing;
-  read_table(value.table(), value.place(),
-             {{"data", [&](const Value& v) { choosing.data = resolve(v.text(), folder); }},
-              {"jets", [&](const Value& v) { choosing.jets = v.integer(0); }},
-              {"loss", [&](const Value& v) {
-                 choosing.losses = list_of<double>(v, [](const Value& e) {
-                   const double loss = e.number();
-                   if (!(loss >= 0.0 && loss < 1.0)) {
-                     e.fail("from 0 to 1: 0.001 is a tenth of a point");
-                   }
-                   return loss;
-                 });
-               }}});
-  if (choosing.data.empty() || choosing.losses.empty()) {
-    throw InputError(fmt::format("{} needs both keys data and loss", value.place()));
-  }
-  return choosing;
 }
 
 /// The right-hand side of an override: TOML where it is, else words: "a:b:c", "[x,y]", "x".
@@ -295,17 +298,16 @@ Suite parse_suite(std::string_view text, const std::string& origin,
         fmt::format("{}: line {}: {}", origin, error.source().begin.line, error.description()));
   }
   Suite suite;
-  Setters axes = override_setters(suite);
+  Setters axes = override_setters(suite, folder);
   Setters top;
-  for (const auto* key : {"effort", "seed", "device", "deterministic", "jets", "run_jets"}) {
+  for (const auto* key :
+       {"data", "choose", "effort", "seed", "device", "deterministic", "jets", "run_jets"}) {
     top.insert(axes.extract(key));
   }
   axes.erase("model");
   top["name"] = [&](const Value& v) { suite.name = v.text(); };
   top["sentence"] = [&](const Value& v) { suite.sentence = v.text(); };
-  top["data"] = [&](const Value& v) { suite.data = resolve(v.text(), folder); };
   top["train"] = [&](const Value& v) { suite.training = read_training(v, folder); };
-  top["choose"] = [&](const Value& v) { suite.choosing = read_choosing(v, folder); };
   top["axes"] = [&](const Value& v) { read_table(v.table(), v.place(), axes); };
   top["models"] = [&](const Value& v) {
     for (const auto& [key, node] : v.table()) {
@@ -316,7 +318,7 @@ Suite parse_suite(std::string_view text, const std::string& origin,
   };
   read_table(table, origin, top);
 
-  const Setters setters = override_setters(suite);
+  const Setters setters = override_setters(suite, std::filesystem::current_path());
   for (const std::string& given : overrides) {
     const std::size_t equals = given.find('=');
     if (equals == std::string::npos || equals == 0) {

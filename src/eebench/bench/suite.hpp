@@ -67,8 +67,8 @@ struct Suite {
 };
 
 /// Reads a suite and applies overrides such as "threshold=0.5:0.9:0.1", "batch=[1,64]",
-/// "effort=smoke". Relative paths in the file count from its folder. Throws InputError naming file,
-/// key and what would be right.
+/// "effort=smoke". Relative paths in the file count from its folder, those of overrides from the
+/// current one. Throws InputError naming file, key and what would be right.
 Suite load_suite(const std::filesystem::path& file, std::span<const std::string> overrides);
 
 /// The same from text. `origin` is what messages call it; relative paths count from `folder`.

@@ -200,8 +200,8 @@ Runner setup_bench(CLI::App& app) {
       ->capture_default_str();
   app.add_option("-a,--axis", o->overrides,
                  "Replaces an axis or setting of the suite, repeatable: threshold=0.5:0.9:0.1, "
-                 "batch=[1,64], rule=margin, model=..., scenario=..., jets=2000, run_jets=500, "
-                 "seed=1, deterministic=true")
+                 "batch=[1,64], rule=margin, model=..., scenario=..., data=FILE, jets=2000, "
+                 "run_jets=500, choose={data=\"FILE\",loss=0.001}, seed=1, deterministic=true")
       ->allow_extra_args(false);
   app.add_option("--effort", o->effort, "smoke, quick, standard or official; default: the suite's");
   app.add_option("-o,--output", o->output,
