@@ -74,7 +74,7 @@ function(eebench_add_test layer)
       set(name mpi/${layer}.np${ranks})
       add_test(NAME ${name} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} --oversubscribe
         --bind-to none $<TARGET_FILE:eebench_${layer}_mpi_tests>)
-      set_tests_properties(${name} PROPERTIES LABELS "mpi" TIMEOUT 180 PROCESSORS ${ranks})
+      set_tests_properties(${name} PROPERTIES LABELS "mpi" TIMEOUT 300 PROCESSORS ${ranks})
       eebench_test_environment(${name})
     endforeach()
   endif()
@@ -82,5 +82,5 @@ endfunction()
 
 function(eebench_test_environment name)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT
-    "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_btl_vader_single_copy_mechanism=none;OMP_NUM_THREADS=1;EEBENCH_SOURCE_DIR=${PROJECT_SOURCE_DIR};EEBENCH_PYTHON=${EEBENCH_PYTHON}")
+    "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_btl_vader_single_copy_mechanism=none;OMPI_MCA_mpi_yield_when_idle=1;OMP_NUM_THREADS=1;EEBENCH_SOURCE_DIR=${PROJECT_SOURCE_DIR};EEBENCH_PYTHON=${EEBENCH_PYTHON}")
 endfunction()
