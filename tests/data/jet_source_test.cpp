@@ -147,7 +147,11 @@ TEST_CASE("the first 128 constituents stay, and jets that lost some are counted"
   }
   const test::ScratchDir scratch;
   content.write(scratch.path() / "jets.h5");
-  const JetBatch batch = JetSource(scratch.path() / "jets.h5", shipped("kin")).read(0, 2);
+  const JetSource source(scratch.path() / "jets.h5", shipped("kin"));
+  CHECK(source.max_particles() == 128);
+  CHECK(source.truncated(0, 2) == 1);
+  CHECK(source.truncated(0, 1) == 0);
+  const JetBatch batch = source.read(0, 2);
   CHECK(batch.truncated == 1);
   CHECK(batch.offsets == std::vector<std::int64_t>{0, 128, 256});
   CHECK(batch.vectors[4 * 128] == 300 - 128);

@@ -10,6 +10,7 @@ namespace eebench::data {
 namespace {
 
 constexpr std::int64_t jets_per_read = 8192;
+constexpr std::array four_vector{"part_px", "part_py", "part_pz", "part_energy"};
 constexpr std::array levels{0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0};
 
 /// From the number of jets at each multiplicity.
@@ -39,7 +40,13 @@ DataInfo describe(const JetFile& file, std::int64_t limit) {
   for (const std::string& name : file.classes()) {
     info.classes.push_back({name, 0});
   }
+  // What every network needs is read, and missed, even where the file has it not.
   std::vector<std::string> columns;
+  for (const char* name : four_vector) {
+    if (!file.has(name)) {
+      columns.emplace_back(name);
+    }
+  }
   for (const std::string& name : file.columns()) {
     const bool per_particle = name.starts_with("part_");
     if (per_particle || name.starts_with("jet_")) {
