@@ -11,6 +11,9 @@ std::span<const Command> command_table() {
       Command{"train", "Train a network with exits, data-parallel over ranks", &setup_train},
       Command{"gates", "Fit the gates of the rule learned and store them with the weights",
               &setup_gates},
+      Command{"profile", "Cost of each part of a network, by formula and measured", &setup_profile},
+      Command{"predict", "Answers of a network, of every exit or leaving early, as a file",
+              &setup_predict},
       Command{"bench", "Measure a suite: exits, rules, thresholds, batch sizes", &setup_bench},
       Command{"doctor", "Look at this machine and say what to do", &setup_doctor},
   };

@@ -32,13 +32,11 @@ std::string environment() {
 
 }  // namespace
 
-bench::Attributes provenance(const comm::Communicator& comm, const bench::Suite& suite,
-                             const std::string& campaign, const std::string& command_line,
-                             int threads) {
+h5::Attributes provenance(const comm::Communicator& comm, const std::string& command_line,
+                          const exec::Settings& settings) {
   const BuildInfo build = build_info();
   const sys::Hardware hardware = sys::hardware();
-  const std::string toml = bench::to_toml(suite);
-  const bool crowded = comm.local_size() * threads > hardware.cores;
+  const bool crowded = comm.local_size() * settings.threads > hardware.cores;
   return {
       {"eebench_version", std::string(version)},
       {"git_sha", std::string(build.git_sha)},
@@ -49,29 +47,41 @@ bench::Attributes provenance(const comm::Communicator& comm, const bench::Suite&
       {"libtorch", std::string(TORCH_VERSION)},
       {"hdf5", hdf5_version()},
       {"mpi", comm::mpi_library()},
-      {"suite", suite.name},
-      {"campaign", campaign},
-      {"config_toml", toml},
-      {"config_sha256", sha256(toml)},
       {"command_line", comm.broadcast(command_line)},
-      {"effort", suite.effort},
-      {"seed", static_cast<std::int64_t>(suite.seed)},
       {"start_utc", comm.broadcast(sys::utc_now())},
       {"mpi_size", std::int64_t{comm.size()}},
-      {"threads_per_rank", std::int64_t{threads}},
+      {"threads_per_rank", std::int64_t{settings.threads}},
       {"cores", comm.all_reduce(std::int64_t{hardware.cores}, comm::Reduce::min)},
       {"oversubscribed", comm.all_reduce(std::int64_t{crowded ? 1 : 0}, comm::Reduce::max)},
       {"cpu", comm.broadcast(hardware.cpu)},
       {"governor", comm.broadcast(hardware.governor)},
       {"environment", comm.broadcast(environment())},
-      {"device", suite.device},
-      {"deterministic", std::int64_t{suite.deterministic}},
+      {"device", settings.device},
+      {"deterministic", std::int64_t{settings.deterministic}},
+  };
+}
+
+h5::Attributes provenance(const comm::Communicator& comm, const bench::Suite& suite,
+                          const std::string& campaign, const std::string& command_line,
+                          int threads) {
+  const std::string toml = bench::to_toml(suite);
+  h5::Attributes attributes = provenance(
+      comm, command_line,
+      {.device = suite.device, .deterministic = suite.deterministic, .threads = threads});
+  attributes.merge(h5::Attributes{
+      {"suite", suite.name},
+      {"campaign", campaign},
+      {"config_toml", toml},
+      {"config_sha256", sha256(toml)},
+      {"effort", suite.effort},
+      {"seed", static_cast<std::int64_t>(suite.seed)},
       {"data", suite.data.filename().string()},
       {"timer", std::string("steady_clock")},
       {"sync", std::string("device finished before each reading; barrier before each pass")},
       {"rank_reduction", std::string("maximum")},
       {"percentile_definition", std::string("nearest rank; NaN below 11, 64, 662 batches")},
-  };
+  });
+  return attributes;
 }
 
 }  // namespace eebench::cli

@@ -3,15 +3,21 @@
 #include <string>
 
 #include "eebench/bench/suite.hpp"
-#include "eebench/bench/task_file.hpp"
 #include "eebench/comm/communicator.hpp"
+#include "eebench/exec/executor.hpp"
+#include "eebench/h5/attributes.hpp"
 
 namespace eebench::cli {
 
-/// Root attributes of a task file: what was run, by which program, on which machine.
+/// Root attributes of a result file: by which program, on which machine.
 /// \collective
-bench::Attributes provenance(const comm::Communicator& comm, const bench::Suite& suite,
-                             const std::string& campaign, const std::string& command_line,
-                             int threads);
+h5::Attributes provenance(const comm::Communicator& comm, const std::string& command_line,
+                          const exec::Settings& settings);
+
+/// Those of a task file: also what was run.
+/// \collective
+h5::Attributes provenance(const comm::Communicator& comm, const bench::Suite& suite,
+                          const std::string& campaign, const std::string& command_line,
+                          int threads);
 
 }  // namespace eebench::cli

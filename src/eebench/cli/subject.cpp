@@ -1,34 +1,17 @@
 #include "eebench/cli/subject.hpp"
 
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "eebench/cli/network.hpp"
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
-#include "eebench/model/registry.hpp"
-#include "eebench/model/weights.hpp"
-#include "eebench/sys/resource.hpp"
 
 namespace eebench::cli {
 namespace {
-
-/// The configuration the suite names, else the one stored with the weights.
-model::ModelConfig config_of(const bench::ModelEntry& entry, const model::Weights& weights) {
-  if (entry.config.empty() && weights.config.empty()) {
-    throw InputError(fmt::format(
-        "{} carries no model configuration; name one in the suite: [models.{}] config = \"...\"",
-        entry.weights.string(), entry.name));
-  }
-  model::ModelConfig config =
-      entry.config.empty() ? model::parse_model_config(weights.config, entry.weights.string())
-                           : model::load_model_config(entry.config);
-  if (!entry.features.empty()) {
-    config.features = entry.features;
-  }
-  return config;
-}
 
 /// The suite's jets as the network wants them. \collective
 bench::Jets open_jets(const comm::Communicator& comm, const std::filesystem::path& file,
@@ -61,19 +44,13 @@ bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEn
   std::shared_ptr<data::JetSource> source;
   std::shared_ptr<data::JetSource> choosing;
   comm.agree([&] {
-    const model::Weights weights = model::read_weights(entry.weights);
-    const model::ModelConfig config = config_of(entry, weights);
-    const data::DataConfig features =
-        data::DataConfig::load(sys::find_resource("configs/data/" + config.features + ".yaml"));
-    source = std::make_shared<data::JetSource>(suite.data, features);
-    std::unique_ptr<model::Network> network =
-        model::make_network(config, static_cast<std::int64_t>(features.features.size()));
-    model::load_state_dict(*network, weights.tensors, entry.weights.string());
-    network->eval();
-
-    subject.weights_sha256 = model::sha256(weights.tensors);
-    subject.gates = gates_of(weights);
-    subject.gates_sha256 = model::sha256(weights.gates);
+    LoadedNetwork loaded = load_network(entry);
+    std::unique_ptr<model::Network> network = std::move(loaded.network);
+    source = std::make_shared<data::JetSource>(suite.data, loaded.features);
+    subject.weights_sha256 = model::sha256(loaded.weights.tensors);
+    subject.config_sha256 = model::network_sha256(loaded.config);
+    subject.gates = gates_of(loaded.weights);
+    subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.classes = source->classes();
     if (static_cast<std::int64_t>(subject.classes.size()) != network->classes()) {
       throw InputError(fmt::format("{} has {} classes, model {} answers {}; give data that fit",
@@ -81,7 +58,7 @@ bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEn
                                    network->classes()));
     }
     if (suite.choosing) {
-      choosing = std::make_shared<data::JetSource>(suite.choosing->data, features);
+      choosing = std::make_shared<data::JetSource>(suite.choosing->data, loaded.features);
       if (choosing->classes() != source->classes()) {
         throw InputError(
             fmt::format("{} and {} have other classes; choose thresholds on such jets "

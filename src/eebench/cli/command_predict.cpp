@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "eebench/cli/command.hpp"
+#include "eebench/cli/performance.hpp"
+#include "eebench/cli/provenance.hpp"
+#include "eebench/cli/subject.hpp"
+#include "eebench/exits/rule.hpp"
+#include "eebench/exits/thresholds.hpp"
+#include "eebench/report/progress.hpp"
+#include "eebench/store/predictions_file.hpp"
+
+namespace eebench::cli {
+namespace {
+
+struct Options {
+  bench::ModelEntry model;
+  std::filesystem::path data;
+  std::string rule;
+  std::vector<double> thresholds;
+  std::int64_t limit = 0;
+  std::int64_t batch = 64;
+  exec::Settings settings;
+  std::filesystem::path output;
+};
+
+/// Longest time without progress, in seconds.
+constexpr double patience = 600.0;
+
+/// Before hours of work: a place for the file.
+void check_output(const std::filesystem::path& output) {
+  const std::filesystem::path folder = std::filesystem::absolute(output).parent_path();
+  if (!std::filesystem::is_directory(folder)) {
+    throw InputError(fmt::format("-o {}: there is no folder {}; make it or name another",
+                                 output.string(), folder.string()));
+  }
+  if (std::filesystem::is_directory(output)) {
+    throw InputError(fmt::format("-o {} is a folder; name a file in it", output.string()));
+  }
+}
+
+bench::Subject open(const Options& options, const comm::Communicator& comm) {
+  bench::Suite suite;
+  suite.data = options.data;
+  suite.device = options.settings.device;
+  suite.deterministic = options.settings.deterministic;
+  return open_subject(comm, options.model, suite, options.settings.threads);
+}
+
+/// Where the answers come from. \collective
+h5::Attributes origin(const comm::Communicator& comm, const Options& options,
+                      const bench::Subject& subject, const std::vector<double>& thresholds,
+                      const std::string& command_line) {
+  h5::Attributes attributes = provenance(comm, command_line, options.settings);
+  attributes["format"] = std::string("eebench predictions");
+  attributes["format_version"] = std::int64_t{1};
+  attributes["weights"] = options.model.weights.filename().string();
+  attributes["weights_sha256"] = subject.weights_sha256;
+  attributes["data"] = options.data.filename().string();
+  attributes["data_sha256"] = subject.jets.sha256;
+  attributes["batch"] = options.batch;
+  attributes["rule"] = options.rule.empty() ? "none" : options.rule;
+  if (!options.rule.empty()) {
+    attributes["thresholds"] = thresholds;
+  }
+  if (options.rule == "learned") {
+    attributes["gates_sha256"] = subject.gates_sha256;
+  }
+  return attributes;
+}
+
+class Prediction {
+ public:
+  Prediction(const Options& options, Context& context)
+      : options_(options), context_(context), comm_(context.comm), progress_(stderr) {}
+
+  report::Table run() {
+    comm_.agree([&] { check_output(options_.output); });
+    context_.watchdog.enter("predict:load", patience);
+    subject_ = open(options_, comm_);
+    jets_ =
+        options_.limit == 0 ? subject_.jets.count : std::min(options_.limit, subject_.jets.count);
+    return options_.rule.empty() ? every_exit() : leaving();
+  }
+  std::int64_t jets() const { return jets_; }
+  /// Jets that lost constituents. \collective
+  std::int64_t truncated() const { return comm_.all_reduce(truncated_, comm::Reduce::sum); }
+
+ private:
+  report::Table every_exit() {
+    const store::AllExits share =
+        store::all_exits_pass(comm_, *subject_.executor, reader(), jets_, subject_.classes,
+                              advance("every exit"), options_.batch);
+    store::write_predictions(options_.output, comm_, share, attributes({}));
+    return performance(store::gather(comm_, share));
+  }
+
+  report::Table leaving() {
+    exits::Rule rule;
+    std::vector<double> thresholds;
+    comm_.agree([&] {
+      const std::int64_t exits = subject_.executor->exits();
+      rule = exits::make_rule(options_.rule, subject_.gates, exits, subject_.executor->classes());
+      thresholds = exits::thresholds_for(options_.thresholds, exits);
+    });
+    const store::TakenExits share =
+        store::leaving_pass(comm_, *subject_.executor, reader(), jets_, subject_.classes, rule,
+                            thresholds, advance("leaving early"), options_.batch);
+    store::write_predictions(options_.output, comm_, share, attributes(thresholds));
+    return performance(store::gather(comm_, share));
+  }
+
+  store::ReadJets reader() {
+    return [this](std::int64_t begin, std::int64_t end) {
+      data::JetBatch batch = subject_.jets.read(begin, end);
+      truncated_ += batch.truncated;
+      return batch;
+    };
+  }
+
+  store::Advance advance(const std::string& what) {
+    return [this, what](std::int64_t done, std::int64_t all) {
+      context_.watchdog.enter("predict:" + what, patience);
+      if (comm_.is_root()) {
+        progress_.show(fmt::format("{} {}%", what, all > 0 ? 100 * done / all : 100), done == all);
+      }
+    };
+  }
+
+  h5::Attributes attributes(const std::vector<double>& thresholds) {
+    context_.watchdog.enter("predict:write", patience);
+    h5::Attributes all = origin(comm_, options_, subject_, thresholds, context_.command_line);
+    all["jets_cut"] = truncated();
+    return all;
+  }
+
+  const Options& options_;
+  Context& context_;
+  const comm::Communicator& comm_;
+  report::Progress progress_;
+  bench::Subject subject_;
+  std::int64_t jets_ = 0;
+  std::int64_t truncated_ = 0;  ///< of this rank's share
+};
+
+ExitCode predict(const Options& options, Context& context) {
+  Prediction prediction(options, context);
+  const report::Table table = prediction.run();
+  const std::int64_t truncated = prediction.truncated();
+  if (context.comm.is_root()) {
+    fmt::print(
+        "{}\nOf {} jets {} had more constituents than the network keeps and were cut. The answers "
+        "are in {}\n",
+        report::to_markdown(table), prediction.jets(), truncated, options.output.string());
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+Runner setup_predict(CLI::App& app) {
+  const auto o = std::make_shared<Options>();
+  o->model.name = "predict";
+  app.add_option("--model", o->model.config,
+                 "Name of `eebench list models` or a TOML file; default: the one in the weights");
+  app.add_option("--features", o->model.features, "kin, kinpid or full; default: the model's");
+  app.add_option("--weights", o->model.weights,
+                 "Of eebench (.h5) or PyTorch (.pt); weights without early heads: one exit")
+      ->required();
+  app.add_option("--data", o->data, "Jet file")->required();
+  app.add_option("--limit", o->limit, "Only the first so many jets; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  auto* rule = app.add_option("--rule", o->rule,
+                              "Jets leave early by this rule (`eebench list rules`); default: "
+                              "nobody leaves and every exit answers");
+  auto* threshold = app.add_option("--threshold", o->thresholds,
+                                   "A jet leaves where its score is at least this: one number, or "
+                                   "one for each early exit with commas")
+                        ->delimiter(',')
+                        ->needs(rule);
+  rule->needs(threshold);
+  app.add_option("--batch", o->batch, "Jets a batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--device", o->settings.device, "cpu or cuda (one GPU per local rank)")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--threads", o->settings.threads, "Threads of each rank")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag("--deterministic", o->settings.deterministic,
+               "Fixed-order arithmetic: a jet's answer does not depend on its batch, so that with "
+               "and without --rule agree bit for bit");
+  app.add_option("-o,--output", o->output, "HDF5 file for xarray")->required();
+  return [o](Context& context) { return predict(*o, context); };
+}
+
+}  // namespace eebench::cli

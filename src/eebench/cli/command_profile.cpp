@@ -1,0 +1,205 @@
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "eebench/cli/command.hpp"
+#include "eebench/cli/network.hpp"
+#include "eebench/cli/profile_report.hpp"
+#include "eebench/data/jet_source.hpp"
+#include "eebench/exec/executor.hpp"
+#include "eebench/exits/choose.hpp"
+#include "eebench/sys/timer.hpp"
+#include "eebench/train/trainer.hpp"
+
+namespace eebench::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  std::string features;
+  std::filesystem::path weights;
+  std::filesystem::path data;
+  std::int64_t multiplicity = 128;
+  std::int64_t batch = 64;
+  std::int64_t limit = 256;
+  std::int64_t repeat = 8;
+  std::string device = "cpu";
+  int threads = 1;
+  bool training = false;
+  bool json = false;
+};
+
+/// How sure an exit must be where jets leave; a usual value, the same for every network.
+constexpr double leaving_threshold = 0.9;
+/// Longest time for the passes with one set of weights, in seconds.
+constexpr double patience = 3600.0;
+
+/// Whole batches of the first jets of the file.
+std::vector<data::JetBatch> read_batches(const Options& options, const data::DataConfig& features) {
+  const data::JetSource source(options.data, features);
+  const std::int64_t count = std::min(options.limit, source.jets()) / options.batch;
+  if (count == 0) {
+    throw InputError(
+        fmt::format("{}: {} of its {} jets make no batch of {}; lower --batch or raise "
+                    "--limit",
+                    options.data.string(), std::min(options.limit, source.jets()), source.jets(),
+                    options.batch));
+  }
+  std::vector<data::JetBatch> batches;
+  for (std::int64_t b = 0; b < count; ++b) {
+    batches.push_back(source.read(b * options.batch, (b + 1) * options.batch));
+  }
+  return batches;
+}
+
+MeasuredWeights measure(const std::string& name, LoadedNetwork loaded, const Options& options,
+                        const std::vector<data::JetBatch>& batches) {
+  const auto executor = exec::make_executor(std::move(loaded.network),
+                                            {.device = options.device, .threads = options.threads});
+  const std::int64_t last = executor->exits() - 1;
+  const exits::Rule rule;
+  const auto pass = [&](double threshold) {
+    const std::vector<double> thresholds(static_cast<std::size_t>(last), threshold);
+    return bench::time_passes(batches, options.repeat, [&](const data::JetBatch& batch) {
+      return executor->run(batch, rule, thresholds);
+    });
+  };
+  return {.weights = name,
+          .plain = bench::time_passes(
+              batches, options.repeat,
+              [&](const data::JetBatch& batch) { return executor->run_fixed(batch, last); }),
+          .staged = pass(exits::never_leave),
+          .leaving = pass(leaving_threshold)};
+}
+
+/// Jets per second of training steps, gradients of the last head alone: the network as it would be
+/// trained without early heads.
+std::vector<double> time_training(LoadedNetwork loaded, const Options& options,
+                                  const std::vector<data::JetBatch>& batches) {
+  train::Settings settings = train::settings_of(loaded.config);
+  settings.global_batch = options.batch;
+  settings.freeze_backbone = false;
+  settings.exit_weights.assign(static_cast<std::size_t>(loaded.network->exits()), 0.0);
+  settings.exit_weights.back() = 1.0;
+  const comm::Communicator alone;
+  const auto steps = 1 + options.repeat * static_cast<std::int64_t>(batches.size());
+  train::Trainer trainer(*loaded.network, settings, steps, at::Device(options.device), alone,
+                         comm::make_all_reducer("self", alone));
+  trainer.step(batches.front());
+  std::vector<double> rates;
+  for (std::int64_t repeat = 0; repeat < options.repeat; ++repeat) {
+    const sys::Timer timer;
+    for (const data::JetBatch& batch : batches) {
+      trainer.step(batch);
+    }
+    rates.push_back(static_cast<double>(batches.size()) * static_cast<double>(options.batch) /
+                    timer.seconds());
+  }
+  return rates;
+}
+
+void measure_all(ProfileReport& report, const bench::ModelEntry& entry, const LoadedNetwork& shown,
+                 const Options& options, Context& context) {
+  const std::vector<data::JetBatch> batches = read_batches(options, shown.features);
+  std::vector<std::int64_t> multiplicities;
+  for (const data::JetBatch& batch : batches) {
+    for (std::size_t jet = 0; jet < batch.size(); ++jet) {
+      multiplicities.push_back(static_cast<std::int64_t>(batch.multiplicity(jet)));
+    }
+    report.truncated += batch.truncated;
+  }
+  report.costs = model::profile(*shown.network, multiplicities);
+  report.jets = static_cast<std::int64_t>(multiplicities.size());
+  report.multiplicity = static_cast<double>(std::accumulate(
+                            multiplicities.begin(), multiplicities.end(), std::int64_t{0})) /
+                        static_cast<double>(report.jets);
+
+  const auto drawn = [&] { return draw_network(shown.config); };
+  context.watchdog.enter("profile:random weights", patience);
+  report.measured.push_back(measure("random", drawn(), options, batches));
+  if (!options.weights.empty()) {
+    context.watchdog.enter("profile:trained weights", patience);
+    report.measured.push_back(measure("trained", load_network(entry), options, batches));
+  }
+  if (options.training) {
+    context.watchdog.enter("profile:training", patience);
+    report.training_jets_per_second = time_training(drawn(), options, batches);
+  }
+}
+
+ExitCode run_profile(const Options& options, Context& context) {
+  ProfileReport report;
+  context.comm.agree([&] {
+    const bench::ModelEntry entry{.name = options.model,
+                                  .config = options.model,
+                                  .weights = options.weights,
+                                  .features = options.features};
+    const LoadedNetwork shown = load_network(entry);
+    report.model = shown.config.name;
+    report.features = shown.config.features;
+    report.inputs = static_cast<std::int64_t>(shown.features.features.size());
+    report.device = options.device;
+    report.threads = options.threads;
+    report.ranks = context.comm.size();
+    report.batch = options.batch;
+    report.leaving_threshold = leaving_threshold;
+    if (options.data.empty()) {
+      report.multiplicity = static_cast<double>(options.multiplicity);
+      report.costs = model::profile(*shown.network, {&options.multiplicity, 1});
+    } else {
+      measure_all(report, entry, shown, options, context);
+    }
+  });
+  if (context.comm.is_root()) {
+    fmt::print("{}", options.json ? to_json(report) : to_markdown(report));
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+Runner setup_profile(CLI::App& app) {
+  const auto o = std::make_shared<Options>();
+  app.add_option("model", o->model, "Name of `eebench list models` or a TOML file")->required();
+  app.add_option("--features", o->features, "kin, kinpid or full; default: the model's");
+  app.add_option("--weights", o->weights,
+                 "Also measures with these (.h5 of eebench or .pt); weights without early heads: "
+                 "the network without them");
+  auto* multiplicity = app.add_option("--multiplicity", o->multiplicity, "Constituents of the jet")
+                           ->check(CLI::Range(1, 128))
+                           ->capture_default_str();
+  auto* data =
+      app.add_option("--data", o->data, "Jet file: means over its jets instead, and measurements")
+          ->excludes(multiplicity);
+  app.add_option("--batch", o->batch, "Jets a batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(data);
+  app.add_option("--limit", o->limit, "Only the first so many jets, in whole batches")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(data);
+  app.add_option("--repeat", o->repeat, "Passes over the jets; intervals need 8")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(data);
+  app.add_option("--device", o->device, "cpu or cuda (one GPU per local rank)")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str()
+      ->needs(data);
+  app.add_option("--threads", o->threads, "Threads of each rank")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(data);
+  app.add_flag("--train", o->training, "Also times training steps, on this rank alone")
+      ->needs(data);
+  app.add_flag("--json", o->json, "As one JSON object");
+  return [o](Context& context) { return run_profile(*o, context); };
+}
+
+}  // namespace eebench::cli

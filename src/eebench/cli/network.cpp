@@ -1,0 +1,64 @@
+#include "eebench/cli/network.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <ATen/Context.h>
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
+#include "eebench/sys/resource.hpp"
+
+namespace eebench::cli {
+namespace {
+
+model::ModelConfig config_of(const bench::ModelEntry& entry, const model::Weights& weights) {
+  if (entry.config.empty() && weights.config.empty()) {
+    throw InputError(
+        fmt::format("{} carries no model configuration; name one: --model, or in a suite "
+                    "[models.{}] config = \"...\"",
+                    entry.weights.string(), entry.name));
+  }
+  model::ModelConfig config =
+      entry.config.empty() ? model::parse_model_config(weights.config, entry.weights.string())
+                           : model::load_model_config(entry.config);
+  if (!entry.features.empty()) {
+    config.features = entry.features;
+  }
+  return config;
+}
+
+bool has_early_heads(const model::StateDict& tensors) {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const auto& tensor) { return tensor.first.starts_with("exits."); });
+}
+
+}  // namespace
+
+LoadedNetwork draw_network(const model::ModelConfig& config) {
+  LoadedNetwork drawn{.config = config,
+                      .features = data::DataConfig::load(
+                          sys::find_resource("configs/data/" + config.features + ".yaml"))};
+  at::manual_seed(1);
+  drawn.network =
+      model::make_network(config, static_cast<std::int64_t>(drawn.features.features.size()));
+  drawn.network->eval();
+  return drawn;
+}
+
+LoadedNetwork load_network(const bench::ModelEntry& entry) {
+  if (entry.weights.empty()) {
+    return draw_network(config_of(entry, {}));
+  }
+  model::Weights weights = model::read_weights(entry.weights);
+  model::ModelConfig config = config_of(entry, weights);
+  if (!has_early_heads(weights.tensors)) {
+    config.table.erase("exits");
+  }
+  LoadedNetwork loaded = draw_network(config);
+  model::load_state_dict(*loaded.network, weights.tensors, entry.weights.string());
+  loaded.weights = std::move(weights);
+  return loaded;
+}
+
+}  // namespace eebench::cli

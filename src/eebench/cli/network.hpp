@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+
+#include "eebench/bench/suite.hpp"
+#include "eebench/data/data_config.hpp"
+#include "eebench/model/network.hpp"
+#include "eebench/model/registry.hpp"
+#include "eebench/model/weights.hpp"
+
+namespace eebench::cli {
+
+/// A network with its configuration, in evaluation mode.
+struct LoadedNetwork {
+  model::ModelConfig config;
+  data::DataConfig features;
+  model::Weights weights;  ///< as they were read; empty where parameters were drawn
+  std::unique_ptr<model::Network> network;
+};
+
+/// The network that a suite or a command line names. Without a configuration: the one stored with
+/// the weights. Without weights: as draw_network. Weights that have no early heads give the network
+/// without them: one exit. Throws InputError.
+LoadedNetwork load_network(const bench::ModelEntry& entry);
+
+/// With parameters drawn from a fixed seed.
+LoadedNetwork draw_network(const model::ModelConfig& config);
+
+}  // namespace eebench::cli
