@@ -1,0 +1,174 @@
+"""eebench predict: the file, early exits against a replay, ranks, weights of others, wrong input."""
+
+import os
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray
+
+SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
+JETS = SOURCE / "tests/data/jets_test_250.h5"
+ASSETS = SOURCE / "suites/assets"
+WEIGHTS = ASSETS / "particlenet.h5"
+SAMPLES = Path(os.environ.get("EEBENCH_TEST_DATA", SOURCE / "../shared/data"))
+CLASSES = ["QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl"]
+
+# Logits of the published ParticleNet for the first four jets of the generated test sample, by weaver-core.
+PUBLISHED = [
+    [-13.19129, -3.35694, -20.69, -14.98987, -27.18637, -29.28117, -10.04611, -26.2428, -20.42424, -20.27835],
+    [-11.91094, -19.30074, -12.60431, -14.22307, -9.24405, 1.64464, -12.3692, -11.37418, -10.93727, -6.3892],
+    [-3.25341, -10.1578, -5.68919, -0.73171, -4.45318, -12.92715, -4.12902, -6.31284, -10.38187, -17.51367],
+    [-5.14386, -0.16719, -4.78773, -2.05445, -5.27437, -14.28293, -5.42519, -8.94057, -4.96126, -10.66195],
+]
+
+
+@pytest.fixture
+def predict(eebench, tmp_path):
+    """Runs eebench predict and opens what it wrote."""
+
+    def run(*arguments, weights=WEIGHTS, data=JETS, ranks=0, limit=96):
+        end = eebench(
+            "predict", "--weights", weights, "--data", data, "--limit", str(limit), *arguments,
+            "-o", "out.h5", ranks=ranks,
+        )  # fmt: skip
+        assert end.code == 0, end.err
+        assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.h5"]
+        with xarray.open_dataset(tmp_path / "out.h5", engine="h5netcdf") as file:
+            return end, file.load()
+
+    return run
+
+
+def confidence(logits):
+    """Largest softmax value as the rule computes it."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    return (1 / shifted.sum(-1)).astype(np.float32)
+
+
+def row_of(table, name):
+    """Cells of a row of the printed table."""
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    return next([cell.strip() for cell in cells[1:]] for cells in rows if cells[0].strip() == name)
+
+
+def test_every_exit_answers_without_a_rule(predict):
+    end, file = predict()
+    assert file.logits.dims == ("jet", "exit", "class")
+    assert file.logits.shape == (96, 3, 10)
+    assert [name.decode() for name in file["class"].values] == CLASSES
+    assert (file.exit_index == 2).all()
+    assert file.logits.attrs["mark"] == "replayed"
+    with h5py.File(JETS) as jets:
+        assert (file.label.values == jets["label"][:96]).all()
+    right = (file.logits.argmax("class") == file.label).mean("jet").values
+    assert [float(cell.split()[0]) for cell in row_of(end.out, "accuracy")] == pytest.approx(right, abs=5e-5)
+    assert [cell.split()[0] for cell in row_of(end.out, "jets")] == ["96"] * 3
+    assert "QCD rejection at 99.5 % Tbl" in end.out
+    assert "Of 96 jets 0 had more constituents" in end.out
+    with h5py.File(WEIGHTS) as weights:
+        assert file.attrs["weights_sha256"] == weights.attrs["sha256"].decode()
+    assert {"data_sha256", "git_sha", "command_line", "mpi_size", "device"} <= set(file.attrs)
+    assert file.attrs["rule"] == "none" and "thresholds" not in file.attrs
+
+
+def test_jets_that_leave_take_the_exit_that_a_replay_says(predict):
+    _, replay = predict("--deterministic", "--batch", "7")
+    end, run = predict("--deterministic", "--rule", "confidence", "--threshold", "0.9,0.7")
+    sure = confidence(replay.logits.values)
+    exit_index = np.where(sure[:, 0] >= 0.9, 0, np.where(sure[:, 1] >= 0.7, 1, 2))
+    assert all((exit_index == exit).sum() > 5 for exit in range(3))
+    assert (run.exit_index == exit_index).all()
+    assert run.logits.dims == ("jet", "class")
+    assert (run.logits.values == replay.logits.values[np.arange(96), exit_index]).all()
+    assert run.logits.attrs["mark"] == "measured"
+    assert run.attrs["rule"] == "confidence"
+    assert list(run.attrs["thresholds"]) == [0.9, 0.7]
+    counts = [str((exit_index == exit).sum()) for exit in range(3)]
+    assert row_of(end.out, "jets") == [*counts, "96"]
+    share = [float(cell) for cell in row_of(end.out, "share of all, %")]
+    assert sum(share[:3]) == pytest.approx(100, abs=0.1) and share[3] == 100
+
+
+@pytest.mark.parametrize("rule", [(), ("--rule", "margin", "--threshold", "0.5")])
+def test_three_ranks_write_the_same_file(predict, rule):
+    _, alone = predict(*rule, "--deterministic")
+    end, three = predict(*rule, "--deterministic", "--batch", "10", ranks=3)
+    for name in ("logits", "exit_index", "label"):
+        assert (alone[name] == three[name]).all()
+    assert end.out.count("accuracy") == 1
+
+
+def test_the_learned_rule_takes_the_gates_of_the_weights(eebench, predict, tmp_path):
+    weights = tmp_path / "weights.h5"
+    shutil.copyfile(WEIGHTS, weights)
+    assert eebench("gates", "--weights", weights, "--data", JETS).code == 0
+    _, file = predict("--rule", "learned", "--threshold", "0.7", weights=weights)
+    assert len(set(file.exit_index.values)) == 3
+    assert len(file.attrs["gates_sha256"]) == 64
+
+
+def test_jets_beyond_the_limit_of_constituents_are_counted(predict, tmp_path):
+    with h5py.File(JETS) as jets, h5py.File(tmp_path / "long.h5", "w") as long:
+        for name in jets:
+            long[name] = jets[name][:170] if name.startswith("part_") else jets[name][:2]
+        del long["offsets"]
+        long["offsets"] = np.array([0, 140, 170])
+        long.attrs["classes"] = jets.attrs["classes"]
+    end, file = predict(data=tmp_path / "long.h5")
+    assert "Of 2 jets 1 had more constituents" in end.out
+    assert file.attrs["jets_cut"] == 1
+
+
+def test_the_shipped_network_is_the_published_one(predict):
+    end, file = predict("--model", "particlenet", data=ASSETS / "jets_test.h5", limit=2000, ranks=2)
+    last = file.logits.isel(exit=-1)
+    assert np.abs(last.values[:4] - PUBLISHED).max() < 5e-3
+    assert (last.argmax("class") == file.label).sum() == pytest.approx(1693, abs=1)  # 0.8465
+    assert float(row_of(end.out, "macro one-vs-one AUC")[-1]) == pytest.approx(0.98527, abs=2e-5)
+
+
+def test_weights_of_weaver_give_the_plain_network(predict):
+    published = SAMPLES / "../reference/ParticleNet_full.pt"
+    if not published.is_file():
+        pytest.skip("needs the full samples; set EEBENCH_TEST_DATA to their folder")
+    _, plain = predict("--model", "particlenet", "--features", "full", weights=published)
+    _, exits = predict()
+    assert plain.logits.shape == (96, 1, 10)
+    assert np.abs(plain.logits.values[:4, 0] - PUBLISHED).max() < 5e-3
+    assert (plain.logits.values[:, 0] == exits.logits.values[:, 2]).all()
+
+
+SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"--rule": "confidnce", "--threshold": "0.9"}, "there are confidence, entropy, margin, learned"),
+        ({"--rule": "margin"}, "--rule requires --threshold"),
+        ({"--rule": "margin", "--threshold": "0.1,0.2,0.3"}, "3 thresholds for 3 exits"),
+        ({"--weights": "none.h5"}, "none.h5"),
+        ({"--weights": SOURCE / "tests/data/state_dict.pt"}, "name one: --model"),
+        ({"--features": "kin"}, "particlenet.h5"),
+        ({"--data": "none.h5"}, "none.h5: no such file"),
+        ({"--data": ASSETS / "jetclass_500.h5"}, "jetclass_500.h5"),
+        ({"-o": "no/out.h5"}, "there is no folder"),
+        ({"--limit": "-1"}, "--limit"),
+    ],
+)
+def test_wrong_input_is_one_line_and_2(eebench, tmp_path, changed, message):
+    arguments = [part for pair in (SOUND | changed).items() for part in pair]
+    end = eebench("predict", *arguments)
+    assert end.code == 2
+    assert end.out == ""
+    assert message in end.err and len(end.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_input_under_mpirun_is_one_line_too(eebench):
+    end = eebench("predict", "--weights", WEIGHTS, "--data", "none.h5", "-o", "out.h5", ranks=3)
+    assert end.code == 2
+    assert ["none.h5: no such file" in line for line in end.error_lines()] == [True]
