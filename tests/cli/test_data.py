@@ -5,6 +5,10 @@ import os
 import shutil
 from pathlib import Path
 
+import h5py
+import numpy as np
+import pytest
+
 SLICES = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "tests" / "data"
 
 
@@ -37,6 +41,57 @@ def test_a_spoilt_file_ends_with_one_line_and_code_2(eebench, tmp_path):
             assert end.code == 2
             assert end.out == ""
             assert [arguments[0] in line for line in end.error_lines()] == [True]
+
+
+def spoil_number(file):
+    file["part_py"][40] = np.nan
+
+
+def spoil_jet_number(file):
+    file["jet_pt"][3] = np.inf
+
+
+def empty_a_jet(file):
+    file["offsets"][5] = file["offsets"][4]
+
+
+def disorder_offsets(file):
+    file["offsets"][7] = file["offsets"][5] - 1
+
+
+def remove_column(file):
+    del file["part_pz"]
+
+
+def remove_labels(file):
+    del file["label"]
+
+
+def mislabel(file):
+    file["label"][9] = 99
+
+
+@pytest.mark.parametrize(
+    "spoil, place, remedy",
+    [
+        (spoil_number, "dataset 'part_py', index 40: nan", "remove or repair this jet"),
+        (spoil_jet_number, "dataset 'jet_pt', index 3: inf", "remove or repair this jet"),
+        (empty_a_jet, "dataset 'offsets', index 5: jet 4 has 0 particles", "drop empty jets"),
+        (disorder_offsets, "dataset 'offsets', index 7: jet 6 has -", "make the file again"),
+        (remove_column, "no dataset 'part_pz'", "add the column"),
+        (remove_labels, "no dataset 'label'", "convert it"),
+        (mislabel, "dataset 'label', index 9: 99", "correct the label"),
+    ],
+)
+def test_bad_content_is_refused_with_place_and_remedy(eebench, tmp_path, spoil, place, remedy):
+    shutil.copy(SLICES / "toptag_200.h5", tmp_path / "jets.h5")
+    with h5py.File(tmp_path / "jets.h5", "r+") as file:
+        spoil(file)
+    for ranks in (0, 2):
+        end = eebench("data", "info", "jets.h5", ranks=ranks)
+        assert end.code == 2 and end.out == ""
+        (line,) = end.error_lines()
+        assert "jets.h5: " + place in line and remedy in line
 
 
 def test_a_config_is_not_a_jet_file(eebench, tmp_path):

@@ -1,0 +1,190 @@
+"""eebench train: what it leaves, how it is stopped, killed and resumed."""
+
+import csv
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+SLICES = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "tests" / "data"
+STEPS = 120
+SECONDS = 60
+CONFIG = """
+kind = "particlenet"
+features = "kin"
+classes = 10
+[network]
+k = 4
+blocks = [[8, 8], [8, 8]]
+fc = 8
+[exits]
+after = [1]
+particle_widths = [8]
+width = 8
+[train]
+exit_weights = [0.5, 1.0]
+global_batch = 50
+"""
+
+
+def losses(folder):
+    """The loss column as text: equal means equal in every bit."""
+    with open(folder / "train_log.csv") as log:
+        return [row["loss"] for row in csv.DictReader(log)]
+
+
+class Training:
+    """A training on two ranks that a test may disturb."""
+
+    def __init__(self, folder, *more):
+        (folder / "tiny.toml").write_text(CONFIG)
+        self.out = folder / "out"
+        self.command = [
+            *["mpirun", "-n", "2", "--oversubscribe", "--bind-to", "none"],
+            *[os.environ["EEBENCH_PROGRAM"], "train", "--config", str(folder / "tiny.toml")],
+            *["--data-train", str(SLICES / "jets_test_250.h5"), "--steps", str(STEPS), "--seed", "7"],
+            *["--checkpoint-steps", "7", "-o", str(self.out), *more],
+        ]
+
+    def start(self, *more):
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            [*self.command, *more], stdout=pipe, stderr=pipe, text=True, cwd=self.out.parent
+        )
+        return self
+
+    def wait_for_step(self, step):
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            if (self.out / "train_log.csv").exists() and len(losses(self.out)) >= step:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"step {step} was not reached: {self.finish()}")
+
+    def ranks(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def finish(self):
+        """Exit code, stdout, stderr; fails where the job hangs."""
+        out, err = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    training = Training(tmp_path_factory.mktemp("whole")).start()
+    code, _, err = training.finish()
+    assert code == 0, err
+    return losses(training.out)
+
+
+@pytest.mark.parametrize("which, whom", [(signal.SIGUSR1, "mpirun"), (signal.SIGTERM, "one rank")])
+def test_a_signal_ends_with_a_checkpoint_and_75(tmp_path, undisturbed, which, whom):
+    training = Training(tmp_path).start()
+    training.wait_for_step(10)
+    os.kill(training.process.pid if whom == "mpirun" else training.ranks()[1], which)
+    code, _, err = training.finish()
+    assert code == 75, err
+    assert "stopped by a signal after saving step" in err and "--resume" in err
+    done = losses(training.out)
+    assert 10 <= len(done) < STEPS
+    assert (training.out / f"checkpoints/step-{len(done):08}.h5").exists()
+
+    code, _, err = training.start("--resume").finish()
+    assert code == 0, err
+    assert f"going on after step {len(done)}" in err
+    assert losses(training.out) == undisturbed
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_rank_ends_the_job_and_costs_nothing_but_time(tmp_path, undisturbed, rank):
+    training = Training(tmp_path).start()
+    training.wait_for_step(20)
+    os.kill(training.ranks()[rank], signal.SIGKILL)
+    code, _, _ = training.finish()
+    assert code != 0
+    code, _, err = training.start("--resume").finish()
+    assert code == 0, err
+    assert losses(training.out) == undisturbed
+
+
+def train(eebench, folder, *more, config=CONFIG, ranks=0):
+    (folder / "tiny.toml").write_text(config)
+    data = SLICES / "jets_test_250.h5"
+    return eebench(
+        *["train", "--config", "tiny.toml", "--data-train", str(data), "--steps", "4", *more],
+        ranks=ranks,
+    )
+
+
+def test_config_toml_repeats_the_run(eebench, tmp_path):
+    options = ["--lr", "0.004", "--clip", "0.5", "--seed", "11", "--precision", "fp64"]
+    assert train(eebench, tmp_path, *options, "-o", "first", ranks=2).code == 0
+    first = tmp_path / "first"
+    text = (first / "config.toml").read_text()
+    assert text.startswith("# Once more: mpirun -n 2 eebench train --config first/config.toml")
+    again = eebench(
+        *["train", "--config", "first/config.toml", "-o", "second"],
+        *["--data-train", str(SLICES / "jets_test_250.h5")],
+        ranks=2,
+    )
+    assert again.code == 0, again.err
+    assert losses(tmp_path / "second") == losses(first)
+    assert "tiny" in again.out  # still the name of the network
+    with h5py.File(first / "weights.h5") as file:
+        assert b"seed = 11" in file.attrs["model_config"]
+
+
+def test_a_frozen_backbone_is_compared_before_and_after(eebench, tmp_path):
+    assert train(eebench, tmp_path, "-o", "start").code == 0
+    options = ["--weights", "start/weights.h5", "--freeze", "backbone", "--exit-weights", "1", "0"]
+    end = train(eebench, tmp_path, *options, "-o", "frozen")
+    assert end.code == 0, end.err
+    assert "The frozen backbone is what it was: SHA-256 " in end.out
+    with h5py.File(tmp_path / "start/weights.h5") as a, h5py.File(tmp_path / "frozen/weights.h5") as b:
+        changed = []
+
+        def compare(name, item):
+            if isinstance(item, h5py.Dataset) and not np.array_equal(item[()], b[name][()]):
+                changed.append(name)
+
+        a.visititems(compare)
+    assert changed and all("exits." in name for name in changed)
+
+
+def test_blocking_sums_hide_nothing_and_say_so(eebench, tmp_path):
+    end = train(eebench, tmp_path, "-o", "out", ranks=2)
+    header, _, row = [line for line in end.out.splitlines() if line.startswith("|")]
+    cells = dict(zip(header.split("|"), row.split("|")))
+    (hidden,) = [value for name, value in cells.items() if "all-reduce hidden" in name]
+    assert float(hidden) == 0.0
+
+
+def test_products_in_bfloat16_are_an_option(eebench, tmp_path):
+    config = CONFIG.replace("global_batch", 'precision = "bf16"\nglobal_batch')
+    assert train(eebench, tmp_path, "-o", "fp32").code == 0
+    assert train(eebench, tmp_path, "-o", "bf16", config=config).code == 0
+    fp32, bf16 = (np.array(losses(tmp_path / name), float) for name in ("fp32", "bf16"))
+    assert 0 < np.max(np.abs(bf16 / fp32 - 1)) < 0.05
+
+
+def test_jets_that_are_cut_are_counted(eebench, tmp_path):
+    with h5py.File(SLICES / "jets_test_250.h5") as source, h5py.File(tmp_path / "long.h5", "w") as file:
+        joined = np.arange(1, 12)  # the first twelve jets become one
+        for name, values in source.items():
+            per_jet = not name.startswith("part_")
+            file[name] = np.delete(values[()], joined) if per_jet else values[()]
+        file.attrs.update(source.attrs)
+    (tmp_path / "tiny.toml").write_text(CONFIG)
+    end = eebench(
+        *["train", "--config", "tiny.toml", "--data-train", "long.h5", "--steps", "1", "-o", "out"],
+        ranks=2,
+    )
+    assert end.code == 0, end.err
+    assert "1 of the 239 jets of long.h5 are cut to their first 128 constituents" in end.err
