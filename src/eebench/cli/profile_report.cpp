@@ -24,7 +24,7 @@ std::string scaled(double value) {
       return fmt::format("{:.2f} {}", value / size, letter);
     }
   }
-  return fmt::format("{:.0f} ", value);
+  return fmt::format("{:.0f}", value);
 }
 
 void add_row(report::Table& table, const std::vector<std::string>& cells) {
@@ -141,10 +141,14 @@ std::string to_markdown(const ProfileReport& r) {
                     r.truncated > 0 ? fmt::format(" ({} cut to 128)", r.truncated) : std::string());
   text += report::to_markdown(cost_table(r.costs));
   text += fmt::format(
-      "\nThe last column counts by the rules of weaver-core 0.4 (no attention-free arithmetic but "
-      "biases, BatchNorm and ReLU);\nits total is that of the network without early heads (stem, "
-      "all segments, last head): {}Mac, {} parameters.\n",
-      scaled(r.costs.plain.weaver_macs), scaled(static_cast<double>(r.costs.plain.parameters)));
+      "\nThe last column counts by the rules of weaver-core 0.4: layers, attention, biases, "
+      "BatchNorm "
+      "and ReLU, but neither LayerNorm,\nGELU, pair features, neighbours nor gathers. Its total is "
+      "that of the network without early heads (stem, all segments, last head):\n{}Mac, {} "
+      "parameters "
+      "({}).\n",
+      scaled(r.costs.plain.weaver_macs), r.costs.plain.parameters,
+      scaled(static_cast<double>(r.costs.plain.parameters)));
   if (!r.measured.empty()) {
     text += fmt::format(
         "\nMeasured on {}, float32, {} thread{}, batches of {} jets, medians of {} passes{}. "
