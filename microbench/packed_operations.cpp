@@ -9,6 +9,7 @@
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/knn.hpp"
 #include "eebench/nn/linear.hpp"
+#include "eebench/nn/norm.hpp"
 #include "eebench/nn/pair_features.hpp"
 #include "eebench/nn/pool.hpp"
 
@@ -38,19 +39,20 @@ void time(benchmark::State& state, const Operation& operation) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-void linear(benchmark::State& state) {
+void linear_gelu(benchmark::State& state) {
   time(state, [](const nn::Ragged& jets) {
-    return [x = at::randn({jets.particles(), 128}), w = at::randn({512, 128}),
-            b = at::randn({512})] { return nn::linear(x, w, b, {}); };
+    return [x = at::randn({jets.particles(), 128}),
+            layer = nn::prepared({at::randn({512, 128}), at::randn({512})})] {
+      return nn::linear(x, layer, {}, nn::Activation::gelu);
+    };
   });
 }
 
-void linear_fixed_order(benchmark::State& state) {
+void layer_norm(benchmark::State& state) {
   time(state, [](const nn::Ragged& jets) {
-    nn::Context context;
-    context.deterministic = true;
-    return [x = at::randn({jets.particles(), 128}), w = at::randn({512, 128}), b = at::randn({512}),
-            context] { return nn::linear(x, w, b, context); };
+    return [x = at::randn({jets.particles(), 128}), norm = nn::LayerNorm(128)]() mutable {
+      return norm->forward(x, {});
+    };
   });
 }
 
@@ -74,8 +76,8 @@ void pair_features(benchmark::State& state) {
   time(state, [](const nn::Ragged& jets) {
     const at::Tensor momentum = at::randn({jets.particles(), 3});
     const at::Tensor energy = momentum.norm(2, 1, true) * 1.01;
-    return [vectors = at::cat({momentum, energy}, 1), pairs = nn::pair_rows(jets, 0, jets.jets())] {
-      return nn::pair_features(vectors, pairs);
+    return [vectors = at::cat({momentum, energy}, 1), &jets] {
+      return nn::pair_features(vectors, jets, 0, jets.jets());
     };
   });
 }
@@ -123,8 +125,8 @@ void compaction(benchmark::State& state) {
   });
 }
 
-BENCHMARK(linear)->Arg(1)->Arg(64);
-BENCHMARK(linear_fixed_order)->Arg(1)->Arg(64);
+BENCHMARK(linear_gelu)->Arg(1)->Arg(64);
+BENCHMARK(layer_norm)->Arg(1)->Arg(64);
 BENCHMARK(self_attention)->Arg(1)->Arg(64);
 BENCHMARK(class_attention)->Arg(1)->Arg(64);
 BENCHMARK(pair_features)->Arg(1)->Arg(64);

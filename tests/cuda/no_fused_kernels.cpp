@@ -1,45 +1,41 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "eebench/nn/cpu/attention_simd.hpp"
+#include "eebench/nn/cpu/dense_simd.hpp"
 #include "eebench/nn/cpu/edge_simd.hpp"
+#include "eebench/nn/cpu/layer_norm_simd.hpp"
 #include "eebench/nn/cpu/norm_simd.hpp"
-#include "eebench/nn/cpu/simd.hpp"
+#include "eebench/nn/cpu/pair_simd.hpp"
 
 // The fused CPU kernels need Highway, which a bare GPU machine lacks. These tests compare with the
 // ATen form in float64, which never calls them.
 namespace eebench::nn::cpu {
+namespace {
 
-void linear_fixed_order(const float*, const float*, const float*, float*, std::int64_t,
-                        std::int64_t, std::int64_t) {
-  throw std::logic_error("fused linear called in the CUDA tests");
-}
-void gelu(float*, std::int64_t) { throw std::logic_error("fused gelu called in the CUDA tests"); }
-void attention(const AttentionJet&) {
-  throw std::logic_error("fused attention called in the CUDA tests");
-}
-void gather_add(const EdgeGather&) {
-  throw std::logic_error("fused edges called in the CUDA tests");
-}
-void scatter_edges(const EdgeScatter&) {
-  throw std::logic_error("fused edge gradient called in the CUDA tests");
-}
-void bias_relu(float*, const float*, std::int64_t, std::int64_t) {
-  throw std::logic_error("fused bias called in the CUDA tests");
-}
+[[noreturn]] void called() { throw std::logic_error("a fused kernel called in the CUDA tests"); }
+
+}  // namespace
+
+void pack_panels(const float*, std::int64_t, std::int64_t, float*) { called(); }
+void linear(const DenseLayer&) { called(); }
+void gelu(float*, std::int64_t) { called(); }
+void attention(const AttentionJet&) { called(); }
+void layer_norm(const LayerNormRows&) { called(); }
+void pair_features(const float*, std::int64_t, float*) { called(); }
+void mirror_pairs(const float*, std::int64_t, std::int64_t, float*) { called(); }
+void gather_add(const EdgeGather&) { called(); }
+void scatter_edges(const EdgeScatter&) { called(); }
 void bias_relu_mean(const float*, const float*, float*, std::int64_t, std::int64_t, std::int64_t) {
-  throw std::logic_error("fused mean called in the CUDA tests");
+  called();
 }
-void column_moments(const float*, std::int64_t, std::int64_t, double*, double*) {
-  throw std::logic_error("fused moments called in the CUDA tests");
-}
-void scale_shift(const ScaleShift&, float*) {
-  throw std::logic_error("fused norm called in the CUDA tests");
-}
+void column_moments(const float*, std::int64_t, std::int64_t, double*, double*) { called(); }
+void scale_shift(const ScaleShift&, float*) { called(); }
 void norm_gradient_sums(const ScaleShift&, const float*, const float*, double*, double*) {
-  throw std::logic_error("fused norm gradient called in the CUDA tests");
+  called();
 }
 void norm_gradient(const ScaleShift&, const float*, const float*, const float*, float*) {
-  throw std::logic_error("fused norm gradient called in the CUDA tests");
+  called();
 }
 
 }  // namespace eebench::nn::cpu

@@ -68,8 +68,9 @@ void test_packed_operations() {
   const auto normal = [](std::int64_t n, std::int64_t m) { return at::randn({n, m}, at::kDouble); };
   const at::Tensor x = normal(rows, channels);
 
-  compare("linear", {x, normal(8, channels), at::randn({8}, at::kDouble)},
-          [&](const Inputs& in) { return nn::linear(in[0], in[1], in[2], inference); });
+  compare("linear", {x, normal(8, channels), at::randn({8}, at::kDouble)}, [&](const Inputs& in) {
+    return nn::linear(in[0], {in[1], in[2]}, inference);
+  });
   compare("gelu", {x}, [&](const Inputs& in) { return nn::gelu(in[0], training); });
   compare("dropout", {x}, [&](const Inputs& in) {
     return nn::dropout(in[0], 0.3, 11, jets.offsets(), training.jet_index, training);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <catch2/catch.hpp>
 
 namespace eebench::nn {
@@ -76,6 +77,24 @@ TEST_CASE("a frozen BatchNorm uses its running statistics in training and keeps 
   CHECK(at::allclose(norm->forward(x, context), x / std::sqrt(1.0 + norm_eps)));
   CHECK(norm->running_mean.equal(at::zeros({3})));
   CHECK(norm->num_batches_tracked.item<std::int64_t>() == 0);
+}
+
+TEST_CASE("LayerNorm without gradients agrees with ATen operations in float64") {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(4);
+  const std::int64_t channels = GENERATE(1, 17, 128, 515);
+  LayerNorm norm(channels);
+  norm->weight.copy_(at::randn({channels}));
+  norm->bias.copy_(at::randn({channels}));
+  // A mean far from 0 punishes sums of squares that are not centred.
+  const at::Tensor x = at::randn({5, channels}) + 30.0;
+  const at::Tensor y = norm->forward(x, {});
+  norm->to(at::kDouble);
+  CHECK(at::allclose(y.to(at::kDouble), norm->forward(x.to(at::kDouble), {}), 1e-5, 2e-5));
+  CHECK(at::equal(y[3], [&] {
+    norm->to(at::kFloat);
+    return norm->forward(x.narrow(0, 3, 1), {})[0];
+  }()));
 }
 
 }  // namespace

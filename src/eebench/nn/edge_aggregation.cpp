@@ -93,20 +93,6 @@ at::Tensor gather_add_relu(const at::Tensor& own, const at::Tensor& other,
                           : at::relu(gather_by_aten(own, other, neighbours));
 }
 
-at::Tensor bias_relu(at::Tensor x, const at::Tensor& bias) {
-  count({.elementwise = x.numel() * add_and_relu, .bytes = 2 * x.numel() * x.element_size()});
-  if (!cpu::usable(x) || !x.is_contiguous()) {
-    return at::relu(x + bias);
-  }
-  const std::int64_t channels = x.size(1);
-  const at::Tensor shift = bias.contiguous();
-  float* data = x.mutable_data_ptr<float>();
-  at::parallel_for(0, x.size(0), rows_of_a_task, [&](std::int64_t begin, std::int64_t end) {
-    cpu::bias_relu(data + begin * channels, shift.const_data_ptr<float>(), end - begin, channels);
-  });
-  return x;
-}
-
 at::Tensor bias_relu_mean(const at::Tensor& x, const at::Tensor& bias, std::int64_t k) {
   const std::int64_t channels = x.size(1);
   const std::int64_t n = x.size(0) / k;

@@ -17,9 +17,6 @@ at::Tensor gather_add_relu(const at::Tensor& own, const at::Tensor& other,
 /// own + other[neighbours] without the ReLU, differentiable in own and other; rows = n.
 at::Tensor gather_add(const at::Tensor& own, const at::Tensor& other, const at::Tensor& neighbours);
 
-/// relu(x + bias) for x [rows, C], bias [C]; x is the caller's to give away.
-at::Tensor bias_relu(at::Tensor x, const at::Tensor& bias);
-
 /// Mean over j of relu(x[i * k + j] + bias) for x [n * k, C]. Returns [n, C].
 at::Tensor bias_relu_mean(const at::Tensor& x, const at::Tensor& bias, std::int64_t k);
 

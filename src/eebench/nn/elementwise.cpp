@@ -46,8 +46,15 @@ class Keep {
 
 }  // namespace
 
+void count_activation(std::int64_t elements, Activation activation, std::int64_t width) {
+  if (activation != Activation::none) {
+    const std::int64_t flops = activation == Activation::relu ? flops_of::relu : flops_of::gelu;
+    count({.elementwise = elements * flops, .bytes = 2 * elements * width});
+  }
+}
+
 at::Tensor gelu(at::Tensor x, const Context&) {
-  count({.elementwise = x.numel() * flops_of::gelu, .bytes = 2 * x.numel() * x.element_size()});
+  count_activation(x.numel(), Activation::gelu, x.element_size());
   if (cpu::usable(x) && x.is_contiguous()) {
     cpu::gelu_in_place(x);
     return x;
@@ -56,8 +63,20 @@ at::Tensor gelu(at::Tensor x, const Context&) {
 }
 
 at::Tensor relu(at::Tensor x, const Context&) {
-  count({.elementwise = x.numel() * flops_of::relu, .bytes = 2 * x.numel() * x.element_size()});
+  count_activation(x.numel(), Activation::relu, x.element_size());
   return c10::GradMode::is_enabled() ? at::relu(x) : at::relu_(x);
+}
+
+at::Tensor activate(at::Tensor x, Activation activation, const Context& context) {
+  switch (activation) {
+    case Activation::relu:
+      return relu(std::move(x), context);
+    case Activation::gelu:
+      return gelu(std::move(x), context);
+    case Activation::none:
+      break;
+  }
+  return x;
 }
 
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t site,

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "eebench/nn/activation.hpp"
 #include "eebench/nn/context.hpp"
 #include "eebench/nn/ragged.hpp"
 
@@ -14,6 +15,11 @@ namespace eebench::nn {
 at::Tensor gelu(at::Tensor x, const Context& context);
 
 at::Tensor relu(at::Tensor x, const Context& context);
+
+at::Tensor activate(at::Tensor x, Activation activation, const Context& context);
+
+/// Counts the work of an activation of so many elements of `width` bytes.
+void count_activation(std::int64_t elements, Activation activation, std::int64_t width);
 
 /// Inverted dropout of x [rows, ...], whose rows belong to jets as `row_offsets` says. The draw of
 /// an element depends on the seed, the step, the jet's index in its data set, the site and the

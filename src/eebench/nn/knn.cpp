@@ -69,8 +69,9 @@ at::Tensor nearest_neighbours(const at::Tensor& x, const Ragged& jets, std::int6
     const std::int64_t first = jets.offsets()[static_cast<std::size_t>(jet)];
     const std::int64_t n = jets.multiplicity(jet);
     const at::Tensor own = values.narrow(0, first, n);
-    const at::Tensor products =
-        context.deterministic ? cpu::linear_fixed_order(own, own, {}) : at::mm(own, own.t());
+    const at::Tensor products = context.deterministic
+                                    ? cpu::linear(own, cpu::panels(own), {}, n, Activation::none)
+                                    : at::mm(own, own.t());
     AT_DISPATCH_FLOATING_TYPES(products.scalar_type(), "nearest_neighbours", [&] {
       select_nearest(products.const_data_ptr<scalar_t>(), n, k, first, jets.particles(),
                      neighbours.mutable_data_ptr<std::int64_t>() + first * k);

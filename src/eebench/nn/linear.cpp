@@ -7,6 +7,7 @@
 #include <torch/nn/init.h>
 
 #include "eebench/nn/cpu/kernels.hpp"
+#include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/work.hpp"
 
 namespace eebench::nn {
@@ -23,12 +24,28 @@ LinearImpl::LinearImpl(std::string site, std::int64_t in, std::int64_t out, Line
   }
 }
 
-at::Tensor LinearImpl::forward(const at::Tensor& x, const Context& context) {
-  return linear(x, matrix(), bias, context);
+at::Tensor LinearImpl::forward(const at::Tensor& x, const Context& context, Activation activation) {
+  return linear(x, {matrix(), bias, panels_}, context, activation);
 }
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                  const Context& context) {
+void LinearImpl::prepare() { panels_ = cpu::panels(matrix()); }
+
+void prepare_linears(torch::nn::Module& module) {
+  module.apply([](torch::nn::Module& part) {
+    if (auto* linear = part.as<LinearImpl>()) {
+      linear->prepare();
+    }
+  });
+}
+
+LinearWeights prepared(LinearWeights weights) {
+  weights.panels = cpu::panels(weights.weight);
+  return weights;
+}
+
+at::Tensor linear(const at::Tensor& x, const LinearWeights& weights, const Context& context,
+                  Activation activation) {
+  const auto& [weight, bias, panels] = weights;
   const std::int64_t rows = x.size(0);
   const std::int64_t in = weight.size(1);
   const std::int64_t out = weight.size(0);
@@ -36,17 +53,17 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   count({.multiply_adds = rows * in * out,
          .elementwise = bias.defined() ? rows * out : 0,
          .bytes = width * rows * (in + out)});
-  if (context.deterministic) {
-    return cpu::linear_fixed_order(x, weight, bias);
+  if (cpu::usable(x) && !context.bfloat16) {
+    count_activation(rows * out, activation, x.element_size());
+    return cpu::linear(x, panels.defined() ? panels : cpu::panels(weight), bias, out, activation);
   }
-  const std::optional<at::Tensor> shift =
-      bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
-  if (context.bfloat16) {
-    return at::linear(x.to(at::kBFloat16), weight.to(at::kBFloat16),
-                      shift ? std::optional<at::Tensor>(shift->to(at::kBFloat16)) : std::nullopt)
-        .to(x.scalar_type());
-  }
-  return at::linear(x, weight, shift);
+  TORCH_CHECK(!context.deterministic, "deterministic mode is for float32 inference on the CPU");
+  const auto cast = [&](const at::Tensor& factor) {
+    return context.bfloat16 ? factor.to(at::kBFloat16) : factor;
+  };
+  const at::Tensor y = at::linear(
+      cast(x), cast(weight), bias.defined() ? std::optional<at::Tensor>(cast(bias)) : std::nullopt);
+  return activate(y.to(x.scalar_type()), activation, context);
 }
 
 }  // namespace eebench::nn

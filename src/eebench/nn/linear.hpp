@@ -6,6 +6,7 @@
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
+#include "eebench/nn/activation.hpp"
 #include "eebench/nn/context.hpp"
 
 namespace eebench::nn {
@@ -21,7 +22,10 @@ struct LinearOptions {
 class LinearImpl : public torch::nn::Module {
  public:
   LinearImpl(std::string site, std::int64_t in, std::int64_t out, LinearOptions options = {});
-  at::Tensor forward(const at::Tensor& x, const Context& context);
+  at::Tensor forward(const at::Tensor& x, const Context& context,
+                     Activation activation = Activation::none);
+  /// Packs the weight once for inference; parameters do not change afterwards.
+  void prepare();
 
   const std::string& site() const { return site_; }
   std::int64_t in() const { return in_; }
@@ -36,14 +40,25 @@ class LinearImpl : public torch::nn::Module {
   std::string site_;
   std::int64_t in_;
   std::int64_t out_;
+  at::Tensor panels_;  ///< undefined before prepare()
 };
 TORCH_MODULE(Linear);
 
-/// x W^T + b for any weight [out, in]; counts its work. In a deterministic context (float32 on the
-/// CPU, no gradient) every dot product is summed in index order, whatever the number of rows. In
-/// bfloat16 the factors are rounded and products summed in float32; weights and gradients keep
-/// their type.
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                  const Context& context);
+/// Prepares every linear layer below a module.
+void prepare_linears(torch::nn::Module& module);
+
+/// What a linear layer multiplies by.
+struct LinearWeights {
+  at::Tensor weight;  ///< [out, in]
+  at::Tensor bias;    ///< [out] or undefined
+  at::Tensor panels;  ///< the weight packed for inference, or undefined
+};
+LinearWeights prepared(LinearWeights weights);
+
+/// activation(x W^T + b); counts its work. Float32 inference on the CPU sums every dot product in
+/// index order, whatever the number of rows; a deterministic context demands that path. In bfloat16
+/// the factors are rounded and products summed in float32; weights and gradients keep their type.
+at::Tensor linear(const at::Tensor& x, const LinearWeights& weights, const Context& context,
+                  Activation activation = Activation::none);
 
 }  // namespace eebench::nn

@@ -25,7 +25,8 @@ LayerNormImpl::LayerNormImpl(std::int64_t channels)
 
 at::Tensor LayerNormImpl::forward(const at::Tensor& x, const Context&) {
   count_elementwise(x, flops_of::norm);
-  return at::layer_norm(x, {x.size(-1)}, weight, bias, norm_eps);
+  return cpu::usable(x) ? cpu::layer_norm(x, weight, bias, norm_eps)
+                        : at::layer_norm(x, {x.size(-1)}, weight, bias, norm_eps);
 }
 
 BatchNormImpl::BatchNormImpl(std::int64_t channels)

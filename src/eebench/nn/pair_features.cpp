@@ -5,9 +5,18 @@
 
 #include <ATen/ATen.h>
 
+#include "eebench/nn/cpu/kernels.hpp"
 #include "eebench/nn/work.hpp"
 
 namespace eebench::nn {
+namespace {
+
+void count_features(std::int64_t pairs, std::int64_t width) {
+  count({.elementwise = pairs * flops_of::pair_features,
+         .bytes = width * pairs * (8 + pair_feature_count)});
+}
+
+}  // namespace
 
 PairRows pair_rows(const Ragged& jets, std::int64_t first, std::int64_t last) {
   std::int64_t total = 0;
@@ -31,9 +40,7 @@ PairRows pair_rows(const Ragged& jets, std::int64_t first, std::int64_t last) {
 }
 
 at::Tensor pair_features(const at::Tensor& vectors, const PairRows& pairs) {
-  const std::int64_t count_pairs = pairs.i.size(0);
-  count({.elementwise = count_pairs * flops_of::pair_features,
-         .bytes = vectors.element_size() * count_pairs * (8 + pair_feature_count)});
+  count_features(pairs.i.size(0), vectors.element_size());
   constexpr double eps = 1e-8;
   constexpr double two_pi = 2.0 * std::numbers::pi;
   const at::Tensor px = vectors.select(1, 0);
@@ -64,11 +71,25 @@ at::Tensor pair_features(const at::Tensor& vectors, const PairRows& pairs) {
   return at::stack({pt_min * delta, z, delta, mass2}, 1).clamp_min_(eps).log_();
 }
 
+at::Tensor pair_features(const at::Tensor& vectors, const Ragged& jets, std::int64_t first,
+                         std::int64_t last) {
+  if (!cpu::is_float(vectors) || vectors.requires_grad()) {
+    return pair_features(vectors, pair_rows(jets, first, last));
+  }
+  const at::Tensor features = cpu::pair_features(vectors, jets, first, last);
+  count_features(features.size(0), vectors.element_size());
+  return features;
+}
+
 at::Tensor mirror_pairs(const at::Tensor& lower, const Ragged& jets, std::int64_t first,
                         std::int64_t last) {
   const std::int64_t heads = lower.size(1);
   const auto base = jets.pair_offsets()[static_cast<std::size_t>(first)];
   const std::int64_t squares = jets.pair_offsets()[static_cast<std::size_t>(last)] - base;
+  count({.bytes = 2 * squares * heads * lower.element_size()});
+  if (cpu::usable(lower)) {
+    return cpu::mirror_pairs(lower, jets, first, last);
+  }
   at::Tensor source = at::empty({squares * heads}, at::kLong);
   std::int64_t* row = source.mutable_data_ptr<std::int64_t>();
   std::int64_t start = 0;
@@ -84,7 +105,6 @@ at::Tensor mirror_pairs(const at::Tensor& lower, const Ragged& jets, std::int64_
     }
     start += n * (n + 1) / 2;
   }
-  count({.bytes = 2 * squares * heads * lower.element_size()});
   return at::index_select(lower.reshape({-1}), 0, source.to(lower.device())).view({squares, heads});
 }
 

@@ -23,6 +23,10 @@ PairRows pair_rows(const Ragged& jets, std::int64_t first, std::int64_t last);
 /// (px, py, pz, E) in GeV. Returns [T, 4].
 at::Tensor pair_features(const at::Tensor& vectors, const PairRows& pairs);
 
+/// The same for all unordered pairs of jets first .. last, as pair_rows() orders them.
+at::Tensor pair_features(const at::Tensor& vectors, const Ragged& jets, std::int64_t first,
+                         std::int64_t last);
+
 /// [T, H] on unordered pairs to what attention adds: [sum n^2, H] holding [H, n, n] a jet.
 at::Tensor mirror_pairs(const at::Tensor& lower, const Ragged& jets, std::int64_t first,
                         std::int64_t last);

@@ -71,6 +71,15 @@ Ragged Ragged::select(std::span<const std::int64_t> jets) const {
   return Ragged(std::move(offsets));
 }
 
+Ragged Ragged::range(std::int64_t first, std::int64_t last) const {
+  const auto begin = static_cast<std::size_t>(first);
+  std::vector<std::int64_t> offsets(offsets_.begin() + first, offsets_.begin() + last + 1);
+  for (std::int64_t& offset : offsets) {
+    offset -= offsets_[begin];
+  }
+  return Ragged(std::move(offsets));
+}
+
 at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets) {
   std::vector<std::int64_t> rows;
   for (const std::int64_t jet : jets) {
@@ -80,6 +89,17 @@ at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const st
     }
   }
   return to_tensor(rows);
+}
+
+std::vector<std::int64_t> cuts(std::span<const std::int64_t> row_offsets, std::int64_t rows) {
+  std::vector<std::int64_t> jets{0};
+  for (std::size_t jet = 1; jet < row_offsets.size(); ++jet) {
+    const auto begun = static_cast<std::size_t>(jets.back());
+    if (row_offsets[jet] - row_offsets[begun] >= rows || jet + 1 == row_offsets.size()) {
+      jets.push_back(static_cast<std::int64_t>(jet));
+    }
+  }
+  return jets;
 }
 
 }  // namespace eebench::nn

@@ -45,6 +45,8 @@ class Ragged {
 
   /// The given jets, in that order.
   Ragged select(std::span<const std::int64_t> jets) const;
+  /// Jets [first, last).
+  Ragged range(std::int64_t first, std::int64_t last) const;
 
  private:
   std::vector<std::int64_t> offsets_{0};
@@ -54,5 +56,9 @@ class Ragged {
 
 /// Row numbers of the given jets in a packed tensor with these row offsets, on the host: int64.
 at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets);
+
+/// Cuts between runs of consecutive jets of about `rows` rows each: jet numbers, from 0 to the
+/// number of jets.
+std::vector<std::int64_t> cuts(std::span<const std::int64_t> row_offsets, std::int64_t rows);
 
 }  // namespace eebench::nn

@@ -37,7 +37,7 @@ PartEmbedImpl::PartEmbedImpl(std::int64_t features, const std::vector<std::int64
 at::Tensor PartEmbedImpl::forward(const at::Tensor& features, const nn::Context& context) {
   at::Tensor x = input_bn_->forward(features, context);
   for (std::size_t layer = 0; layer < linears_.size(); ++layer) {
-    x = nn::gelu(linears_[layer]->forward(norms_[layer]->forward(x, context), context), context);
+    x = linears_[layer]->forward(norms_[layer]->forward(x, context), context, nn::Activation::gelu);
   }
   return x;
 }
@@ -68,9 +68,9 @@ PartPairEmbedImpl::PartPairEmbedImpl(const std::vector<std::int64_t>& widths, st
   }
 }
 
-std::vector<PartPairEmbedImpl::Layer> PartPairEmbedImpl::folded() const {
+std::vector<nn::LinearWeights> PartPairEmbedImpl::folded() const {
   nn::BatchNormImpl::Affine before = input_bn_->folded();
-  std::vector<Layer> layers;
+  std::vector<nn::LinearWeights> layers;
   for (std::size_t l = 0; l < linears_.size(); ++l) {
     const at::Tensor matrix = linears_[l]->matrix();
     at::Tensor weight = matrix;
@@ -80,10 +80,13 @@ std::vector<PartPairEmbedImpl::Layer> PartPairEmbedImpl::folded() const {
       weight = weight * before.scale;
     }
     const nn::BatchNormImpl::Affine after = norms_[l]->folded();
-    layers.push_back({weight * after.scale.unsqueeze(1), bias * after.scale + after.shift});
+    layers.push_back(
+        nn::prepared({weight * after.scale.unsqueeze(1), bias * after.scale + after.shift}));
   }
   return layers;
 }
+
+void PartPairEmbedImpl::prepare() { prepared_ = folded(); }
 
 at::Tensor PartPairEmbedImpl::training_network(at::Tensor x, const nn::Context& context) {
   x = input_bn_->forward(x, context);
@@ -96,13 +99,12 @@ at::Tensor PartPairEmbedImpl::training_network(at::Tensor x, const nn::Context& 
 at::Tensor PartPairEmbedImpl::forward(const at::Tensor& vectors, const nn::Ragged& jets,
                                       const nn::Context& context) {
   if (context.training && is_training()) {
-    const at::Tensor features = nn::pair_features(vectors, nn::pair_rows(jets, 0, jets.jets()));
+    const at::Tensor features = nn::pair_features(vectors, jets, 0, jets.jets());
     return nn::mirror_pairs(training_network(features, context), jets, 0, jets.jets());
   }
-  // Chunks of jets whose pairs stay in the cache. In a deterministic pass a jet is a chunk, so that
-  // elementwise operations meet the same pair at the same place whatever the batch.
-  constexpr std::int64_t pairs_of_a_chunk = 4096;
-  const std::vector<Layer> layers = folded();
+  // Chunks of jets whose pairs stay in the cache.
+  constexpr std::int64_t pairs_of_a_chunk = 1024;
+  const std::vector<nn::LinearWeights> layers = prepared_.empty() ? folded() : prepared_;
   std::vector<at::Tensor> chunks;
   for (std::int64_t first = 0; first < jets.jets();) {
     std::int64_t last = first;
@@ -110,10 +112,10 @@ at::Tensor PartPairEmbedImpl::forward(const at::Tensor& vectors, const nn::Ragge
     do {
       const std::int64_t n = jets.multiplicity(last++);
       pairs += n * (n + 1) / 2;
-    } while (last < jets.jets() && !context.deterministic && pairs < pairs_of_a_chunk);
-    at::Tensor x = nn::pair_features(vectors, nn::pair_rows(jets, first, last));
-    for (const Layer& layer : layers) {
-      x = nn::gelu(nn::linear(x, layer.weight, layer.bias, context), context);
+    } while (last < jets.jets() && pairs < pairs_of_a_chunk);
+    at::Tensor x = nn::pair_features(vectors, jets, first, last);
+    for (const nn::LinearWeights& layer : layers) {
+      x = nn::linear(x, layer, context, nn::Activation::gelu);
     }
     chunks.push_back(nn::mirror_pairs(x, jets, first, last));
     first = last;
@@ -166,7 +168,7 @@ PartBlockImpl::PartBlockImpl(PartBlockOptions options)
   fc2_ = register_module("fc2", nn::Linear(site + "fc2", hidden, width));
 }
 
-PartBlockImpl::Projection PartBlockImpl::output_projection() const {
+PartBlockImpl::Projections PartBlockImpl::projections() const {
   const std::int64_t heads = options_.heads;
   const std::int64_t dim = options_.width / heads;
   at::Tensor weight =
@@ -176,17 +178,32 @@ PartBlockImpl::Projection PartBlockImpl::output_projection() const {
     weight = weight.transpose(0, 1);
     bias = bias.transpose(0, 1);
   }
-  return {weight.reshape({options_.width, options_.width}), bias.reshape({options_.width})};
+  const std::int64_t width = options_.width;
+  const auto in_weight = in_proj_weight_.split({width, 2 * width});
+  const auto in_bias = in_proj_bias_.split({width, 2 * width});
+  return {.qkv = {in_proj_weight_, in_proj_bias_},
+          .query = {in_weight[0], in_bias[0]},
+          .key_value = {in_weight[1], in_bias[1]},
+          .out = {weight.reshape({width, width}), bias.reshape({width})}};
+}
+
+void PartBlockImpl::prepare() {
+  Projections all = projections();
+  for (nn::LinearWeights* weights : {&all.qkv, &all.query, &all.key_value, &all.out}) {
+    *weights = nn::prepared(*weights);
+  }
+  prepared_ = std::move(all);
 }
 
 at::Tensor PartBlockImpl::forward(const at::Tensor& x, const at::Tensor& bias,
                                   const nn::Ragged& jets, const nn::Context& context) {
   const at::Tensor u = pre_attn_norm_->forward(x, context);
-  const auto qkv = nn::linear(u, in_proj_weight_, in_proj_bias_, context).chunk(3, 1);
+  const Projections layers = prepared_ ? *prepared_ : projections();
+  const auto qkv = nn::linear(u, layers.qkv, context).chunk(3, 1);
   const at::Tensor attended = nn::self_attention(
       qkv[0], qkv[1], qkv[2], bias, jets, options_.heads,
       {.p = is_training() ? options_.dropout : 0.0, .site = 4 * options_.site}, context);
-  return finish(x, attended, jets.offsets(), context);
+  return finish(x, attended, layers.out, jets.offsets(), context);
 }
 
 at::Tensor PartBlockImpl::forward_class(const at::Tensor& token, const at::Tensor& x,
@@ -206,29 +223,27 @@ at::Tensor PartBlockImpl::forward_class(const at::Tensor& token, const at::Tenso
   const nn::Ragged keys(std::move(offsets));
   const at::Tensor both =
       at::index_select(at::cat({token, x}), 0, at::tensor(order, at::kLong).to(x.device()));
-  const std::int64_t width = options_.width;
   const at::Tensor u = pre_attn_norm_->forward(both, context);
-  const auto weight = in_proj_weight_.split({width, 2 * width});
-  const auto bias = in_proj_bias_.split({width, 2 * width});
-  const at::Tensor q = nn::linear(token, weight[0], bias[0], context);
-  const auto kv = nn::linear(u, weight[1], bias[1], context).chunk(2, 1);
+  const Projections layers = prepared_ ? *prepared_ : projections();
+  const at::Tensor q = nn::linear(token, layers.query, context);
+  const auto kv = nn::linear(u, layers.key_value, context).chunk(2, 1);
   const at::Tensor attended = nn::class_attention(q, kv[0], kv[1], keys, options_.heads, context);
   std::vector<std::int64_t> one_each(static_cast<std::size_t>(jets.jets()) + 1);
   std::iota(one_each.begin(), one_each.end(), 0);
-  return finish(token, attended, one_each, context);
+  return finish(token, attended, layers.out, one_each, context);
 }
 
 at::Tensor PartBlockImpl::finish(const at::Tensor& residual, const at::Tensor& attended,
+                                 const nn::LinearWeights& out,
                                  std::span<const std::int64_t> row_offsets,
                                  const nn::Context& context) {
   const auto drop = [&](const at::Tensor& x, std::uint64_t place) {
     return nn::dropout(x, is_training() ? options_.dropout : 0.0, 4 * options_.site + place,
                        row_offsets, context.jet_index, context);
   };
-  const Projection out = output_projection();
-  at::Tensor o = nn::linear(attended, out.weight, out.bias, context);
+  const at::Tensor o = nn::linear(attended, out, context);
   const at::Tensor x = residual + drop(post_attn_norm_->forward(o, context), 1);
-  at::Tensor h = nn::gelu(fc1_->forward(pre_fc_norm_->forward(x, context), context), context);
+  at::Tensor h = fc1_->forward(pre_fc_norm_->forward(x, context), context, nn::Activation::gelu);
   h = post_fc_norm_->forward(drop(h, 2), context);
   h = drop(fc2_->forward(h, context), 3);
   return at::addcmul(h, x, w_resid_);

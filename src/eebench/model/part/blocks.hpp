@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <torch/nn/module.h>
@@ -34,20 +35,20 @@ class PartPairEmbedImpl : public torch::nn::Module {
  public:
   PartPairEmbedImpl(const std::vector<std::int64_t>& widths, std::int64_t heads);
   at::Tensor forward(const at::Tensor& vectors, const nn::Ragged& jets, const nn::Context& context);
+  /// Folds the BatchNorms into the layers once; parameters do not change afterwards.
+  void prepare();
   void cost(std::int64_t n, CostCounter& counter) const;
 
  private:
   at::Tensor training_network(at::Tensor x, const nn::Context& context);
-  struct Layer {
-    at::Tensor weight;
-    at::Tensor bias;
-  };
-  std::vector<Layer> folded() const;
+  /// The layers with their BatchNorms folded in.
+  std::vector<nn::LinearWeights> folded() const;
 
   nn::BatchNorm input_bn_{nullptr};
   std::vector<nn::Linear> linears_;
   std::vector<nn::BatchNorm> norms_;
   std::int64_t heads_;
+  std::vector<nn::LinearWeights> prepared_;  ///< empty before prepare()
 };
 TORCH_MODULE(PartPairEmbed);
 
@@ -70,17 +71,22 @@ class PartBlockImpl : public torch::nn::Module {
   /// The class token [B, C] looks at itself and the particles x [sum n, C]. Returns [B, C].
   at::Tensor forward_class(const at::Tensor& token, const at::Tensor& x, const nn::Ragged& jets,
                            const nn::Context& context);
+  /// Folds the gains of the heads once; parameters do not change afterwards.
+  void prepare();
   void cost(std::int64_t queries, std::int64_t keys, CostCounter& counter) const;
 
  private:
   at::Tensor finish(const at::Tensor& residual, const at::Tensor& attended,
-                    std::span<const std::int64_t> row_offsets, const nn::Context& context);
-  struct Projection {
-    at::Tensor weight;
-    at::Tensor bias;
+                    const nn::LinearWeights& out, std::span<const std::int64_t> row_offsets,
+                    const nn::Context& context);
+  /// Weights and biases that are not a layer's own parameters as they are.
+  struct Projections {
+    nn::LinearWeights qkv;
+    nn::LinearWeights query;      ///< its first third
+    nn::LinearWeights key_value;  ///< and the rest
+    nn::LinearWeights out;        ///< with the per-head gain (and its channel layout) folded in
   };
-  /// The output projection with the per-head gain (and its channel layout) folded in.
-  Projection output_projection() const;
+  Projections projections() const;
 
   PartBlockOptions options_;
   at::Tensor c_attn_;
@@ -94,6 +100,7 @@ class PartBlockImpl : public torch::nn::Module {
   nn::Linear fc1_;
   nn::LayerNorm post_fc_norm_;
   nn::Linear fc2_;
+  std::optional<Projections> prepared_;
 };
 TORCH_MODULE(PartBlock);
 

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
@@ -42,9 +44,15 @@ class PartExitImpl : public torch::nn::Module {
     } else {
       const at::Tensor u = norm_->forward(x, context);
       const at::Tensor pooled = at::cat({nn::mean_pool(u, jets), nn::max_pool(u, jets)}, 1);
-      embedding = nn::gelu(hidden_->forward(pooled, context), context);
+      embedding = hidden_->forward(pooled, context, nn::Activation::gelu);
     }
     return {fc_->forward(embedding, context), embedding};
+  }
+
+  void prepare() {
+    if (attention_) {
+      block_->prepare();
+    }
   }
 
   void cost(std::int64_t n, CostCounter& counter) const {
@@ -95,6 +103,37 @@ void check(const PartConfig& config) {
   }
 }
 
+/// Consecutive jets and where their rows are.
+struct Chunk {
+  nn::Ragged jets;
+  std::int64_t first_particle;
+  std::int64_t first_pair;
+
+  at::Tensor particles(const at::Tensor& x) const {
+    return x.narrow(0, first_particle, jets.particles());
+  }
+  at::Tensor pairs(const at::Tensor& x) const { return x.narrow(0, first_pair, jets.pairs()); }
+};
+
+/// What `run` makes of each chunk of jets, one after another. In inference on a CPU a chunk's
+/// activations stay in the cache; elsewhere all jets are one chunk.
+template <class Run>
+at::Tensor in_chunks(const nn::Ragged& jets, const at::Tensor& x, const nn::Context& context,
+                     const Run& run) {
+  const std::int64_t particles_of_a_chunk = 256 * at::get_num_threads();
+  if (context.training || c10::GradMode::is_enabled() || !x.device().is_cpu()) {
+    return run(Chunk{jets, 0, 0});
+  }
+  const std::vector<std::int64_t> cuts = nn::cuts(jets.offsets(), particles_of_a_chunk);
+  std::vector<at::Tensor> parts;
+  for (std::size_t c = 0; c + 1 < cuts.size(); ++c) {
+    const auto first = static_cast<std::size_t>(cuts[c]);
+    parts.push_back(run(Chunk{jets.range(cuts[c], cuts[c + 1]), jets.offsets()[first],
+                              jets.pair_offsets()[first]}));
+  }
+  return parts.size() == 1 ? parts.front() : at::cat(parts);
+}
+
 class Part final : public Network {
  public:
   explicit Part(PartConfig config) : config_(std::move(config)) {
@@ -137,21 +176,30 @@ class Part final : public Network {
 
   State stem(const State& batch, nn::Context& context) override {
     State state(batch.jets());
-    state.set("x", Axis::particle, embed_->forward(batch.get("features"), context));
+    const at::Tensor& features = batch.get("features");
+    state.set("x", Axis::particle,
+              in_chunks(batch.jets(), features, context, [&](const Chunk& chunk) {
+                return embed_->forward(chunk.particles(features), context);
+              }));
     state.set("bias", Axis::pair,
               pair_embed_->forward(batch.get("vectors"), batch.jets(), context));
     return state;
   }
 
   State segment(std::int64_t k, const State& state, nn::Context& context) override {
-    at::Tensor x = state.get("x");
+    const at::Tensor& before = state.get("x");
+    const at::Tensor& bias = state.get("bias");
     const auto [first, last] = blocks_of(k);
-    for (std::int64_t l = first; l < last; ++l) {
-      x = blocks_[static_cast<std::size_t>(l)]->forward(x, state.get("bias"), state.jets(),
-                                                        context);
-    }
+    const at::Tensor after =
+        in_chunks(state.jets(), before, context, [&, first = first, last = last](const Chunk& c) {
+          at::Tensor x = c.particles(before);
+          for (std::int64_t l = first; l < last; ++l) {
+            x = blocks_[static_cast<std::size_t>(l)]->forward(x, c.pairs(bias), c.jets, context);
+          }
+          return x;
+        });
     State next = state;
-    next.set("x", Axis::particle, x);
+    next.set("x", Axis::particle, after);
     if (last == config_.layers) {
       next.erase("bias");
     }
@@ -169,6 +217,21 @@ class Part final : public Network {
     }
     const at::Tensor embedding = norm_->forward(token, context);
     return {fc_->forward(embedding, context), embedding};
+  }
+
+  void prepare() override {
+    const at::NoGradGuard no_grad;
+    nn::prepare_linears(*this);
+    pair_embed_->prepare();
+    for (PartBlock& block : blocks_) {
+      block->prepare();
+    }
+    for (PartBlock& block : cls_blocks_) {
+      block->prepare();
+    }
+    for (PartExit& exit : early_) {
+      exit->prepare();
+    }
   }
 
   Cost stem_cost(std::int64_t n) const override {

@@ -18,9 +18,9 @@ constexpr std::int64_t edges_of_a_tile = 512;
 constexpr std::int64_t edges_of_a_device_tile = 1 << 18;
 
 /// Weight [out, in] of a layer and of the BatchNorm behind it, as one layer.
-EdgeConvImpl::Layer fold(const at::Tensor& weight, const nn::BatchNorm& norm) {
+nn::LinearWeights fold(const at::Tensor& weight, const nn::BatchNorm& norm) {
   const nn::BatchNormImpl::Affine affine = norm->folded();
-  return {weight * affine.scale.unsqueeze(1), affine.shift};
+  return nn::prepared({weight * affine.scale.unsqueeze(1), affine.shift});
 }
 
 }  // namespace
@@ -49,7 +49,8 @@ EdgeConvImpl::Folded EdgeConvImpl::folded() const {
   const auto [to_self, to_other] = first_layer();
   const nn::BatchNormImpl::Affine affine = bns_.front()->folded();
   const at::Tensor scale = affine.scale.unsqueeze(1);
-  Folded all{.self = {to_self * scale, affine.shift}, .other = to_other * scale};
+  Folded all{.self = nn::prepared({to_self * scale, affine.shift}),
+             .other = nn::prepared({to_other * scale})};
   for (std::size_t l = 1; l < convs_.size(); ++l) {
     all.edges.push_back(fold(convs_[l]->matrix(), bns_[l]));
   }
@@ -80,8 +81,8 @@ at::Tensor EdgeConvImpl::forward_folded(const Folded& layers, const at::Tensor& 
                                         const at::Tensor& neighbours,
                                         const nn::Context& context) const {
   const std::int64_t n = f.size(0);
-  const at::Tensor own = nn::linear(f, layers.self.weight, layers.self.shift, context);
-  const at::Tensor other = nn::linear(f, layers.other, {}, context);
+  const at::Tensor own = nn::linear(f, layers.self, context);
+  const at::Tensor other = nn::linear(f, layers.other, context);
   const std::int64_t edges = f.device().is_cpu() ? edges_of_a_tile : edges_of_a_device_tile;
   const std::int64_t tile = std::max<std::int64_t>(1, edges / k_);
   std::vector<at::Tensor> means;
@@ -90,14 +91,14 @@ at::Tensor EdgeConvImpl::forward_folded(const Folded& layers, const at::Tensor& 
     at::Tensor x =
         nn::gather_add_relu(own.narrow(0, first, rows), other, neighbours.narrow(0, first, rows));
     for (std::size_t l = 0; l + 1 < layers.edges.size(); ++l) {
-      x = nn::bias_relu(nn::linear(x, layers.edges[l].weight, {}, context), layers.edges[l].shift);
+      x = nn::linear(x, layers.edges[l], context, nn::Activation::relu);
     }
-    const Layer& last = layers.edges.back();
-    means.push_back(nn::bias_relu_mean(nn::linear(x, last.weight, {}, context), last.shift, k_));
+    const nn::LinearWeights& last = layers.edges.back();
+    means.push_back(
+        nn::bias_relu_mean(nn::linear(x, {last.weight, {}, last.panels}, context), last.bias, k_));
   }
   const at::Tensor aggregate = at::cat(means);
-  const at::Tensor shortcut =
-      sc_.is_empty() ? f : nn::linear(f, layers.shortcut.weight, layers.shortcut.shift, context);
+  const at::Tensor shortcut = sc_.is_empty() ? f : nn::linear(f, layers.shortcut, context);
   return nn::relu(shortcut + aggregate, context);
 }
 
@@ -105,8 +106,8 @@ at::Tensor EdgeConvImpl::forward_training(const at::Tensor& f, const at::Tensor&
                                           const nn::Context& context) {
   const std::int64_t n = f.size(0);
   const auto [to_self, to_other] = first_layer();
-  at::Tensor x = nn::gather_add(nn::linear(f, to_self, {}, context),
-                                nn::linear(f, to_other, {}, context), neighbours);
+  at::Tensor x = nn::gather_add(nn::linear(f, {to_self}, context),
+                                nn::linear(f, {to_other}, context), neighbours);
   x = bns_.front()->forward_relu(x, context);
   for (std::size_t l = 1; l < convs_.size(); ++l) {
     x = bns_[l]->forward_relu(convs_[l]->forward(x, context), context);

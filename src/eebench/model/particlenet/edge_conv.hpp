@@ -32,18 +32,13 @@ class EdgeConvImpl : public torch::nn::Module {
   void prepare();
   std::int64_t out() const { return channels_.back(); }
 
-  struct Layer {
-    at::Tensor weight;  ///< [out, in]
-    at::Tensor shift;   ///< [out]
-  };
-
  private:
   /// The layers with their BatchNorms folded in.
   struct Folded {
-    Layer self;
-    at::Tensor other;
-    std::vector<Layer> edges;
-    Layer shortcut;
+    nn::LinearWeights self;
+    nn::LinearWeights other;
+    std::vector<nn::LinearWeights> edges;
+    nn::LinearWeights shortcut;
   };
   Folded folded() const;
   /// Wa - Wb and Wb.

@@ -140,6 +140,7 @@ class ParticleNet final : public Network {
 
   void prepare() override {
     const at::NoGradGuard no_grad;
+    nn::prepare_linears(*this);
     for (EdgeConv& block : blocks_) {
       block->prepare();
     }

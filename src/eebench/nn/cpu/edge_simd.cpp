@@ -52,16 +52,6 @@ void gather_add(const EdgeGather& edges) {
   }
 }
 
-void bias_relu(float* x, const float* bias, std::int64_t rows, std::int64_t channels) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    float* row = x + r * channels;
-    for_channels(channels, [=](auto d, std::int64_t c) HWY_ATTR {
-      const auto sum = hn::Add(hn::LoadU(d, row + c), hn::LoadU(d, bias + c));
-      hn::StoreU(hn::Max(sum, hn::Zero(d)), d, row + c);
-    });
-  }
-}
-
 void bias_relu_mean(const float* x, const float* bias, float* out, std::int64_t particles,
                     std::int64_t k, std::int64_t channels) {
   const float inverse = 1.0F / static_cast<float>(k);
@@ -88,14 +78,10 @@ namespace eebench::nn::cpu {
 
 HWY_EXPORT(gather_add);
 HWY_EXPORT(scatter_edges);
-HWY_EXPORT(bias_relu);
 HWY_EXPORT(bias_relu_mean);
 
 void gather_add(const EdgeGather& edges) { HWY_DYNAMIC_DISPATCH(gather_add)(edges); }
 void scatter_edges(const EdgeScatter& edges) { HWY_DYNAMIC_DISPATCH(scatter_edges)(edges); }
-void bias_relu(float* x, const float* bias, std::int64_t rows, std::int64_t channels) {
-  HWY_DYNAMIC_DISPATCH(bias_relu)(x, bias, rows, channels);
-}
 void bias_relu_mean(const float* x, const float* bias, float* out, std::int64_t particles,
                     std::int64_t k, std::int64_t channels) {
   HWY_DYNAMIC_DISPATCH(bias_relu_mean)(x, bias, out, particles, k, channels);

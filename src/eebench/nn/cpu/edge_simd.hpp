@@ -33,9 +33,6 @@ struct EdgeScatter {
 };
 void scatter_edges(const EdgeScatter& edges);
 
-/// x[r, c] = max(0, x[r, c] + bias[c])
-void bias_relu(float* x, const float* bias, std::int64_t rows, std::int64_t channels);
-
 /// out[i, c] = mean over j < k of max(0, x[i * k + j, c] + bias[c])
 void bias_relu_mean(const float* x, const float* bias, float* out, std::int64_t particles,
                     std::int64_t k, std::int64_t channels);

@@ -4,14 +4,6 @@
 
 namespace eebench::nn::cpu {
 
-/// y[r, o] = bias[o] + sum_i x[r, i] w[o, i], each sum in the order of i whatever the number of
-/// rows. All row-major and dense; bias may be null.
-void linear_fixed_order(const float* x, const float* weight, const float* bias, float* y,
-                        std::int64_t rows, std::int64_t in, std::int64_t out);
-
-/// x = GELU(x), exact form.
-void gelu(float* x, std::int64_t count);
-
 /// Attention of one jet and all heads: out = softmax(q k^T / sqrt(d) + bias) v.
 struct AttentionJet {
   const float* q;  ///< [queries, heads * d], rows q_stride apart
