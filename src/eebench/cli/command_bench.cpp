@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "eebench/cli/subject.hpp"
 #include "eebench/cli/training_stage.hpp"
 #include "eebench/core/digest.hpp"
+#include "eebench/core/names.hpp"
 #include "eebench/report/campaign_report.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/sys/environment.hpp"
@@ -33,6 +35,24 @@ struct Options {
   bool resume = false;
 };
 
+/// A TOML file, or the name of one that travels along.
+std::filesystem::path suite_file(const std::string& suite) {
+  if (suite.ends_with(".toml")) {
+    return suite;
+  }
+  const std::filesystem::path folder = sys::find_resource("suites");
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".toml") {
+      names.push_back(entry.path().stem());
+    }
+  }
+  if (std::find(names.begin(), names.end(), suite) == names.end()) {
+    throw_unknown("suite", suite, "", names);
+  }
+  return folder / (suite + ".toml");
+}
+
 bench::Suite suite_of(const Options& options) {
   std::vector<std::string> overrides = options.overrides;
   if (!options.effort.empty()) {
@@ -41,10 +61,7 @@ bench::Suite suite_of(const Options& options) {
   if (!options.device.empty()) {
     overrides.push_back("device=" + options.device);
   }
-  const bool is_file = options.suite.ends_with(".toml");
-  return bench::load_suite(is_file ? std::filesystem::path(options.suite)
-                                   : sys::find_resource("suites/" + options.suite + ".toml"),
-                           overrides);
+  return bench::load_suite(suite_file(options.suite), overrides);
 }
 
 /// results/<suite>-<UTC>-<hash of the suite> where no folder was given.

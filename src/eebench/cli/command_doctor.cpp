@@ -35,6 +35,9 @@ void print(const Finding& finding) {
 
 // Every rank knows only its own place; the worst rank decides.
 ExitCode look_around(const Options& options, const Context& context) {
+  if (std::filesystem::exists(options.results) && !std::filesystem::is_directory(options.results)) {
+    throw InputError(fmt::format("{}: not a folder; give one with -o", options.results.string()));
+  }
   std::vector<Finding> findings = look_at_processes(context.comm);
   for (auto& more : {look_at_files(options.results), look_at_devices()}) {
     findings.insert(findings.end(), more.begin(), more.end());

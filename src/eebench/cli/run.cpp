@@ -64,14 +64,16 @@ std::string full_name(const CLI::App& app) {
 [[noreturn]] void throw_usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = named_command(app);
   const std::string name = full_name(command);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const auto extras = app.remaining(true);
-    const std::string extra = extras.empty() ? "" : extras.front();
+  const auto names = command_names(command);
+  const auto extras = app.remaining(true);
+  const bool has_extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  // A misspelt subcommand is first missed and only then left over.
+  if (!extras.empty() && (has_extras || !names.empty())) {
+    const std::string& extra = extras.front();
     if (extra.starts_with("-")) {
       const std::string option = extra.substr(0, extra.find('='));
       throw_unknown("option", option, name, option_names(command));
     }
-    const auto names = command_names(command);
     if (!names.empty()) {
       throw_unknown("command", extra, name, names);
     }

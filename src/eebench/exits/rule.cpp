@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include <fmt/core.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/core/names.hpp"
 
 namespace eebench::exits {
 
@@ -22,14 +24,14 @@ std::span<const RuleRow> rule_registry() {
 }
 
 RuleKind parse_rule(std::string_view name) {
-  std::string known;
+  std::vector<std::string_view> known;
   for (const RuleRow& row : rule_registry()) {
     if (row.name == name) {
       return row.kind;
     }
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
+    known.push_back(row.name);
   }
-  throw InputError(fmt::format("no exit rule \"{}\"; there are {}", name, known));
+  throw_unknown("exit rule", name, "", known);
 }
 
 Rule make_rule(std::string_view name, std::span<const Gate> gates, std::int64_t exits,

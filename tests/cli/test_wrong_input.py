@@ -1,0 +1,139 @@
+"""What a user gets wrong: one line that names the file, the place and the remedy, and exit code 2."""
+
+import os
+import shutil
+from pathlib import Path
+
+import h5py
+import pytest
+
+SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
+SLICES = SOURCE / "tests" / "data"
+JETS = str(SLICES / "jets_test_250.h5")
+WEIGHTS = str(SOURCE / "suites/assets/particlenet.h5")
+
+MODEL = """kind = "particlenet"
+features = "kin"
+[network]
+k = 4
+blocks = [[8, 8], [8, 8]]
+fc = 8
+[exits]
+after = [1]
+[train]
+exit_weights = [0.5, 1.0]
+"""
+SUITE = f"""data = "{JETS}"
+jets = 32
+run_jets = 32
+effort = "smoke"
+[models.particlenet]
+weights = "{WEIGHTS}"
+[axes]
+rule = "confidence"
+threshold = 0.7
+batch = 32
+scenario = "offline"
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A folder with a sound model, suite and jets, for tests to spoil."""
+    (tmp_path / "mine.toml").write_text(MODEL)
+    (tmp_path / "suite.toml").write_text(SUITE)
+    shutil.copy(JETS, tmp_path / "jets.h5")
+    return tmp_path
+
+
+def replace(path, before, after):
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+def refused(end, *words):
+    assert end.code == 2, (end.code, end.err)
+    assert end.out == ""
+    lines = end.error_lines() or end.err.splitlines()
+    assert len(lines) == 1 and len(end.err.splitlines()) == 1, end.err
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+def train(eebench, *more, config="mine.toml", data="jets.h5"):
+    return eebench("train", "--config", config, "--data-train", data, "--steps", "1", "-o", "out", *more)
+
+
+def test_train(eebench, files):
+    refused(train(eebench, config="part-smal"), "'part-smal'", "did you mean 'part-small'")
+    refused(train(eebench, data="none.h5"), "none.h5")
+    refused(train(eebench, "--precision", "fp16"), "'fp16'", "fp32, fp64, bf16")
+    refused(train(eebench, "--global-batch", "300"), "300", "250")
+    refused(train(eebench, "--global-batch", "8", "--weights", "none.pt"), "none.pt")
+    refused(train(eebench, "--global-batch", "8", "--patience", "2"), "--data-val")
+    with h5py.File(files / "jets.h5", "r+") as file:
+        file["label"][17] = 77
+    refused(train(eebench), "jets.h5", "'label', index 17", "correct the label")
+    replace(files / "mine.toml", "exit_weights", "exit_weigths")
+    refused(train(eebench), "mine.toml, line 10", "'exit_weigths'", "did you mean 'exit_weights'")
+    (files / "mine.toml").write_text(MODEL.replace("k = 4", "k = 'four'"))
+    refused(train(eebench, data=JETS), "mine.toml, line 4", "'k' must be an integer")
+
+
+def bench(eebench, *more, suite="suite.toml"):
+    return eebench("bench", "--suite", suite, "-o", "out", *more)
+
+
+def test_bench(eebench, files):
+    refused(bench(eebench, suite="quickstrat"), "'quickstrat'", "did you mean 'quickstart'")
+    refused(bench(eebench, "-a", "treshold=0.5"), "treshold", "threshold")
+    refused(bench(eebench, "-a", "rule=confidense"), "'confidense'", "did you mean 'confidence'")
+    refused(bench(eebench, "-a", "batch=999"), "batch 999", "jets")
+    refused(bench(eebench, "--effort", "hurried"), "'hurried'", "smoke")
+    replace(files / "suite.toml", "scenario", "scenarios")
+    refused(bench(eebench), "suite.toml", "scenarios")
+    (files / "suite.toml").write_text(SUITE.replace(WEIGHTS, "absent.h5"))
+    refused(bench(eebench), "absent.h5")
+    (files / "suite.toml").write_text(SUITE.replace(JETS, str(files / "jets.h5")))
+    with h5py.File(files / "jets.h5", "r+") as file:
+        del file["part_d0val"]
+    refused(bench(eebench), "jets.h5", "'part_d0val'", "add the column")
+
+
+def gates(eebench, weights, data=JETS, *more):
+    return eebench("gates", "--weights", weights, "--data", data, *more)
+
+
+def test_gates(eebench, files):
+    (files / "net.pt").write_bytes(b"")
+    refused(gates(eebench, "net.pt"), "net.pt", "weights.h5 of eebench train")
+    refused(gates(eebench, "none.h5"), "none.h5")
+    refused(gates(eebench, JETS), "jets_test_250.h5", "weights")
+    refused(gates(eebench, WEIGHTS, "none.h5"), "none.h5")
+    refused(gates(eebench, WEIGHTS, str(SLICES / "toptag_200.h5")), "toptag_200.h5", "'top'")
+    with h5py.File(files / "jets.h5", "r+") as file:
+        file["offsets"][4] = file["offsets"][3]
+    refused(gates(eebench, WEIGHTS, "jets.h5"), "jets.h5", "'offsets', index 4", "drop empty jets")
+
+
+def test_data_info(eebench, files):
+    refused(eebench("data", "info", "none.h5"), "none.h5")
+    refused(eebench("data", "info", "mine.toml"), "mine.toml")
+    refused(eebench("data", "info"), "eebench data info", "file is required")
+    refused(eebench("data", "infos", "jets.h5"), "'infos'", "did you mean 'info'")
+    refused(eebench("data", "info", WEIGHTS), "particlenet.h5", "no dataset 'offsets'", "convert it")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--outputs", "x"], ["unknown option '--outputs'", "did you mean '--output'"]),
+        (["-o"], ["eebench doctor", "--output"]),
+        (["results"], ["results"]),
+        (["--output=a", "--output=b"], ["--output"]),
+        (["-o", "mine.toml"], ["mine.toml", "folder"]),
+    ],
+)
+def test_doctor(eebench, files, arguments, words):
+    refused(eebench("doctor", *arguments), *words)
