@@ -17,7 +17,18 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// The first `count` values from `from`, zeros behind them; a whole vector where count allows it.
 template <class D>
 HWY_INLINE hn::Vec<D> load_up_to(D d, const float* from, std::size_t count) {
-  return count >= hn::Lanes(d) ? hn::LoadU(d, from) : hn::MaskedLoad(hn::FirstN(d, count), d, from);
+  if (count >= hn::Lanes(d)) {
+    return hn::LoadU(d, from);
+  }
+  if constexpr (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2) {
+    return hn::MaskedLoad(hn::FirstN(d, count), d, from);
+  }
+  // Elsewhere a masked load may read, and fault, behind the values.
+  HWY_ALIGN float padded[HWY_MAX_BYTES / sizeof(float)] = {};
+  for (std::size_t i = 0; i < count; ++i) {
+    padded[i] = from[i];
+  }
+  return hn::Load(d, padded);
 }
 
 /// Stores the first `count` lanes and touches nothing behind them.
