@@ -55,7 +55,7 @@ void select_nearest(const T* products, std::int64_t n, std::int64_t k, std::int6
 }  // namespace
 
 at::Tensor nearest_neighbours(const at::Tensor& x, const Ragged& jets, std::int64_t k,
-                              const Context& context) {
+                              const Context&) {
   const at::NoGradGuard no_grad;
   count({.multiply_adds = jets.pairs() * x.size(1),
          .elementwise = jets.pairs() * selection_flops,
@@ -69,7 +69,7 @@ at::Tensor nearest_neighbours(const at::Tensor& x, const Ragged& jets, std::int6
     const std::int64_t first = jets.offsets()[static_cast<std::size_t>(jet)];
     const std::int64_t n = jets.multiplicity(jet);
     const at::Tensor own = values.narrow(0, first, n);
-    const at::Tensor products = context.deterministic
+    const at::Tensor products = cpu::usable(own)
                                     ? cpu::linear(own, cpu::panels(own), {}, n, Activation::none)
                                     : at::mm(own, own.t());
     AT_DISPATCH_FLOATING_TYPES(products.scalar_type(), "nearest_neighbours", [&] {

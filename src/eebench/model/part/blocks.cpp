@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
@@ -102,8 +103,9 @@ at::Tensor PartPairEmbedImpl::forward(const at::Tensor& vectors, const nn::Ragge
     const at::Tensor features = nn::pair_features(vectors, jets, 0, jets.jets());
     return nn::mirror_pairs(training_network(features, context), jets, 0, jets.jets());
   }
-  // Chunks of jets whose pairs stay in the cache.
-  constexpr std::int64_t pairs_of_a_chunk = 1024;
+  // Chunks of jets whose pairs stay in the cache of a CPU.
+  const std::int64_t pairs_of_a_chunk =
+      vectors.device().is_cpu() ? 1024 * at::get_num_threads() : 1 << 18;
   const std::vector<nn::LinearWeights> layers = prepared_.empty() ? folded() : prepared_;
   std::vector<at::Tensor> chunks;
   for (std::int64_t first = 0; first < jets.jets();) {
