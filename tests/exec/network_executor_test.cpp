@@ -5,74 +5,16 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/core/error.hpp"
-#include "eebench/core/random.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/model/part/part.hpp"
-#include "eebench/model/particlenet/particlenet.hpp"
+#include "tests/exec/small_networks.hpp"
 
 namespace eebench::exec {
 namespace {
 
-/// Jets of 1 to 95 particles with plausible momenta.
-data::JetBatch some_jets(std::int64_t count) {
-  data::JetBatch batch;
-  batch.features_per_particle = 17;
-  std::uint64_t counter = 0;
-  const auto draw = [&] { return static_cast<float>(uniform(7, counter++)); };
-  for (std::int64_t jet = 0; jet < count; ++jet) {
-    const auto n = 1 + static_cast<std::int64_t>(95.0F * draw() * draw());
-    for (std::int64_t particle = 0; particle < n; ++particle) {
-      for (int c = 0; c < 17; ++c) {
-        batch.features.push_back(2.0F * draw() - 1.0F);
-      }
-      const float eta = 0.8F * (draw() - 0.5F);
-      const float phi = 0.8F * (draw() - 0.5F);
-      const float pt = 1.0F + 50.0F * draw();
-      batch.points.insert(batch.points.end(), {eta, phi});
-      batch.vectors.insert(batch.vectors.end(), {pt * std::cos(phi), pt * std::sin(phi),
-                                                 pt * std::sinh(eta), 1.01F * pt * std::cosh(eta)});
-    }
-    batch.offsets.push_back(batch.offsets.back() + n);
-    batch.labels.push_back(jet % 10);
-    batch.index.push_back(jet);
-  }
-  return batch;
-}
-
-data::JetBatch part_of(const data::JetBatch& all, std::size_t first, std::size_t last) {
-  data::JetBatch part;
-  part.features_per_particle = all.features_per_particle;
-  const auto cut = [&](const std::vector<float>& from, std::vector<float>& to, std::int64_t width) {
-    to.assign(from.begin() + all.offsets[first] * width, from.begin() + all.offsets[last] * width);
-  };
-  cut(all.features, part.features, 17);
-  cut(all.points, part.points, 2);
-  cut(all.vectors, part.vectors, 4);
-  for (std::size_t jet = first; jet < last; ++jet) {
-    part.offsets.push_back(all.offsets[jet + 1] - all.offsets[first]);
-    part.labels.push_back(all.labels[jet]);
-    part.index.push_back(all.index[jet]);
-  }
-  return part;
-}
-
-std::unique_ptr<Executor> executor(const std::string& kind, bool deterministic) {
-  at::manual_seed(3);
-  std::unique_ptr<model::Network> network =
-      kind == "part" ? model::make_part({.embed = {32, 32},
-                                         .pair_embed = {16},
-                                         .heads = 4,
-                                         .layers = 3,
-                                         .class_layers = 1,
-                                         .exits_after = {1, 2},
-                                         .exit_width = 16})
-                     : model::make_particlenet({.k = 7,
-                                                .blocks = {{16, 16}, {32, 32}, {32, 32}},
-                                                .exits_after = {1, 2},
-                                                .exit_particle_widths = {32},
-                                                .exit_width = 16});
-  return make_executor(std::move(network), {.deterministic = deterministic});
-}
+using test::executor;
+using test::part_of;
+using test::some_jets;
 
 const exits::Rule rule{.kind = exits::parse_rule("margin")};
 
@@ -205,7 +147,7 @@ TEST_CASE("the peak memory of a batch holds its largest tensors and grows with t
 TEST_CASE("segments behind an early exit hold less memory when jets have left") {
   const std::string kind = GENERATE("part", "particlenet");
   const auto exec = executor(kind, false);
-  const data::JetBatch jets = some_jets(60);
+  const data::JetBatch jets = test::jets_of(std::vector<std::int64_t>(60, 40));
   const BatchTrace none = exec->run(jets, rule, std::vector<double>{2.0, 2.0});
   const std::vector<float> logits = exec->replay(jets);
   std::vector<float> scores;
