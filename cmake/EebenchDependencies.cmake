@@ -8,9 +8,10 @@ find_package(tomlplusplus REQUIRED) # suites and model configurations
 find_package(yaml-cpp REQUIRED) # weaver data configurations
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc) # tensors of ever new sizes fragment glibc's heap
 find_package(hwy QUIET) # run-time dispatched SIMD kernels
 if(NOT hwy_FOUND)
-  find_package(PkgConfig REQUIRED)
   pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
   add_library(hwy::hwy ALIAS PkgConfig::hwy)
 endif()
