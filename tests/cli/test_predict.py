@@ -147,7 +147,7 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
 @pytest.mark.parametrize(
     "changed, message",
     [
-        ({"--rule": "confidnce", "--threshold": "0.9"}, "there are confidence, entropy, margin, learned"),
+        ({"--rule": "confidnce", "--threshold": "0.9"}, "did you mean 'confidence'"),
         ({"--rule": "margin"}, "--rule requires --threshold"),
         ({"--rule": "margin", "--threshold": "0.1,0.2,0.3"}, "3 thresholds for 3 exits"),
         ({"--weights": "none.h5"}, "none.h5"),
@@ -166,6 +166,15 @@ def test_wrong_input_is_one_line_and_2(eebench, tmp_path, changed, message):
     assert end.out == ""
     assert message in end.err and len(end.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_inputs_are_not_overwritten(eebench, tmp_path):
+    jets = tmp_path / "jets.h5"
+    shutil.copyfile(JETS, jets)
+    end = eebench("predict", "--weights", WEIGHTS, "--data", jets, "-o", jets)
+    assert end.code == 2
+    assert "would replace what is read" in end.err and len(end.err.splitlines()) == 1
+    assert jets.read_bytes() == JETS.read_bytes()
 
 
 def test_wrong_input_under_mpirun_is_one_line_too(eebench):

@@ -33,8 +33,9 @@ struct Options {
 /// Longest time without progress, in seconds.
 constexpr double patience = 600.0;
 
-/// Before hours of work: a place for the file.
-void check_output(const std::filesystem::path& output) {
+/// Before hours of work: a place for the file, and not that of an input.
+void check_output(const Options& options) {
+  const std::filesystem::path& output = options.output;
   const std::filesystem::path folder = std::filesystem::absolute(output).parent_path();
   if (!std::filesystem::is_directory(folder)) {
     throw InputError(fmt::format("-o {}: there is no folder {}; make it or name another",
@@ -42,6 +43,13 @@ void check_output(const std::filesystem::path& output) {
   }
   if (std::filesystem::is_directory(output)) {
     throw InputError(fmt::format("-o {} is a folder; name a file in it", output.string()));
+  }
+  for (const std::filesystem::path& input : {options.data, options.model.weights}) {
+    std::error_code missing;
+    if (std::filesystem::equivalent(output, input, missing)) {
+      throw InputError(
+          fmt::format("-o {} would replace what is read; name another file", output.string()));
+    }
   }
 }
 
@@ -81,7 +89,7 @@ class Prediction {
       : options_(options), context_(context), comm_(context.comm), progress_(stderr) {}
 
   report::Table run() {
-    comm_.agree([&] { check_output(options_.output); });
+    comm_.agree([&] { check_output(options_); });
     context_.watchdog.enter("predict:load", patience);
     subject_ = open(options_, comm_);
     jets_ =
