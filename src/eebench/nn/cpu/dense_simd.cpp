@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "eebench/nn/cpu/dense_simd.cpp"
 #include <hwy/foreach_target.h>
 //
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 //
 #include "eebench/nn/cpu/gelu-inl.hpp"
@@ -28,6 +29,7 @@ constexpr std::size_t rows_of_block = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 ? 1
 struct Block {
   const float* x;
   const float* panel;
+  const float* coming;  ///< weights to fetch into the cache meanwhile
   const float* bias;
   float* y;
   std::size_t in;
@@ -41,6 +43,7 @@ HWY_INLINE void linear_block(const Block& block) {
   const std::size_t lanes = hn::Lanes(d);
   const float* HWY_RESTRICT x = block.x;
   const float* HWY_RESTRICT panel = block.panel;
+  const float* HWY_RESTRICT coming = block.coming;
   const std::size_t in = block.in;
   const std::size_t columns = Vectors == 1 ? block.columns : lanes;  // of each vector
   V sum[Rows][Vectors];
@@ -55,6 +58,7 @@ HWY_INLINE void linear_block(const Block& block) {
     V weight[Vectors];
     for (std::size_t v = 0; v < Vectors; ++v) {
       weight[v] = hn::LoadU(d, panel + i * width_of_panel + v * lanes);
+      hwy::Prefetch(coming + i * width_of_panel + v * lanes);
     }
     for (std::size_t r = 0; r < Rows; ++r) {
       const V value = hn::Set(d, x[r * in + i]);
@@ -95,14 +99,19 @@ void linear(const DenseLayer& layer) {
   const auto rows = static_cast<std::size_t>(layer.rows);
   const auto in = static_cast<std::size_t>(layer.in);
   const auto out = static_cast<std::size_t>(layer.out);
+  const auto panel_of = [&](std::size_t column) {
+    return layer.panels + column / width_of_panel * width_of_panel * in + column % width_of_panel;
+  };
   for (std::size_t first = 0; first < out;) {
     const bool two = out - first >= 2 * lanes;
     const std::size_t columns = two ? 2 * lanes : std::min(lanes, out - first);
+    const float* panel = panel_of(first);
+    const float* next = first + columns < out ? panel_of(first + columns) : panel;
     for (std::size_t row = 0; row < rows; row += rows_of_block) {
       const std::size_t here = std::min(rows_of_block, rows - row);
       const Block block{.x = layer.x + row * in,
-                        .panel = layer.panels + first / width_of_panel * width_of_panel * in +
-                                 first % width_of_panel,
+                        .panel = panel,
+                        .coming = row == 0 ? panel : next,
                         .bias = layer.bias == nullptr ? nullptr : layer.bias + first,
                         .y = layer.y + row * out + first,
                         .in = in,
