@@ -50,7 +50,7 @@ void linear_gelu(benchmark::State& state) {
 
 void layer_norm(benchmark::State& state) {
   time(state, [](const nn::Ragged& jets) {
-    return [x = at::randn({jets.particles(), 128}), norm = nn::LayerNorm(128)]() mutable {
+    return [x = at::randn({jets.particles(), 128}), norm = nn::LayerNorm(128).ptr()] {
       return norm->forward(x, {});
     };
   });
