@@ -23,7 +23,8 @@ after = [1]
 [train]
 exit_weights = [0.5, 1.0]
 """
-SUITE = f"""data = "{JETS}"
+SUITE = f"""name = "mine"
+data = "{JETS}"
 jets = 32
 run_jets = 32
 effort = "smoke"
@@ -55,8 +56,8 @@ def replace(path, before, after):
 def refused(end, *words):
     assert end.code == 2, (end.code, end.err)
     assert end.out == ""
-    lines = end.error_lines() or end.err.splitlines()
-    assert len(lines) == 1 and len(end.err.splitlines()) == 1, end.err
+    lines = [line for line in end.err.splitlines() if line.startswith("eebench: ")]
+    assert len(lines) == 1 and end.err.endswith(lines[0] + "\n"), end.err
     for word in words:
         assert word in lines[0], lines[0]
 

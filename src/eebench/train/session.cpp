@@ -96,7 +96,8 @@ Summary run(const Session& asked, const data::JetSource& training,
                                  truncated, training.jets(), training.file().path().string(),
                                  training.max_particles()));
   }
-  const auto network = first_network(session, features, comm);
+  // As it was read: a copy of a table no longer knows the lines of its keys.
+  const auto network = first_network(asked, features, comm);
   const at::Device device = device_of(session, comm);
   TrainingRun run(session, *network, training, validation, device,
                   comm::make_all_reducer(back_end_of(session, device, comm), comm), comm);
