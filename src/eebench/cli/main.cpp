@@ -7,7 +7,9 @@
 /// Read by jemalloc: freed memory is kept, because activations of the next step or batch are as
 /// large as those of the last. (With the allocator of glibc, training ran at half the speed and
 /// grew.)
-extern "C" const char* malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1";
+extern "C" {
+const char* malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1";
+}
 
 int main(int argc, char** argv) {
   // Outside guarded_main: the session must outlive every error and every communicator.
