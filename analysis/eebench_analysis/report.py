@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from . import exits, latency, pareto
 from .errors import InputError
 from .load import load, newest_campaign, ok_points, provenance
 from .pareto import front
-from .points import once, select, threshold_text, unique
+from .points import BASELINES, once, select, threshold_text, unique
 
 FIGURES = {
     "accuracy_multiply_adds": (
@@ -25,6 +26,10 @@ COLUMNS = (
     "network", "rule", "threshold", "accuracy [95 % CI]", "AUC", "10⁶ multiply-adds per jet",
     "of the full network", "accuracy of coin mixing",
 )  # fmt: skip
+CHOSEN_COLUMNS = (
+    "network", "rule", "selection", "loss allowed [points]", "threshold", "accuracy there", "cost there",
+    "accuracy", "loss [points, 95 % CI]", "of the full network",
+)  # fmt: skip
 
 
 def report(folder, output=None):
@@ -36,7 +41,7 @@ def report(folder, output=None):
     output = Path(output) if output else campaign / "report"
     output.mkdir(parents=True, exist_ok=True)
     lines = [f"# {data.attrs.get('campaign', campaign.name)}", ""]
-    lines += [f"- {line}" for line in provenance(data)] + ["", *table(data), ""]
+    lines += [f"- {line}" for line in provenance(data)] + ["", *table(data), "", *chosen_table(data)]
     for name, (draw, title) in FIGURES.items():
         figure = draw(data)
         figure.savefig(output / f"{name}.png")
@@ -51,11 +56,10 @@ def table(data):
     """Baselines, and of the rules the points that no other beats, by rising cost."""
     points = once(ok_points(data))
     lines = [
-        "Baselines, and the points of the rules that no other point beats. Their thresholds were not chosen "
-        "here: choose on other jets than those of this table.",
+        "Baselines, and the points of the rules that no other point beats. To be among them does not choose "
+        "a threshold: that takes other jets than those of this table.",
         "",
-        f"| {' | '.join(COLUMNS)} |",
-        "|---" * len(COLUMNS) + "|",
+        *heading(COLUMNS),
     ]
     for model in unique(points, "model"):
         chosen = select(points, model=model).sortby("multiply_adds")
@@ -69,11 +73,60 @@ def table(data):
 
 def table_row(row):
     rule = row["rule"].item()
-    threshold = threshold_text(float(row["threshold"])) if rule not in ("full", "fixed") else "—"
     name = f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule
     low, high = float(row["accuracy_ci_low"]), float(row["accuracy_ci_high"])
     return (
-        f"| {row['model'].item()} | {name} | {threshold} | {float(row['accuracy']):.4f} "
+        f"| {row['model'].item()} | {name} | {thresholds_text(row)} | {float(row['accuracy']):.4f} "
         f"[{low:.4f}, {high:.4f}] | {float(row['auc']):.4f} | {float(row['multiply_adds']) / 1e6:.2f} "
         f"| {float(row['relative_cost']):.3f} | {float(row['accuracy_mixing']):.4f} |"
     )
+
+
+def chosen_table(data):
+    """Thresholds chosen on other jets: a row a network, loss, rule and selection; empty without any."""
+    if "choosing_data" not in data.attrs:
+        return []
+    settings = ("model", "max_loss", "rule", "selection")
+    rows = {}
+    points = ok_points(data)
+    for index in range(points.sizes["point"]):
+        row = points.isel(point=index)
+        if row["selection"].item() != "given":
+            rows.setdefault(tuple(row[name].item() for name in settings), row)
+    return [
+        "## Chosen thresholds",
+        "",
+        f"The cheapest that lose no more accuracy than allowed on the jets of {data.attrs['choosing_data']} "
+        f"(accuracy and cost \"there\"); all else is on those of {data.attrs.get('data', '?')}. No margin is "
+        "kept for chance.",
+        "",
+        *heading(CHOSEN_COLUMNS),
+        *(chosen_row(row) for row in rows.values()),
+        "",
+    ]
+
+
+def chosen_row(row):
+    loss, low, high = (
+        100 * float(row[name]) for name in ("accuracy_loss", "accuracy_loss_ci_low", "accuracy_loss_ci_high")
+    )
+    return (
+        f"| {row['model'].item()} | {row['rule'].item()} | {row['selection'].item()} "
+        f"| {100 * float(row['max_loss']):.4g} | {thresholds_text(row)} | {float(row['chosen_accuracy']):.4f} "
+        f"| {float(row['chosen_cost']):.3f} | {float(row['accuracy']):.4f} "
+        f"| {loss:.2f} [{low:.2f}, {high:.2f}] | {float(row['relative_cost']):.3f} |"
+    )
+
+
+def heading(columns):
+    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+
+
+def thresholds_text(row):
+    """One number where the early exits share it, else one for each."""
+    if row["rule"].item() in BASELINES:
+        return "—"
+    if np.isfinite(row["threshold"]):
+        return threshold_text(float(row["threshold"]))
+    own = row["thresholds"].values
+    return " ".join(threshold_text(value) for value in own[np.isfinite(own)])

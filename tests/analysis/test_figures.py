@@ -139,6 +139,28 @@ def test_report_writes_page_and_pictures(tmp_path, capsys):
     assert "1 failed, 1 missing" in text
 
 
+def test_report_of_chosen_thresholds(tmp_path):
+    write_campaign(tmp_path / "c", choosing_data="jets_choose.h5")
+    assert main(["report", str(tmp_path)]) == 0
+    lines = (tmp_path / "c" / "report" / "report.md").read_text().splitlines()
+    rows = lines[lines.index("## Chosen thresholds") :]
+    assert "on the jets of jets_choose.h5" in rows[2] and "on those of jets_test.h5" in rows[2]
+    rest = "0.8300 | 1.00 [0.20, 1.80] | 0.625 |"
+    assert rows[6:9] == [
+        f"| particlenet | confidence | shared | 0.5 | 0.8125 | 0.8375 | 0.500 | {rest}",
+        f"| particlenet | confidence | per_exit | 0.5 | 0.75 0.5 | 0.8350 | 0.500 | {rest}",
+        "",
+    ]
+    front_rows = lines[: lines.index("## Chosen thresholds")]
+    assert sum(line.startswith("| particlenet | confidence | 0.75 0.5 | 0.8300 ") for line in front_rows) == 1
+
+
+def test_report_without_chosen_thresholds_has_no_table_of_them(tmp_path):
+    write_campaign(tmp_path)
+    assert main(["report", str(tmp_path)]) == 0
+    assert "Chosen" not in (tmp_path / "report" / "report.md").read_text()
+
+
 def test_report_of_the_example(tmp_path):
     example = ROOT / "results" / "example"
     if not example.is_dir():
