@@ -59,7 +59,9 @@ TEST_CASE("ties count half in every replica") {
 
 TEST_CASE("no interval without jets or with NaN") {
   CHECK(std::isnan(stats::macro_auc_interval({{}, {}, 2}, 1, 100).low));
-  const std::vector<float> logits = {0.0F, NAN, 1.0F, 0.0F};
   const std::vector<std::int64_t> labels = {0, 1};
-  CHECK(std::isnan(stats::macro_auc_interval({logits, labels, 2}, 1, 100).high));
+  for (const float bad : {NAN, INFINITY}) {
+    const std::vector<float> logits = {0.0F, bad, 1.0F, 0.0F};
+    CHECK(std::isnan(stats::macro_auc_interval({logits, labels, 2}, 1, 100).high));
+  }
 }

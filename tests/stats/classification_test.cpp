@@ -10,7 +10,6 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/stats/compare.hpp"
-#include "eebench/stats/metrics.hpp"
 
 using namespace eebench;
 using namespace eebench::stats;
@@ -37,6 +36,24 @@ TEST_CASE("binary AUC and the rank test count ties half, as scipy and scikit-lea
   CHECK(binary_auc(same, same) == 0.5);
   CHECK(std::isnan(mann_whitney(same, same).p_value));
   CHECK(std::isnan(binary_auc({}, same)));
+}
+
+TEST_CASE("a score that is not a number has no rank: NaN, wherever it stands") {
+  const double nan = std::nan("");
+  for (std::size_t place = 0; place < signal.size(); ++place) {
+    std::vector<double> spoilt = signal;
+    spoilt[place] = nan;
+    CHECK(std::isnan(binary_auc(spoilt, background)));
+    CHECK(std::isnan(binary_auc(background, spoilt)));
+    CHECK(std::isnan(mann_whitney(spoilt, background).p_value));
+    CHECK(std::isnan(rejection(spoilt, background, 0.5).value));
+    CHECK(std::isnan(rejection(signal, spoilt, 0.5).interval.low));
+  }
+  for (const float bad : {std::nanf(""), HUGE_VALF}) {
+    std::vector<float> spoilt = logits;
+    spoilt[4] = bad;
+    CHECK(std::isnan(macro_auc({spoilt, labels, 3})));
+  }
 }
 
 TEST_CASE("macro AUC and accuracy agree with scikit-learn") {
@@ -111,14 +128,4 @@ TEST_CASE("two answers on the same jets are compared pair by pair") {
   CHECK(result.interval.high == Approx(0.16558955844679446).epsilon(1e-9));
   CHECK(paired_difference(a, a).p_value == 1.0);
   CHECK_THROWS_AS(paired_difference(a, std::span(b).first(99)), InputError);
-}
-
-TEST_CASE("metrics have names of their own and a sentence") {
-  std::vector<std::string> names;
-  for (const Metric& metric : metric_registry()) {
-    CHECK(!metric.sentence.empty());
-    CHECK(std::find(names.begin(), names.end(), metric.name) == names.end());
-    names.emplace_back(metric.name);
-  }
-  CHECK(std::find(names.begin(), names.end(), "accuracy") != names.end());
 }

@@ -89,11 +89,11 @@ double weighted_auc(const Ranking& ranking, const std::vector<std::int32_t>& dra
 Interval macro_auc_interval(const Predictions& predictions, std::uint64_t seed,
                             std::int64_t replicas) {
   const std::size_t jets = predictions.labels.size();
-  const auto is_nan = [](float z) { return std::isnan(z); };
-  if (jets < 2 || std::any_of(predictions.logits.begin(), predictions.logits.end(), is_nan)) {
+  const std::vector<double> scores = softmax(predictions);
+  const auto is_nan = [](double score) { return std::isnan(score); };
+  if (jets < 2 || std::any_of(scores.begin(), scores.end(), is_nan)) {
     return {nan, nan};
   }
-  const std::vector<double> scores = softmax(predictions);
   std::vector<Ranking> rankings;
   for (std::int64_t i = 0; i < predictions.classes; ++i) {
     for (std::int64_t j = 0; j < predictions.classes; ++j) {

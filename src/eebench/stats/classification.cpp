@@ -100,7 +100,9 @@ double macro_auc(const Predictions& predictions) {
 Rejection rejection(std::span<const double> signal, std::span<const double> background,
                     double efficiency) {
   const auto total = static_cast<std::int64_t>(background.size());
-  if (signal.empty() || background.empty()) {
+  const auto is_nan = [](double score) { return std::isnan(score); };
+  if (signal.empty() || background.empty() || std::any_of(signal.begin(), signal.end(), is_nan) ||
+      std::any_of(background.begin(), background.end(), is_nan)) {
     return {"", efficiency, nan, false, {nan, nan}, 0, total};
   }
   std::vector<double> falling(signal.begin(), signal.end());

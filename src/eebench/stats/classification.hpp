@@ -31,12 +31,12 @@ Accuracy accuracy(const Predictions& predictions);
 std::int64_t arg_max(std::span<const float> logits);
 
 /// Area under the ROC curve: chance that a signal score exceeds a background score, ties counted
-/// half. Exact. NaN where either is empty.
+/// half. Exact. NaN where either is empty or a score is NaN.
 double binary_auc(std::span<const double> signal, std::span<const double> background);
 
 /// Macro one-vs-one AUC: mean over pairs of classes of (AUC(i|j) + AUC(j|i))/2, the score of class
 /// i being its softmax over all classes (Hand, Till 2001; scikit-learn's `ovo` with `macro`). Pairs
-/// with a class without jets are left out; NaN where no pair remains.
+/// with a class without jets are left out; NaN where no pair remains or a score is NaN.
 double macro_auc(const Predictions& predictions);
 
 /// Background rejection, one over the false-positive rate, at a signal efficiency.
@@ -51,7 +51,7 @@ struct Rejection {
 };
 
 /// The cut is the highest that keeps at least `efficiency` of the signal; scores equal to the cut
-/// pass. Value and interval NaN where signal or background is empty.
+/// pass. Value and interval NaN where signal or background is empty or a score is NaN.
 Rejection rejection(std::span<const double> signal, std::span<const double> background,
                     double efficiency);
 

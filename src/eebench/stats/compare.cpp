@@ -13,6 +13,8 @@
 namespace eebench::stats {
 namespace {
 
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
 /// min(1, 2 P[Binomial(only_a + only_b, 1/2) <= min(only_a, only_b)])
 double mcnemar(std::int64_t only_a, std::int64_t only_b) {
   const double n = static_cast<double>(only_a + only_b);
@@ -28,6 +30,10 @@ double mcnemar(std::int64_t only_a, std::int64_t only_b) {
 }  // namespace
 
 RankTest mann_whitney(std::span<const double> a, std::span<const double> b) {
+  const auto is_nan = [](double value) { return std::isnan(value); };
+  if (std::any_of(a.begin(), a.end(), is_nan) || std::any_of(b.begin(), b.end(), is_nan)) {
+    return {nan, nan};
+  }
   std::vector<std::pair<double, bool>> all;  // value, is from a
   all.reserve(a.size() + b.size());
   for (const double value : a) {
@@ -58,7 +64,7 @@ RankTest mann_whitney(std::span<const double> a, std::span<const double> b) {
   const double n = na + nb;
   const double variance = na * nb / 12.0 * (n + 1.0 - tie_term / (n * (n - 1.0)));
   if (a.empty() || b.empty() || !(variance > 0.0)) {
-    return {u, std::numeric_limits<double>::quiet_NaN()};
+    return {u, nan};
   }
   const double z = std::max(0.0, std::abs(u - na * nb / 2.0) - 0.5) / std::sqrt(variance);
   return {u, std::erfc(z / std::sqrt(2.0))};

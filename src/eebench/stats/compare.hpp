@@ -8,8 +8,8 @@
 namespace eebench::stats {
 
 struct RankTest {
-  double u;        ///< pairs in which a exceeds b, ties counted half
-  double p_value;  ///< two-sided; NaN where a sample is empty or all values are equal
+  double u;        ///< pairs in which a exceeds b, ties counted half; NaN where a value is NaN
+  double p_value;  ///< two-sided; NaN there, where a sample is empty or all values are equal
 };
 
 /// Mann-Whitney U test of two samples: normal approximation with tie and continuity corrections.
