@@ -177,6 +177,21 @@ TEST_CASE("angles wrap, and deta points away from the beam on both sides") {
   CHECK(batch.points[3] == Approx(-expected).margin(1e-5));
 }
 
+TEST_CASE("a feature that is not finite is refused with file, feature, jet and particle") {
+  test::JetFileContent content;
+  content.columns["part_px"][4] = 0;
+  content.columns["part_py"][4] = 0;
+  const test::ScratchDir scratch;
+  content.write(scratch.path() / "jets.h5");
+  const JetSource source(scratch.path() / "jets.h5", shipped("kin"));
+  CHECK_NOTHROW(source.read(0, 2));
+  for (const std::int64_t begin : {0, 2}) {
+    CHECK_THROWS_WITH(source.read(begin, 3),
+                      Contains("jets.h5: feature 'part_deta' of jet 2, particle 1: ") &&
+                          Contains("remove or repair this jet"));
+  }
+}
+
 TEST_CASE("kinematic features equal those that weaver made of the same jets") {
   if (test::full_samples().empty()) {
     WARN("skipped: EEBENCH_TEST_DATA names no folder with the full samples");

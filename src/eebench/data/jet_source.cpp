@@ -65,6 +65,25 @@ std::vector<std::int64_t> match_classes(const JetFile& file,
   return positions;
 }
 
+/// Formulas make infinities of finite columns, e.g. where a particle flies along the beam.
+void check_finite(const JetBatch& batch, const std::vector<float>& values,
+                  const std::vector<Variable>& variables, const std::filesystem::path& path) {
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+  if (bad == values.end()) {
+    return;
+  }
+  const auto place = static_cast<std::size_t>(bad - values.begin());
+  const auto particle = static_cast<std::int64_t>(place / variables.size());
+  const auto after = std::upper_bound(batch.offsets.begin(), batch.offsets.end(), particle);
+  const auto jet = static_cast<std::size_t>(after - batch.offsets.begin()) - 1;
+  throw InputError(fmt::format(
+      "{}: feature '{}' of jet {}, particle {}: {} is not a finite number (as where px = py = 0); "
+      "remove or repair this jet",
+      path.string(), variables[place % variables.size()].name, batch.index[jet],
+      particle - batch.offsets[jet], *bad));
+}
+
 }  // namespace
 
 JetSource::JetSource(const std::filesystem::path& file, DataConfig config)
@@ -80,6 +99,9 @@ JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
                                  file_.path().string(), begin, end, jets()));
   }
   JetBatch batch = assemble(file_.read(begin, end, columns_), config_, derive_angles_, begin);
+  check_finite(batch, batch.features, config_.features, file_.path());
+  check_finite(batch, batch.points, config_.points, file_.path());
+  check_finite(batch, batch.vectors, config_.vectors, file_.path());
   for (std::int64_t& label : batch.labels) {
     label = class_of_label_[static_cast<std::size_t>(label)];
   }

@@ -26,6 +26,7 @@ class JetSource {
   /// Constituents that are kept of a jet.
   std::int64_t max_particles() const { return config_.length; }
   /// Jets [begin, end). Particles beyond the configured length are cut and such jets counted.
+  /// Throws InputError for inputs that are not finite.
   JetBatch read(std::int64_t begin, std::int64_t end) const;
   /// How many of the jets [begin, end) lose particles so.
   std::int64_t truncated(std::int64_t begin, std::int64_t end) const;
