@@ -6,7 +6,6 @@ find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto) # SHA-256 of configurations, data and checkpoints
 find_package(tomlplusplus REQUIRED) # suites and model configurations
 find_package(yaml-cpp REQUIRED) # weaver data configurations
-find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc) # tensors of ever new sizes fragment glibc's heap

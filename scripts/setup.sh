@@ -12,7 +12,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache git python3-venv pkg-config
   openmpi-bin libopenmpi-dev libhdf5-openmpi-dev hdf5-tools
-  libcli11-dev libtomlplusplus-dev libyaml-cpp-dev libfmt-dev libspdlog-dev nlohmann-json3-dev
+  libcli11-dev libtomlplusplus-dev libyaml-cpp-dev libfmt-dev nlohmann-json3-dev
   libhwy-dev libjemalloc-dev libssl-dev zlib1g-dev libbenchmark-dev catch2)
 nccl=no
 for argument in "$@"; do
