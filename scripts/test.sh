@@ -4,15 +4,25 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=environment.sh
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-preset=${1:-default}
+preset=default
+if [ $# -gt 0 ] && [[ $1 != -* ]]; then
+  preset=$1
+  shift
+fi
 
 "$root/scripts/build.sh" "$preset"
 log=$root/build/$preset-tests.log
 code=0
 ctest --test-dir "$root/build/$preset" --no-tests=error --output-on-failure --timeout 900 \
-  "${@:2}" 2>&1 | tee "$log" || code=$?
+  "$@" 2>&1 | tee "$log" || code=$?
 echo
 echo "Summary of $log:"
 grep -E '^[0-9]+% tests passed|\*\*\*(Failed|Timeout|Skipped|Exception|Not Run)|^No tests' "$log" |
   sort -u || true
+samples=${EEBENCH_TEST_DATA:-$root/../shared/data}
+if [ -d "$samples" ]; then found="found in $samples"; else found="not in $samples (EEBENCH_TEST_DATA)"; fi
+# Only ctest's own log has what passing tests print.
+skipped=$(awk '/^[0-9]+ .*skipped.* in [0-9.]+s/ { for (i = 2; i <= NF; ++i) if ($i ~ /^skipped/) sum += $(i - 1) }
+  END { print sum + 0 }' "$root/build/$preset/Testing/Temporary/LastTest.log" || true)
+echo "Full samples: $found; pytest tests skipped: $skipped"
 exit $code
