@@ -307,16 +307,22 @@ Values Measurement::values(const Effort& effort, std::uint64_t seed) const {
   return values;
 }
 
+/// A warm-up takes this long at least, or one pass over the batches: one batch that is not faster
+/// than the one before says little, above all where a batch is one jet.
+constexpr double min_warmup_seconds = 0.2;
+
 /// \collective Until a batch takes no less time than those before, within 5 %, or the time is up.
 void warm_up(const comm::Communicator& comm, Measurement& measurement, const Effort& effort) {
   const auto start = Clock::now();
   double fastest = std::numeric_limits<double>::infinity();
   bool go_on = effort.max_warmup_seconds > 0.0;
-  while (go_on) {
+  for (std::int64_t batches = 1; go_on; ++batches) {
     const double seconds = measurement.run(1).front().seconds;
-    const bool settled = seconds > 0.95 * fastest;
+    const double elapsed = seconds_since(start);
+    const bool settled = seconds > 0.95 * fastest &&
+                         (elapsed >= min_warmup_seconds || batches >= measurement.pass());
     fastest = std::min(fastest, seconds);
-    const bool root_goes_on = !settled && seconds_since(start) < effort.max_warmup_seconds;
+    const bool root_goes_on = !settled && elapsed < effort.max_warmup_seconds;
     go_on = comm.all_reduce(comm.is_root() && root_goes_on ? 1.0 : 0.0, comm::Reduce::max) > 0.0;
   }
 }

@@ -1,6 +1,7 @@
 #include "eebench/bench/passes.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace eebench::bench {
 namespace {
@@ -11,9 +12,11 @@ void keep_largest(std::vector<std::int64_t>& largest, const std::vector<std::int
                  [](std::int64_t a, std::int64_t b) { return std::max(a, b); });
 }
 
+/// What was not run, NaN, adds nothing.
 void add(std::vector<double>& sums, const std::vector<double>& values) {
   sums.resize(values.size(), 0.0);
-  std::transform(values.begin(), values.end(), sums.begin(), sums.begin(), std::plus<>());
+  std::transform(values.begin(), values.end(), sums.begin(), sums.begin(),
+                 [](double value, double sum) { return std::isnan(value) ? sum : sum + value; });
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "eebench/comm/transport.hpp"
 #include "eebench/core/error.hpp"
+#include "eebench/core/first_line.hpp"
 
 namespace eebench::comm {
 namespace {
@@ -148,7 +149,7 @@ void Communicator::agree(const std::function<void()>& action) const {
     message = error.what();
   } catch (const std::exception& error) {
     outcome = static_cast<std::int64_t>(ExitCode::internal);
-    message = error.what();
+    message = first_line(error.what());
   } catch (...) {
     outcome = static_cast<std::int64_t>(ExitCode::internal);
     message = "unknown exception";
