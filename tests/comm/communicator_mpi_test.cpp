@@ -89,6 +89,12 @@ TEST_CASE("of several errors the one of the lowest rank is thrown everywhere") {
                     lowest);
 }
 
+TEST_CASE("of a library's error the stack trace behind the first line is dropped") {
+  const Communicator world = Communicator::world();
+  CHECK_THROWS_WITH(world.agree([] { throw std::runtime_error("what\nframe #0\nframe #1\n"); }),
+                    "what");
+}
+
 TEST_CASE("agreement on success throws nowhere and the communicator stays usable") {
   const Communicator world = Communicator::world();
   int runs = 0;
