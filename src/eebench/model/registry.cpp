@@ -22,7 +22,8 @@ constexpr std::array entries{
     ModelEntry{"part", "Particle Transformer v1, JetClass configuration, 2.1 M parameters"},
     ModelEntry{"part-small", "Particle Transformer at about a seventh of the cost"},
     ModelEntry{"particlenet", "ParticleNet, JetClass configuration, 370 k parameters"},
-    ModelEntry{"particlenet-lite", "ParticleNet at about a fourteenth of the cost, kinematic inputs"},
+    ModelEntry{"particlenet-lite",
+               "ParticleNet at about a fourteenth of the cost, kinematic inputs"},
 };
 
 /// Reads the keys of one table and, at the end, refuses those that nobody read.
