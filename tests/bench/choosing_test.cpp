@@ -2,21 +2,14 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/fake_executor.hpp"
+#include "tests/bench/replayed_jets.hpp"
 
 using namespace eebench;
 
 namespace {
 
-/// One network on two thousand jets.
-struct Case {
-  test::FakeExecutor executor{{}};
-  store::AllExits jets;
-  bench::CostTable costs;
-  Case() {
-    jets = store::all_exits_pass({}, executor, test::fake_jets, 2000, test::ten_classes());
-    costs = bench::cost_table(executor, jets.multiplicity);
-  }
+struct Case : test::ReplayedJets {
+  Case() : ReplayedJets(2000) {}
   std::vector<bench::Point> chosen(const std::string& rule) {
     std::vector<bench::Point> points;
     for (const double loss : {0.002, 0.03}) {

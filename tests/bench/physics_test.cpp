@@ -5,20 +5,14 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/core/error.hpp"
-#include "tests/support/fake_executor.hpp"
+#include "tests/bench/replayed_jets.hpp"
 
 using namespace eebench;
 
 namespace {
 
-struct Case {
-  test::FakeExecutor executor{{}};
-  store::AllExits jets;
-  bench::CostTable costs;
-  Case() {
-    jets = store::all_exits_pass({}, executor, test::fake_jets, 1000, test::ten_classes());
-    costs = bench::cost_table(executor, jets.multiplicity);
-  }
+struct Case : test::ReplayedJets {
+  Case() : ReplayedJets(1000) {}
   bench::Values values(const bench::Point& point) {
     return bench::replayed_values(jets, costs, point, bench::rule_of(point, {}, 10), {1, 50});
   }

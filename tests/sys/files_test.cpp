@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/core/error.hpp"
-#include "tests/sys/scratch.hpp"
+#include "tests/support/scratch_dir.hpp"
 
 using namespace eebench;
 namespace fs = std::filesystem;
@@ -26,7 +26,7 @@ auto entries(const fs::path& folder) {
 }  // namespace
 
 TEST_CASE("Published text replaces the file and leaves nothing else") {
-  const test::Scratch scratch;
+  const test::ScratchDir scratch;
   sys::publish_text(scratch / "a", "one");
   sys::publish_text(scratch / "a", "two");
   CHECK(content(scratch / "a") == "two");
@@ -34,7 +34,7 @@ TEST_CASE("Published text replaces the file and leaves nothing else") {
 }
 
 TEST_CASE("A writer that fails leaves the old file") {
-  const test::Scratch scratch;
+  const test::ScratchDir scratch;
   sys::publish_text(scratch / "a", "one");
   CHECK_THROWS_WITH(sys::publish(scratch / "a",
                                  [](const fs::path& temporary) {
@@ -47,7 +47,7 @@ TEST_CASE("A writer that fails leaves the old file") {
 }
 
 TEST_CASE("A finished file moves into place") {
-  const test::Scratch scratch;
+  const test::ScratchDir scratch;
   std::ofstream(scratch / "a.part") << "all";
   sys::publish_finished(scratch / "a.part", scratch / "a");
   CHECK(content(scratch / "a") == "all");
@@ -55,7 +55,7 @@ TEST_CASE("A finished file moves into place") {
 }
 
 TEST_CASE("Appended lines stand one after another") {
-  const test::Scratch scratch;
+  const test::ScratchDir scratch;
   sys::append_durably(scratch / "journal", "1\n");
   sys::append_durably(scratch / "journal", "2\n");
   CHECK(content(scratch / "journal") == "1\n2\n");
@@ -70,7 +70,7 @@ TEST_CASE("A folder that is not there is an error that names it") {
 }
 
 TEST_CASE("Free space and kind of a file system are known") {
-  const test::Scratch scratch;
+  const test::ScratchDir scratch;
   CHECK(sys::free_bytes(scratch.path()) > 0);
   CHECK_FALSE(sys::file_system(scratch.path()).empty());
   CHECK(sys::file_system("/proc") == "0x9fa0");

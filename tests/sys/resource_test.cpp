@@ -7,7 +7,7 @@
 
 #include "eebench/core/error.hpp"
 #include "tests/support/paths.hpp"
-#include "tests/sys/scratch.hpp"
+#include "tests/support/scratch_dir.hpp"
 
 using namespace eebench;
 namespace fs = std::filesystem;
@@ -18,7 +18,7 @@ TEST_CASE("What travels with eebench is found in the source tree") {
 
 TEST_CASE("EEBENCH_SHARE comes first, and the error lists where was looked") {
   using Catch::Matchers::Contains;
-  const test::Scratch scratch;
+  const test::ScratchDir scratch;
   std::ofstream(scratch / "mine.toml") << "";
   setenv("EEBENCH_SHARE", scratch.path().c_str(), 1);
   CHECK(sys::find_resource("mine.toml") == scratch / "mine.toml");

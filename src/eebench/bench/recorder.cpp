@@ -31,7 +31,7 @@ bool Recorder::reopen_failed(const comm::Communicator& comm, const std::filesyst
       }
     }
   });
-  return comm.broadcast(std::string(any ? "yes" : "no")) == "yes";
+  return !comm.all(!any);
 }
 
 TaskFile Recorder::open(const Layout& layout, const Attributes& attributes, bool resume) {

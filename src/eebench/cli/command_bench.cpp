@@ -110,7 +110,7 @@ class Surroundings {
       context_.watchdog.enter("bench:" + stage, deadline_of(suite_));
     };
     hooks.on_pass = [this](std::int64_t done, std::int64_t all) {
-      show(fmt::format("{} {}%", stage_, all > 0 ? 100 * done / all : 100), done == all);
+      show(report::share_line(stage_, done, all), done == all);
     };
     hooks.on_grid = [this](const std::string& description) { say(description); };
     hooks.on_point = [this](const bench::Standing& standing) {

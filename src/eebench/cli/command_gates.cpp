@@ -48,7 +48,7 @@ store::AllExits all_exits(const Options& options, Context& context) {
   const auto advance = [&](std::int64_t done, std::int64_t all) {
     context.watchdog.enter("gates:all exits", patience);
     if (context.comm.is_root()) {
-      progress.show(fmt::format("all exits {}%", all > 0 ? 100 * done / all : 100), done == all);
+      progress.show(report::share_line("all exits", done, all), done == all);
     }
   };
   return store::gather(context.comm,
@@ -57,17 +57,12 @@ store::AllExits all_exits(const Options& options, Context& context) {
 }
 
 std::vector<exits::Gate> fit(const store::AllExits& jets) {
-  const std::size_t classes = jets.classes.size();
-  const auto exits = static_cast<std::size_t>(jets.exits);
+  const auto classes = static_cast<std::int64_t>(jets.classes.size());
   std::vector<exits::Gate> gates;
-  for (std::size_t exit = 0; exit + 1 < exits; ++exit) {
-    std::vector<float> logits;
-    for (std::size_t row = exit * classes; row < jets.logits.size(); row += exits * classes) {
-      const float* first = jets.logits.data() + row;
-      logits.insert(logits.end(), first, first + classes);
-    }
-    gates.push_back(exits::fit_gate(logits, jets.labels, jets.multiplicity,
-                                    static_cast<std::int64_t>(classes)));
+  for (std::int32_t exit = 0; exit + 1 < jets.exits; ++exit) {
+    const std::vector<std::int32_t> here(jets.labels.size(), exit);
+    gates.push_back(exits::fit_gate(exits::taken_logits(jets.logits, here, jets.exits, classes),
+                                    jets.labels, jets.multiplicity, classes));
   }
   return gates;
 }

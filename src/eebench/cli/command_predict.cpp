@@ -136,7 +136,7 @@ class Prediction {
     return [this, what](std::int64_t done, std::int64_t all) {
       context_.watchdog.enter("predict:" + what, patience);
       if (comm_.is_root()) {
-        progress_.show(fmt::format("{} {}%", what, all > 0 ? 100 * done / all : 100), done == all);
+        progress_.show(report::share_line(what, done, all), done == all);
       }
     };
   }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "eebench/exits/replay.hpp"
 #include "eebench/stats/classification.hpp"
 
 namespace eebench::cli {
@@ -71,23 +72,16 @@ void add_column(report::Table& table, const std::string& name, const Answers& an
   table.columns.push_back({name, "", cells, true});
 }
 
-void append(Answers& answers, const float* logits, std::size_t classes, std::int64_t label) {
-  answers.logits.insert(answers.logits.end(), logits, logits + classes);
-  answers.labels.push_back(label);
-}
-
 }  // namespace
 
 report::Table performance(const store::AllExits& jets) {
-  const std::size_t classes = jets.classes.size();
-  const auto exits = static_cast<std::size_t>(jets.exits);
+  const auto classes = static_cast<std::int64_t>(jets.classes.size());
   report::Table table = empty_table(jets.classes);
-  for (std::size_t exit = 0; exit < exits; ++exit) {
-    Answers answers;
-    for (std::size_t jet = 0; jet < jets.labels.size(); ++jet) {
-      append(answers, &jets.logits[(jet * exits + exit) * classes], classes, jets.labels[jet]);
-    }
-    add_column(table, fmt::format("exit {}", exit), answers, jets.labels.size(), jets.classes);
+  for (std::int32_t exit = 0; exit < jets.exits; ++exit) {
+    const std::vector<std::int32_t> here(jets.labels.size(), exit);
+    add_column(table, fmt::format("exit {}", exit),
+               {exits::taken_logits(jets.logits, here, jets.exits, classes), jets.labels},
+               jets.labels.size(), jets.classes);
   }
   return table;
 }
@@ -99,7 +93,9 @@ report::Table performance(const store::TakenExits& jets) {
     Answers answers;
     for (std::size_t jet = 0; jet < jets.labels.size(); ++jet) {
       if (jets.exit_index[jet] == exit) {
-        append(answers, &jets.logits[jet * classes], classes, jets.labels[jet]);
+        const float* logits = &jets.logits[jet * classes];
+        answers.logits.insert(answers.logits.end(), logits, logits + classes);
+        answers.labels.push_back(jets.labels[jet]);
       }
     }
     add_column(table, fmt::format("leaving at exit {}", exit), answers, jets.labels.size(),

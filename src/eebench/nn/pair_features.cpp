@@ -21,8 +21,7 @@ void count_features(std::int64_t pairs, std::int64_t width) {
 PairRows pair_rows(const Ragged& jets, std::int64_t first, std::int64_t last) {
   std::int64_t total = 0;
   for (std::int64_t jet = first; jet < last; ++jet) {
-    const std::int64_t n = jets.multiplicity(jet);
-    total += n * (n + 1) / 2;
+    total += unordered_pairs(jets.multiplicity(jet));
   }
   PairRows pairs{at::empty({total}, at::kLong), at::empty({total}, at::kLong)};
   std::int64_t* i_row = pairs.i.mutable_data_ptr<std::int64_t>();
@@ -103,7 +102,7 @@ at::Tensor mirror_pairs(const at::Tensor& lower, const Ragged& jets, std::int64_
         }
       }
     }
-    start += n * (n + 1) / 2;
+    start += unordered_pairs(n);
   }
   return at::index_select(lower.reshape({-1}), 0, source.to(lower.device())).view({squares, heads});
 }

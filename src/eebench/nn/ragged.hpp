@@ -54,6 +54,9 @@ class Ragged {
   mutable std::shared_ptr<const std::vector<EqualJets>> groups_;
 };
 
+/// Pairs of n particles without regard to order, each with itself included.
+constexpr std::int64_t unordered_pairs(std::int64_t n) { return n * (n + 1) / 2; }
+
 /// Row numbers of the given jets in a packed tensor with these row offsets, on the host: int64.
 at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets);
 

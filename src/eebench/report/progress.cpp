@@ -41,6 +41,10 @@ std::string progress_line(const bench::Standing& standing, double seconds,
       words_for(*standing.point), throughput, eta / 60, eta % 60, standing.failed);
 }
 
+std::string share_line(const std::string& what, std::int64_t done, std::int64_t all) {
+  return fmt::format("{} {}%", what, all > 0 ? 100 * done / all : 100);
+}
+
 Progress::Progress(std::FILE* stream)
     : stream_(stream), is_terminal_(::isatty(::fileno(stream)) != 0) {}
 

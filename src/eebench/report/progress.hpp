@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -11,6 +12,9 @@ namespace eebench::report {
 /// "[ 37/120 31%] particlenet confidence 0.9 batch 64: 812.3 jets/s  eta 02:10  fail 0"
 std::string progress_line(const bench::Standing& standing, double seconds,
                           std::int64_t done_before);
+
+/// "all exits 37%"
+std::string share_line(const std::string& what, std::int64_t done, std::int64_t all);
 
 /// Writes progress to a stream: on a terminal one line that is rewritten, elsewhere a plain line at
 /// most every ten seconds.

@@ -5,13 +5,15 @@
 namespace eebench::store {
 namespace {
 
-void write(const std::filesystem::path& path, const comm::Communicator& comm,
-           const TakenExits& share, const std::vector<std::string>& axes,
+/// An AllExits or TakenExits, with the exit that each jet took.
+template <class Answers>
+void write(const std::filesystem::path& path, const comm::Communicator& comm, const Answers& share,
+           const std::vector<std::int64_t>& exit_index, const std::vector<std::string>& axes,
            const std::string& meaning, const std::string& mark, const h5::Attributes& attributes) {
   ShareFile file(path, comm, share.jets(), attributes);
   file.dimensions(share.exits, share.classes);
   file.write("logits", axes, share.logits, meaning).set_attribute("mark", mark);
-  file.write("exit_index", {"jet"}, narrowed(share.exit_index), "exit that the jet took")
+  file.write("exit_index", {"jet"}, narrowed(exit_index), "exit that the jet took")
       .set_attribute("mark", mark);
   file.write("label", {"jet"}, narrowed(share.labels), "class index");
   file.publish();
@@ -21,20 +23,15 @@ void write(const std::filesystem::path& path, const comm::Communicator& comm,
 
 void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
                        const AllExits& share, const h5::Attributes& attributes) {
-  const TakenExits to_the_end{
-      .exits = share.exits,
-      .classes = share.classes,
-      .logits = share.logits,
-      .exit_index = std::vector<std::int64_t>(share.labels.size(), share.exits - 1),
-      .labels = share.labels};
-  write(path, comm, to_the_end, {"jet", "exit", "class"}, "answer of every exit", "replayed",
+  const std::vector<std::int64_t> to_the_end(share.labels.size(), share.exits - 1);
+  write(path, comm, share, to_the_end, {"jet", "exit", "class"}, "answer of every exit", "replayed",
         attributes);
 }
 
 void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
                        const TakenExits& share, const h5::Attributes& attributes) {
-  write(path, comm, share, {"jet", "class"}, "answer of the exit that the jet took", "measured",
-        attributes);
+  write(path, comm, share, share.exit_index, {"jet", "class"},
+        "answer of the exit that the jet took", "measured", attributes);
 }
 
 }  // namespace eebench::store

@@ -34,11 +34,11 @@ std::string columns(const std::string& name, std::size_t exits) {
   return text;
 }
 
-}  // namespace
-
 std::string joined(const std::vector<double>& values) {
   return fmt::format("{:.6f}", fmt::join(values, ","));
 }
+
+}  // namespace
 
 TrainLog::TrainLog(const std::filesystem::path& folder, std::size_t exits, std::int64_t steps,
                    std::int64_t epochs)

@@ -12,9 +12,6 @@
 
 namespace eebench::train {
 
-/// The numbers to six digits after the point, with commas between them.
-std::string joined(const std::vector<double>& values);
-
 /// train_log.csv, a row a step with the loss at full double precision, and epochs.csv, a row a
 /// validation. For one rank; every row is on its way to the disk before the next step.
 class TrainLog {

@@ -104,29 +104,23 @@ at::Tensor PartPairEmbedImpl::forward(const at::Tensor& vectors, const nn::Ragge
     return nn::mirror_pairs(training_network(features, context), jets, 0, jets.jets());
   }
   // Chunks of jets whose pairs stay in the cache of a CPU.
-  const std::int64_t pairs_of_a_chunk =
-      vectors.device().is_cpu() ? 1024 * at::get_num_threads() : 1 << 18;
+  const std::vector<std::int64_t> cuts =
+      nn::cuts(jets.pair_offsets(),
+               vectors.device().is_cpu() ? 2048 * at::get_num_threads() : std::int64_t{1} << 19);
   const std::vector<nn::LinearWeights> layers = prepared_.empty() ? folded() : prepared_;
   std::vector<at::Tensor> chunks;
-  for (std::int64_t first = 0; first < jets.jets();) {
-    std::int64_t last = first;
-    std::int64_t pairs = 0;
-    do {
-      const std::int64_t n = jets.multiplicity(last++);
-      pairs += n * (n + 1) / 2;
-    } while (last < jets.jets() && pairs < pairs_of_a_chunk);
-    at::Tensor x = nn::pair_features(vectors, jets, first, last);
+  for (std::size_t c = 0; c + 1 < cuts.size(); ++c) {
+    at::Tensor x = nn::pair_features(vectors, jets, cuts[c], cuts[c + 1]);
     for (const nn::LinearWeights& layer : layers) {
       x = nn::linear(x, layer, context, nn::Activation::gelu);
     }
-    chunks.push_back(nn::mirror_pairs(x, jets, first, last));
-    first = last;
+    chunks.push_back(nn::mirror_pairs(x, jets, cuts[c], cuts[c + 1]));
   }
   return chunks.size() == 1 ? chunks.front() : at::cat(chunks);
 }
 
 void PartPairEmbedImpl::cost(std::int64_t n, CostCounter& counter) const {
-  const std::int64_t pairs = n * (n + 1) / 2;
+  const std::int64_t pairs = nn::unordered_pairs(n);
   counter.work({.elementwise = pairs * nn::flops_of::pair_features,
                 .bytes = 4 * pairs * (8 + nn::pair_feature_count)});
   counter.batch_norm(pairs, nn::pair_feature_count, /*folded=*/true);

@@ -10,11 +10,6 @@
 #include "eebench/nn/cpu/pair_simd.hpp"
 
 namespace eebench::nn::cpu {
-namespace {
-
-std::int64_t unordered_pairs(std::int64_t n) { return n * (n + 1) / 2; }
-
-}  // namespace
 
 bool is_float(const at::Tensor& x) { return x.device().is_cpu() && x.scalar_type() == at::kFloat; }
 
