@@ -8,6 +8,7 @@
 #include "eebench/cli/run.hpp"
 #include "eebench/comm/arrive.hpp"
 #include "eebench/comm/mpi_session.hpp"
+#include "eebench/core/first_line.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -25,9 +26,6 @@ void print(const std::string& line) {
   fmt::print(stderr, "{}\n", line);
   std::fflush(nullptr);
 }
-
-// Libraries add a stack trace after the first line.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 [[noreturn]] void on_terminate() {
   std::string what = "terminated without an exception";
