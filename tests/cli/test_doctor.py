@@ -1,4 +1,6 @@
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -15,6 +17,16 @@ def test_doctor_says_what_to_do_about_threads_and_ranks(eebench):
     assert "lower OMP_NUM_THREADS" in eebench("doctor", OMP_NUM_THREADS="4096").out
     too_many = os.cpu_count() + 1
     assert "more ranks than cores" in eebench("doctor", ranks=too_many).out
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2 or not shutil.which("taskset"), reason="two cores, taskset")
+def test_ranks_bound_to_cores_of_their_own_have_all_of_them():
+    bound = [["-n", "1", "taskset", "-c", str(core), os.environ["EEBENCH_PROGRAM"], "doctor"]
+             for core in sorted(os.sched_getaffinity(0))[:2]]  # fmt: skip
+    command = ["mpirun", "--oversubscribe", "--bind-to", "none", *bound[0], ":", *bound[1]]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    assert "2 rank(s) on this node, 2 core(s)" in out
+    assert "more ranks than cores" not in out
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/1"), reason="no /proc")

@@ -156,7 +156,11 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
         ({"--data": "none.h5"}, "none.h5: no such file"),
         ({"--data": ASSETS / "jetclass_500.h5"}, "jetclass_500.h5"),
         ({"-o": "no/out.h5"}, "there is no folder"),
-        ({"--limit": "-1"}, "--limit"),
+        ({"--limit": "-1"}, "--limit: Value -1 not in range 0 to 1000000000 "),
+        ({"--batch": "0"}, "--batch: Value 0 not in range 1 to 1000000000 "),
+        ({"--threads": "0"}, "--threads: Value 0 not in range"),
+        ({"--threads": "100000"}, "1024"),
+        ({"--features": "kinn"}, "did you mean 'kin'?); there are: full, kin, kinpid"),
     ],
 )
 def test_wrong_input_is_one_line_and_2(eebench, tmp_path, changed, message):

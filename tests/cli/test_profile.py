@@ -88,6 +88,7 @@ def test_the_table_is_printed_once_on_several_ranks(eebench):
 def test_measurements_as_a_table(eebench):
     end = eebench("profile", "particlenet", "--weights", WEIGHTS, *MEASURE, ranks=2)
     assert end.code == 0, end.err
+    assert "random weights" in end.err and "trained weights 100%" in end.err
     assert end.out.count("| stem, segment 0 |") == 1
     assert "2 ranks at the same time" in end.out
     assert "leaving at confidence 0.9" in end.out
@@ -100,6 +101,8 @@ def test_measurements_as_a_table(eebench):
         (["part", "--multiplicity", "129"], "--multiplicity"),
         (["part", "--data", "none.h5"], "none.h5: no such file"),
         (["part", "--data", JETS, "--batch", "999", "--limit", "999"], "make no batch of 999"),
+        (["part", "--data", JETS, "--threads", "0"], "--threads: Value 0 not in range"),
+        (["part", "--features", "foo"], "unknown feature set 'foo'; there are: full, kin, kinpid"),
         (["part", "--batch", "8"], "--batch requires --data"),
         (["particlenet", "--features", "kin", "--weights", WEIGHTS, "--data", JETS], "particlenet.h5"),
         (["part", "--weights", JETS, "--data", JETS], "jets_test_250.h5"),

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -188,3 +189,49 @@ def test_jets_that_are_cut_are_counted(eebench, tmp_path):
     )
     assert end.code == 0, end.err
     assert "1 of the 239 jets of long.h5 are cut to their first 128 constituents" in end.err
+
+
+def test_a_second_training_does_not_mix_with_the_first(eebench, tmp_path):
+    assert train(eebench, tmp_path, "-o", "out").code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")}
+    end = train(eebench, tmp_path, "--seed", "9", "-o", "out", ranks=2)
+    assert end.code == 2
+    (line,) = end.error_lines()
+    assert "out holds a training already" in line and "--resume" in line and "another -o" in line
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")} == before
+    assert train(eebench, tmp_path, "-o", "out", "--resume").code == 0
+
+
+@pytest.mark.parametrize(
+    "training, validation, word",
+    [("other.h5", [], "training_jets="), ("jets.h5", ["--data-val", "other.h5"], "validation_jets=none (now")],
+)
+def test_other_jets_are_not_gone_on_with(eebench, tmp_path, training, validation, word):
+    (tmp_path / "tiny.toml").write_text(CONFIG)
+    shutil.copy(SLICES / "jets_test_250.h5", tmp_path / "jets.h5")
+    shutil.copy(SLICES / "jets_test_250.h5", tmp_path / "other.h5")
+    with h5py.File(tmp_path / "other.h5", "r+") as file:
+        file["jet_energy"][7] *= 1.01
+    common = ["train", "--config", "tiny.toml", "--steps", "4", "-o", "out"]
+    assert eebench(*common, "--data-train", "jets.h5").code == 0
+    end = eebench(*common, "--data-train", training, *validation, "--resume", ranks=2)
+    assert end.code == 2, end.err
+    (line,) = end.error_lines()
+    assert word in line and "give the same settings and files" in line
+
+
+def test_jets_of_other_classes_are_refused(eebench, tmp_path):
+    end = train(
+        eebench, tmp_path, "-o", "out", ranks=2, config=CONFIG.replace("classes = 10", "classes = 2")
+    )
+    assert end.code == 2
+    (line,) = end.error_lines()
+    assert "jets_test_250.h5 has 10 classes, model tiny answers 2" in line
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_writing(eebench, tmp_path):
+    (tmp_path / "file").write_text("")
+    end = train(eebench, tmp_path, "-o", "file/out", ranks=2)
+    assert end.code == 74
+    (line,) = end.error_lines()
+    assert "cannot write into file/out" in line and "give another -o" in line

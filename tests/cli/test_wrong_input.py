@@ -78,6 +78,8 @@ def test_train(eebench, files):
     refused(train(eebench), "jets.h5", "'label', index 17", "correct the label")
     replace(files / "mine.toml", "exit_weights", "exit_weigths")
     refused(train(eebench), "mine.toml, line 10", "'exit_weigths'", "did you mean 'exit_weights'")
+    (files / "mine.toml").write_text(MODEL.replace("k = 4", "k = 200"))
+    refused(train(eebench, data=JETS), "network.k = 200 must lie between 1 and 127")
     (files / "mine.toml").write_text(MODEL.replace("k = 4", "k = 'four'"))
     refused(train(eebench, data=JETS), "mine.toml, line 4", "'k' must be an integer")
 
@@ -92,6 +94,8 @@ def test_bench(eebench, files):
     refused(bench(eebench, "-a", "rule=confidense"), "'confidense'", "did you mean 'confidence'")
     refused(bench(eebench, "-a", "batch=999"), "batch 999", "jets")
     refused(bench(eebench, "--effort", "hurried"), "'hurried'", "smoke")
+    for threads in ("0", "100000"):
+        refused(bench(eebench, "--threads", threads), f"--threads: Value {threads} not in range", "1024")
     replace(files / "suite.toml", "scenario", "scenarios")
     refused(bench(eebench), "suite.toml", "scenarios")
     (files / "suite.toml").write_text(SUITE.replace(WEIGHTS, "absent.h5"))

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/comm/communicator.hpp"
+#include "eebench/comm/node_cores.hpp"
 #include "eebench/core/error.hpp"
 
 using namespace eebench;
@@ -27,6 +28,13 @@ TEST_CASE("all ranks of one machine are local") {
   const Communicator world = Communicator::world();
   CHECK(world.local_rank() == world.rank());
   CHECK(world.local_size() == world.size());
+}
+
+TEST_CASE("cores of a node are those of all its ranks, each counted once") {
+  const Communicator world = Communicator::world();
+  const std::array<std::int64_t, 2> mine{world.rank(), world.rank() + 1};
+  CHECK(comm::node_cores(world, "node", mine) == world.size() + 1);
+  CHECK(comm::node_cores(world, "node " + std::to_string(world.rank()), mine) == 2);
 }
 
 TEST_CASE("broadcast of texts of any length, from any rank") {

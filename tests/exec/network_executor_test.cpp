@@ -92,6 +92,10 @@ TEST_CASE("thresholds at the ends: all leave at once, or nobody early") {
   const BatchTrace all = exec->run(jets, rule, std::vector<double>{0.0, 0.0});
   CHECK(all.survivors == std::vector<std::int64_t>{20, 0, 0});
   CHECK(std::isnan(all.answer_seconds[2]));
+  CHECK(all.segment_seconds[0] > 0.0);
+  CHECK(all.head_seconds[0] > 0.0);
+  CHECK(std::isnan(all.segment_seconds[1]));
+  CHECK(std::isnan(all.head_seconds[1]));
   const BatchTrace none = exec->run(jets, rule, std::vector<double>{2.0, 2.0});
   CHECK(none.survivors == std::vector<std::int64_t>{20, 20, 20});
   CHECK(none.exit_index == std::vector<std::int32_t>(20, 2));
@@ -109,6 +113,11 @@ TEST_CASE("a fixed exit costs its own head alone") {
       formula += exec->plain_cost(exit, static_cast<std::int64_t>(jets.multiplicity(jet))).work;
     }
     CHECK(trace.work.multiply_adds == formula.multiply_adds);
+    for (std::int64_t k = 0; k < 3; ++k) {
+      const auto at = static_cast<std::size_t>(k);
+      CHECK(std::isnan(trace.segment_seconds[at]) == (k > exit));
+      CHECK(std::isnan(trace.head_seconds[at]) == (k != exit));
+    }
     CHECK(trace.exit_index == std::vector<std::int32_t>(30, static_cast<std::int32_t>(exit)));
   }
   CHECK_THROWS_WITH(exec->run_fixed(jets, 3), Catch::Contains("exit 3 of a network with 3 exits"));

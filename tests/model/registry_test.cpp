@@ -104,6 +104,32 @@ TEST_CASE("wrong model configurations are refused in words") {
                     Catch::Contains("line 3: 'k' must be an integer"));
   CHECK_THROWS_WITH(build("kind = 'part'\n[network]\nhead_layout = 'old'"),
                     Catch::Contains("'old' is neither"));
+  const auto part = [&](const std::string& line) {
+    return build("kind = 'part'\n[network]\n" + line);
+  };
+  const auto particlenet = [&](const std::string& line) {
+    return build("kind = 'particlenet'\n[network]\n" + line);
+  };
+  CHECK_THROWS_WITH(part("heads = 0"),
+                    Catch::Contains("network.heads = 0 must lie between 1 and 64"));
+  CHECK_THROWS_WITH(part("heads = 3"), Catch::Contains("must be a multiple of heads = 3"));
+  CHECK_THROWS_WITH(part("embed = [64, 0, 64]"), Catch::Contains("network.embed = 0 must lie"));
+  CHECK_THROWS_WITH(part("embed = []"), Catch::Contains("network.embed must not be empty"));
+  CHECK_THROWS_WITH(part("pair_embed = [-1]"), Catch::Contains("network.pair_embed = -1"));
+  CHECK_THROWS_WITH(part("layers = 0"), Catch::Contains("network.layers = 0"));
+  CHECK_THROWS_WITH(part("ffn_ratio = 0"), Catch::Contains("network.ffn_ratio = 0"));
+  CHECK_THROWS_WITH(part("dropout = 1.5"),
+                    Catch::Contains("network.dropout = 1.5 must lie between 0 and 0.99"));
+  CHECK_THROWS_WITH(part("dropout = nan"), Catch::Contains("network.dropout = nan"));
+  CHECK_THROWS_WITH(part("[exits]\nwidth = 0"), Catch::Contains("exits.width = 0"));
+  CHECK_THROWS_WITH(build("kind = 'part'\nclasses = 0"), Catch::Contains("classes = 0"));
+  CHECK_THROWS_WITH(particlenet("k = 200"),
+                    Catch::Contains("network.k = 200 must lie between 1 and 127"));
+  CHECK_THROWS_WITH(particlenet("blocks = [[8, 0]]"), Catch::Contains("network.blocks = 0"));
+  CHECK_THROWS_WITH(particlenet("dropout = -0.1"), Catch::Contains("network.dropout = -0.1"));
+  CHECK_THROWS_WITH(particlenet("fc = 0"), Catch::Contains("network.fc = 0"));
+  CHECK_THROWS_WITH(particlenet("[exits]\nparticle_widths = [0]"),
+                    Catch::Contains("exits.particle_widths = 0"));
 }
 
 }  // namespace

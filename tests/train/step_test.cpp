@@ -176,7 +176,7 @@ TEST_CASE("settings written into a configuration are read back exactly") {
   const model::ModelConfig read =
       model::parse_model_config(with_settings(given, s).text(), "config.toml");
   CHECK(read.name == "mine");
-  CHECK(curve_settings(settings_of(read), 100) == curve_settings(s, 100));
+  CHECK(curve_settings(settings_of(read), 100, {}) == curve_settings(s, 100, {}));
   CHECK(settings_of(read).patience == 4);
   CHECK(settings_of(read).checkpoint_steps == 17);
 }
@@ -235,7 +235,35 @@ TEST_CASE("a damaged checkpoint is named and the one before it used") {
 
   truncate(scratch.path() / "step-00000001.h5");
   CHECK_THROWS_WITH(newest_checkpoint(scratch.path(), warn),
-                    Catch::Contains("start again without --resume"));
+                    Catch::Contains("begin anew in another -o"));
+}
+
+TEST_CASE("a training goes on with its own inputs alone") {
+  const test::ScratchDir scratch;
+  const model::ModelConfig config = model::parse_model_config("kind = \"part\"", "test");
+  std::string said;
+  const auto say = [&](const std::string& line) { said += line + "\n"; };
+  const auto go_on = [&](const std::string& recorded, const InputDigests& now) {
+    Checkpoint checkpoint = checkpoint_at(1);
+    checkpoint.training = recorded;
+    write_checkpoint(scratch.path() / "checkpoints", checkpoint);
+    said.clear();
+    find_continuation(scratch.path(), config, curve_settings({}, 100, now), say);
+  };
+  const InputDigests mine{.training = "aa", .validation = "bb", .weights = "cc"};
+  const std::string recorded = curve_settings({}, 100, mine);
+  go_on(recorded, mine);
+  CHECK(said == "going on after step 1\n");
+  using Catch::Contains;
+  CHECK_THROWS_WITH(go_on(recorded, {"xx", "bb", "cc"}),
+                    Contains("training_jets=aa (now training_jets=xx)") && Contains("another -o"));
+  CHECK_THROWS_WITH(go_on(recorded, {"aa", "none", "cc"}), Contains("validation_jets=bb (now"));
+  CHECK_THROWS_WITH(go_on(recorded, {"aa", "bb", "drawn"}), Contains("first_weights=cc (now"));
+  CHECK_THROWS_WITH(go_on(recorded + " more=1", mine), Contains("more=1 (now without)"));
+  go_on(recorded.substr(0, recorded.find(" training_jets=")),
+        mine);  // as older programs recorded it
+  CHECK_THAT(said,
+             Contains("does not record training_jets=aa, validation_jets=bb, first_weights=cc"));
 }
 
 }  // namespace

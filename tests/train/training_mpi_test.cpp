@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/core/error.hpp"
+#include "eebench/h5/file.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/train/rank_sum.hpp"
 #include "eebench/train/session.hpp"
@@ -77,11 +78,9 @@ Session session_of(const std::string& config, const std::filesystem::path& outpu
   return session;
 }
 
-/// The loss column, a number a step. \collective
-std::vector<double> curve_of(const Session& session, const Communicator& comm) {
-  const data::JetSource jets = open_jets();
-  run(session, jets, nullptr, features, comm);
-  std::ifstream log(session.output / "train_log.csv");
+/// The loss column that a training left, a number a step.
+std::vector<double> losses_in(const std::filesystem::path& output) {
+  std::ifstream log(output / "train_log.csv");
   std::string line;
   std::getline(log, line);
   std::vector<double> losses;
@@ -94,6 +93,13 @@ std::vector<double> curve_of(const Session& session, const Communicator& comm) {
     losses.push_back(std::stod(cell));
   }
   return losses;
+}
+
+/// The losses of a run. \collective
+std::vector<double> curve_of(const Session& session, const Communicator& comm) {
+  const data::JetSource jets = open_jets();
+  run(session, jets, nullptr, features, comm);
+  return losses_in(session.output);
 }
 
 /// The same, of one rank alone, known to all. \collective
@@ -250,7 +256,7 @@ TEST_CASE("a training that ended early says so, and goes on as if it never had")
   const std::string still = said_by(session, jets, &jets, world);
   session.settings.patience = 0;
   said_by(session, jets, &jets, world);
-  CHECK(curve_of(session, world) == expected);
+  CHECK(losses_in(session.output) == expected);
   if (world.is_root()) {
     for (const std::string& said : {early, still}) {
       CHECK_THAT(said, Catch::Contains("ended early after epoch 3 of 4: none better than epoch 1"));
@@ -355,6 +361,26 @@ TEST_CASE("validation sees each jet once, whatever the number of ranks") {
   CHECK(std::filesystem::exists(dir.path() / "together" / "weights.h5"));
 }
 
+TEST_CASE("a bad validation jet that one rank meets ends the training on all") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const std::filesystem::path spoilt = dir.path() / "spoilt.h5";
+  if (world.is_root()) {
+    std::filesystem::copy_file(test::data("jets_test_250.h5"), spoilt);
+    h5::File file = h5::File::open_writable(spoilt);
+    h5::Dataset column = file.dataset("part_px");
+    column.write(std::vector{std::nanf("")}, {column.length() - 1},
+                 {1});  // in the last rank's jets
+  }
+  world.barrier();
+  const data::JetSource jets = open_jets();
+  const data::JetSource validation{
+      spoilt, data::DataConfig::load(test::source_dir() / "configs" / "data" / "kin.yaml")};
+  const Session session = session_of(part, dir.path() / "out");
+  const std::string said = message_of([&] { run(session, jets, &validation, features, world); });
+  CHECK_THAT(said, Catch::Contains("spoilt.h5: dataset 'part_px'"));
+}
+
 TEST_CASE("what does not fit is refused on every rank") {
   const Communicator world = Communicator::world();
   const test::SharedDir dir(world);
@@ -373,6 +399,10 @@ TEST_CASE("what does not fit is refused on every rank") {
   session = session_of(part, dir.path() / "out");
   session.weights = dir.path() / "absent.h5";
   CHECK_THAT(said(session), Catch::Contains("absent.h5"));
+
+  session = session_of(part, dir.path() / "out");
+  session.model.table.insert_or_assign("classes", 2);
+  CHECK_THAT(said(session), Catch::Contains("has 10 classes, model test answers 2"));
 
   session = session_of(part, dir.path() / "out");
   session.settings.patience = 3;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -46,6 +47,16 @@ struct Command {
   std::string_view help;  ///< one sentence without a full stop
   Runner (*setup)(CLI::App& app);
 };
+
+/// Of a number of things; a longer one is a slip of the finger.
+inline CLI::Range at_least(std::int64_t least) { return {least, std::int64_t{1'000'000'000}}; }
+
+/// Declares "--threads": threads of each rank, 1 to 1024.
+inline CLI::Option* add_threads(CLI::App& app, int& threads) {
+  return app.add_option("--threads", threads, "Threads of each rank")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+}
 
 /// The explicit table in command_table.cpp, in the order of --help. A new command is a file
 /// command_<name>.cpp, its declaration here and its line there.

@@ -226,7 +226,7 @@ Runner setup_bench(CLI::App& app) {
   app.add_option("--device", o->device,
                  "cpu or cuda (one GPU per local rank); default: the suite's")
       ->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option("--threads", o->threads, "Threads of each rank")->capture_default_str();
+  add_threads(app, o->threads);
   app.add_option("--format", o->format, "Of the table: markdown, csv or json")
       ->check(CLI::IsMember({"markdown", "csv", "json"}))
       ->capture_default_str();

@@ -183,7 +183,7 @@ Runner setup_predict(CLI::App& app) {
       ->required();
   app.add_option("--data", o->data, "Jet file")->required();
   app.add_option("--limit", o->limit, "Only the first so many jets; 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
   auto* rule = app.add_option("--rule", o->rule,
                               "Jets leave early by this rule (`eebench list rules`); default: "
@@ -194,15 +194,11 @@ Runner setup_predict(CLI::App& app) {
                         ->delimiter(',')
                         ->needs(rule);
   rule->needs(threshold);
-  app.add_option("--batch", o->batch, "Jets a batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--batch", o->batch, "Jets a batch")->check(at_least(1))->capture_default_str();
   app.add_option("--device", o->settings.device, "cpu or cuda (one GPU per local rank)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  app.add_option("--threads", o->settings.threads, "Threads of each rank")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_threads(app, o->settings.threads);
   app.add_flag("--deterministic", o->settings.deterministic,
                "Fixed-order arithmetic: a jet's answer does not depend on its batch, so that with "
                "and without --rule agree bit for bit");

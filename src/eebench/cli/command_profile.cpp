@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -11,8 +12,10 @@
 #include "eebench/cli/network.hpp"
 #include "eebench/cli/profile_report.hpp"
 #include "eebench/data/jet_source.hpp"
+#include "eebench/exec/device.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/exits/choose.hpp"
+#include "eebench/report/progress.hpp"
 #include "eebench/sys/timer.hpp"
 #include "eebench/train/trainer.hpp"
 
@@ -26,7 +29,7 @@ struct Options {
   std::filesystem::path data;
   std::int64_t multiplicity = 128;
   std::int64_t batch = 64;
-  std::int64_t limit = 256;
+  std::int64_t limit = 128;
   std::int64_t repeat = 8;
   std::string device = "cpu";
   int threads = 1;
@@ -38,6 +41,9 @@ struct Options {
 constexpr double leaving_threshold = 0.9;
 /// Longest time for the passes with one set of weights, in seconds.
 constexpr double patience = 3600.0;
+
+/// Told after each of all batches to run.
+using Advance = std::function<void(std::int64_t done, std::int64_t all)>;
 
 /// Whole batches of the first jets of the file.
 std::vector<data::JetBatch> read_batches(const Options& options, const data::DataConfig& features) {
@@ -57,30 +63,38 @@ std::vector<data::JetBatch> read_batches(const Options& options, const data::Dat
   return batches;
 }
 
-MeasuredWeights measure(const std::string& name, LoadedNetwork loaded, const Options& options,
-                        const std::vector<data::JetBatch>& batches) {
-  const auto executor = exec::make_executor(std::move(loaded.network),
-                                            {.device = options.device, .threads = options.threads});
+MeasuredWeights measure(const std::string& name, LoadedNetwork loaded,
+                        const exec::Settings& settings, std::int64_t repeats,
+                        const std::vector<data::JetBatch>& batches, const Advance& advance) {
+  const auto executor = exec::make_executor(std::move(loaded.network), settings);
   const std::int64_t last = executor->exits() - 1;
   const exits::Rule rule;
-  const auto pass = [&](double threshold) {
-    const std::vector<double> thresholds(static_cast<std::size_t>(last), threshold);
-    return bench::time_passes(batches, options.repeat, [&](const data::JetBatch& batch) {
-      return executor->run(batch, rule, thresholds);
+  const std::int64_t all = 3 * (1 + repeats * static_cast<std::int64_t>(batches.size()));
+  std::int64_t done = 0;
+  const auto timed = [&](const auto& run) {
+    return bench::time_passes(batches, repeats, [&](const data::JetBatch& batch) {
+      exec::BatchTrace trace = run(batch);
+      advance(++done, all);
+      return trace;
     });
   };
-  return {.weights = name,
-          .plain = bench::time_passes(
-              batches, options.repeat,
-              [&](const data::JetBatch& batch) { return executor->run_fixed(batch, last); }),
-          .staged = pass(exits::never_leave),
-          .leaving = pass(leaving_threshold)};
+  const auto pass = [&](double threshold) {
+    const std::vector<double> thresholds(static_cast<std::size_t>(last), threshold);
+    return timed(
+        [&](const data::JetBatch& batch) { return executor->run(batch, rule, thresholds); });
+  };
+  return {
+      .weights = name,
+      .plain = timed([&](const data::JetBatch& batch) { return executor->run_fixed(batch, last); }),
+      .staged = pass(exits::never_leave),
+      .leaving = pass(leaving_threshold)};
 }
 
 /// Jets per second of training steps, gradients of the last head alone: the network as it would be
 /// trained without early heads.
-std::vector<double> time_training(LoadedNetwork loaded, const Options& options,
-                                  const std::vector<data::JetBatch>& batches) {
+std::vector<double> time_training(LoadedNetwork loaded, const Options& options, at::Device device,
+                                  const std::vector<data::JetBatch>& batches,
+                                  const Advance& advance) {
   train::Settings settings = train::settings_of(loaded.config);
   settings.global_batch = options.batch;
   settings.freeze_backbone = false;
@@ -88,7 +102,7 @@ std::vector<double> time_training(LoadedNetwork loaded, const Options& options,
   settings.exit_weights.back() = 1.0;
   const comm::Communicator alone;
   const auto steps = 1 + options.repeat * static_cast<std::int64_t>(batches.size());
-  train::Trainer trainer(*loaded.network, settings, steps, at::Device(options.device), alone,
+  train::Trainer trainer(*loaded.network, settings, steps, device, alone,
                          comm::make_all_reducer("self", alone));
   trainer.step(batches.front());
   std::vector<double> rates;
@@ -99,6 +113,7 @@ std::vector<double> time_training(LoadedNetwork loaded, const Options& options,
     }
     rates.push_back(static_cast<double>(batches.size()) * static_cast<double>(options.batch) /
                     timer.seconds());
+    advance(repeat + 1, options.repeat);
   }
   return rates;
 }
@@ -120,15 +135,28 @@ void measure_all(ProfileReport& report, const bench::ModelEntry& entry, const Lo
                         static_cast<double>(report.jets);
 
   const auto drawn = [&] { return draw_network(shown.config); };
-  context.watchdog.enter("profile:random weights", patience);
-  report.measured.push_back(measure("random", drawn(), options, batches));
+  const exec::Settings settings{.device = options.device,
+                                .threads = options.threads,
+                                .local_rank = context.comm.local_rank()};
+  report::Progress progress(stderr);
+  const auto begin = [&](const std::string& stage) -> Advance {
+    context.watchdog.enter("profile:" + stage, patience);
+    return [&, stage](std::int64_t done, std::int64_t all) {
+      if (context.comm.is_root()) {
+        progress.show(fmt::format("{} {}%", stage, 100 * done / all), done == all);
+      }
+    };
+  };
+  report.measured.push_back(
+      measure("random", drawn(), settings, options.repeat, batches, begin("random weights")));
   if (!options.weights.empty()) {
-    context.watchdog.enter("profile:trained weights", patience);
-    report.measured.push_back(measure("trained", load_network(entry), options, batches));
+    report.measured.push_back(measure("trained", load_network(entry), settings, options.repeat,
+                                      batches, begin("trained weights")));
   }
   if (options.training) {
-    context.watchdog.enter("profile:training", patience);
-    report.training_jets_per_second = time_training(drawn(), options, batches);
+    const at::Device device = exec::device_of(settings.device, settings.local_rank);
+    report.training_jets_per_second =
+        time_training(drawn(), options, device, batches, begin("training"));
   }
 }
 
@@ -177,25 +205,22 @@ Runner setup_profile(CLI::App& app) {
       app.add_option("--data", o->data, "Jet file: means over its jets instead, and measurements")
           ->excludes(multiplicity);
   app.add_option("--batch", o->batch, "Jets a batch")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str()
       ->needs(data);
   app.add_option("--limit", o->limit, "Only the first so many jets, in whole batches")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str()
       ->needs(data);
   app.add_option("--repeat", o->repeat, "Passes over the jets; intervals need 8")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str()
       ->needs(data);
   app.add_option("--device", o->device, "cpu or cuda (one GPU per local rank)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str()
       ->needs(data);
-  app.add_option("--threads", o->threads, "Threads of each rank")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str()
-      ->needs(data);
+  add_threads(app, o->threads)->needs(data);
   app.add_flag("--train", o->training, "Also times training steps, on this rank alone")
       ->needs(data);
   app.add_flag("--json", o->json, "As one JSON object");

@@ -11,6 +11,7 @@
 #include "eebench/model/registry.hpp"
 #include "eebench/sys/resource.hpp"
 #include "eebench/sys/signals.hpp"
+#include "eebench/train/checkpoint.hpp"
 #include "eebench/train/session.hpp"
 
 namespace eebench::cli {
@@ -73,6 +74,11 @@ ExitCode train_network(const Options& options, Context& context) {
   std::optional<data::JetSource> validation;
   std::int64_t features = 0;
   context.comm.agree([&] {
+    if (!options.resume && train::holds_checkpoint(options.output)) {
+      throw InputError(fmt::format(
+          "{} holds a training already; add --resume to go on with it or give another -o",
+          options.output));
+    }
     session.model = model::load_model_config(options.config);
     if (!options.features.empty()) {
       session.model.features = options.features;

@@ -8,6 +8,7 @@
 
 namespace eebench::cli {
 
+/// \collective
 std::vector<Finding> look_at_processes(const comm::Communicator& comm);
 std::vector<Finding> look_at_files(const std::filesystem::path& results);
 std::vector<Finding> look_at_devices();

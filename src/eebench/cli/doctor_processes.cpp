@@ -9,6 +9,7 @@
 
 #include "eebench/cli/doctor_findings.hpp"
 #include "eebench/comm/library.hpp"
+#include "eebench/comm/node_cores.hpp"
 #include "eebench/sys/environment.hpp"
 #include "eebench/sys/timer.hpp"
 
@@ -30,10 +31,10 @@ Finding look_at_mpi(const comm::Communicator& comm) {
   return {Level::fine, "MPI", fact};
 }
 
-Finding look_at_slots(const comm::Communicator& comm, const sys::Hardware& machine) {
-  const std::string fact = fmt::format("{} rank(s) on this node, {} core(s): {}", comm.local_size(),
-                                       machine.cores, machine.cpu);
-  if (comm.local_size() > machine.cores) {
+Finding look_at_slots(const comm::Communicator& comm, int cores, const std::string& cpu) {
+  const std::string fact =
+      fmt::format("{} rank(s) on this node, {} core(s): {}", comm.local_size(), cores, cpu);
+  if (comm.local_size() > cores) {
     return {Level::notice, "cores", fact,
             "more ranks than cores: results work, times do not scale and are marked; start at most "
             "one rank per core for measurements"};
@@ -42,24 +43,24 @@ Finding look_at_slots(const comm::Communicator& comm, const sys::Hardware& machi
     return {Level::notice, "cores", fact,
             fmt::format("to start more than {} ranks: mpirun --oversubscribe --bind-to none, or "
                         "export OMPI_MCA_rmaps_base_oversubscribe=1",
-                        machine.cores)};
+                        cores)};
   }
   return {Level::fine, "cores", fact};
 }
 
-Finding look_at_threads(const comm::Communicator& comm, const sys::Hardware& machine) {
+Finding look_at_threads(const comm::Communicator& comm, int cores) {
   const std::string threads = variable("OMP_NUM_THREADS");
   if (threads.empty()) {
     return {Level::notice, "threads", "OMP_NUM_THREADS is not set",
             fmt::format("every rank would use all {} core(s): export OMP_NUM_THREADS=1, or cores "
                         "divided by ranks per node",
-                        machine.cores)};
+                        cores)};
   }
-  if (std::atoi(threads.c_str()) * comm.local_size() > machine.cores) {
-    return {Level::notice, "threads",
-            fmt::format("{} thread(s) in each of {} rank(s)", threads, comm.local_size()),
-            fmt::format("more threads than the {} core(s): lower OMP_NUM_THREADS or the ranks",
-                        machine.cores)};
+  if (std::atoi(threads.c_str()) * comm.local_size() > cores) {
+    return {
+        Level::notice, "threads",
+        fmt::format("{} thread(s) in each of {} rank(s)", threads, comm.local_size()),
+        fmt::format("more threads than the {} core(s): lower OMP_NUM_THREADS or the ranks", cores)};
   }
   return {Level::fine, "threads", fmt::format("OMP_NUM_THREADS={}", threads)};
 }
@@ -99,9 +100,10 @@ Finding look_at_clock(const sys::Hardware& machine) {
 
 std::vector<Finding> look_at_processes(const comm::Communicator& comm) {
   const sys::Hardware machine = sys::hardware();
+  const int cores = comm::node_cores(comm, machine.host, machine.processors);
   return {look_at_mpi(comm),
-          look_at_slots(comm, machine),
-          look_at_threads(comm, machine),
+          look_at_slots(comm, cores, machine.cpu),
+          look_at_threads(comm, cores),
           look_at_openmp(),
           {Level::fine, "arithmetic", fmt::format("{}", fmt::join(machine.instruction_sets, " "))},
           {Level::fine, "memory",

@@ -1,12 +1,16 @@
 #include "eebench/cli/network.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <ATen/Context.h>
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/core/names.hpp"
 #include "eebench/sys/resource.hpp"
 
 namespace eebench::cli {
@@ -35,10 +39,21 @@ bool has_early_heads(const model::StateDict& tensors) {
 
 }  // namespace
 
+data::DataConfig load_features(const std::string& name) {
+  const std::filesystem::path folder = sys::find_resource("configs/data");
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    names.push_back(entry.path().stem());
+  }
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    std::sort(names.begin(), names.end());
+    throw_unknown("feature set", name, "", names);
+  }
+  return data::DataConfig::load(folder / (name + ".yaml"));
+}
+
 LoadedNetwork draw_network(const model::ModelConfig& config) {
-  LoadedNetwork drawn{.config = config,
-                      .features = data::DataConfig::load(
-                          sys::find_resource("configs/data/" + config.features + ".yaml"))};
+  LoadedNetwork drawn{.config = config, .features = load_features(config.features)};
   at::manual_seed(1);
   drawn.network =
       model::make_network(config, static_cast<std::int64_t>(drawn.features.features.size()));

@@ -23,6 +23,9 @@ struct LoadedNetwork {
 /// without them: one exit. Throws InputError.
 LoadedNetwork load_network(const bench::ModelEntry& entry);
 
+/// The inputs of that name, those of configs/data. Throws InputError that lists what exists.
+data::DataConfig load_features(const std::string& name);
+
 /// With parameters drawn from a fixed seed.
 LoadedNetwork draw_network(const model::ModelConfig& config);
 

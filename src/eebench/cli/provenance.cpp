@@ -6,6 +6,7 @@
 #include <torch/version.h>
 
 #include "eebench/comm/library.hpp"
+#include "eebench/comm/node_cores.hpp"
 #include "eebench/core/build_info.hpp"
 #include "eebench/core/digest.hpp"
 #include "eebench/core/version.hpp"
@@ -36,7 +37,8 @@ h5::Attributes provenance(const comm::Communicator& comm, const std::string& com
                           const exec::Settings& settings) {
   const BuildInfo build = build_info();
   const sys::Hardware hardware = sys::hardware();
-  const bool crowded = comm.local_size() * settings.threads > hardware.cores;
+  const int cores = comm::node_cores(comm, hardware.host, hardware.processors);
+  const bool crowded = comm.local_size() * settings.threads > cores;
   return {
       {"eebench_version", std::string(version)},
       {"git_sha", std::string(build.git_sha)},
@@ -51,7 +53,7 @@ h5::Attributes provenance(const comm::Communicator& comm, const std::string& com
       {"start_utc", comm.broadcast(sys::utc_now())},
       {"mpi_size", std::int64_t{comm.size()}},
       {"threads_per_rank", std::int64_t{settings.threads}},
-      {"cores", comm.all_reduce(std::int64_t{hardware.cores}, comm::Reduce::min)},
+      {"cores", comm.all_reduce(std::int64_t{cores}, comm::Reduce::min)},
       {"oversubscribed", comm.all_reduce(std::int64_t{crowded ? 1 : 0}, comm::Reduce::max)},
       {"cpu", comm.broadcast(hardware.cpu)},
       {"governor", comm.broadcast(hardware.governor)},

@@ -9,6 +9,7 @@
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
+#include "eebench/train/evaluate.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -52,11 +53,7 @@ bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEn
     subject.gates = gates_of(loaded.weights);
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.classes = source->classes();
-    if (static_cast<std::int64_t>(subject.classes.size()) != network->classes()) {
-      throw InputError(fmt::format("{} has {} classes, model {} answers {}; give data that fit",
-                                   suite.data.string(), subject.classes.size(), entry.name,
-                                   network->classes()));
-    }
+    train::check_classes(*source, *network, entry.name);
     if (suite.choosing) {
       choosing = std::make_shared<data::JetSource>(suite.choosing->data, loaded.features);
       if (choosing->classes() != source->classes()) {

@@ -21,6 +21,7 @@ struct Settings {
   std::string device = "cpu";  ///< "cpu" or "cuda": one GPU per rank of a node
   bool deterministic = false;  ///< fixed-order kernels: run and replay agree on every jet
   int threads = 1;             ///< threads of this rank
+  int local_rank = 0;          ///< among the ranks of the node: which GPU is this one's
 };
 
 /// What happened to one batch, and when. Times are seconds of a monotonic clock, taken after the
@@ -32,8 +33,8 @@ struct BatchTrace {
   std::vector<std::int32_t> exit_index;  ///< [B] the exit that each jet took
   std::vector<double> answer_seconds;    ///< [exits] hand-over to the answers of exit k; else NaN
   std::vector<std::int64_t> survivors;   ///< [exits] jets that entered segment k
-  std::vector<double> segment_seconds;   ///< [exits] segment k; the stem counts to segment 0
-  std::vector<double> head_seconds;      ///< [exits] head, score and decision
+  std::vector<double> segment_seconds;   ///< [exits] segment k, with 0 the stem; NaN: not run
+  std::vector<double> head_seconds;      ///< [exits] head, score and decision; NaN: not run
   double compact_seconds = 0.0;          ///< gathering survivors, all exits together
   nn::Work work;                         ///< counted by the operations themselves
   std::int64_t peak_bytes = 0;           ///< most memory that tensors held at once, beside weights

@@ -10,6 +10,7 @@
 #include <torch/cuda.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/exec/device.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/model/network.hpp"
 #include "eebench/nn/peak_memory.hpp"
@@ -18,23 +19,12 @@
 namespace eebench::exec {
 namespace {
 
-at::Device device_of(const std::string& name) {
-  if (name == "cpu") {
-    return at::kCPU;
-  }
-  if (name != "cuda") {
-    throw InputError(fmt::format("device '{}' is neither cpu nor cuda", name));
-  }
-  if (!torch::cuda::is_available()) {
-    throw EnvironmentError("device cuda: no GPU, or a LibTorch without CUDA; use cpu");
-  }
-  return at::kCUDA;
-}
-
 class NetworkExecutor final : public Executor {
  public:
   NetworkExecutor(std::unique_ptr<model::Network> network, const Settings& settings)
-      : network_(std::move(network)), settings_(settings), device_(device_of(settings.device)) {
+      : network_(std::move(network)),
+        settings_(settings),
+        device_(device_of(settings.device, settings.local_rank)) {
     if (settings.deterministic && !device_.is_cpu()) {
       throw InputError("deterministic mode runs on the CPU alone; choose --device cpu");
     }
@@ -130,10 +120,10 @@ class NetworkExecutor final : public Executor {
     BatchTrace result;
     result.logits.resize(batch.size() * width);
     result.exit_index.resize(batch.size());
-    result.answer_seconds.assign(count, std::numeric_limits<double>::quiet_NaN());
+    for (auto* times : {&result.answer_seconds, &result.segment_seconds, &result.head_seconds}) {
+      times->assign(count, std::numeric_limits<double>::quiet_NaN());
+    }
     result.survivors.assign(count, 0);
-    result.segment_seconds.assign(count, 0.0);
-    result.head_seconds.assign(count, 0.0);
     result.segment_peak_bytes.assign(count, 0);
     result.head_peak_bytes.assign(count, 0);
 

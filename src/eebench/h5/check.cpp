@@ -1,5 +1,7 @@
 #include "eebench/h5/check.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
@@ -13,6 +15,7 @@ herr_t append(unsigned, const H5E_error2_t* entry, void* data) {
   if (!words.empty()) {
     text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", entry->func_name, words);
   }
+  std::replace(text.begin(), text.end(), '\n', ' ');
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 #include <fstream>
+#include <numeric>
 #include <sstream>
 
 #include <sched.h>
@@ -45,12 +46,21 @@ std::vector<std::string> instruction_sets() {
   return found;
 }
 
-int usable_cores() {
+std::vector<std::int64_t> usable_processors() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0
-             ? CPU_COUNT(&set)
-             : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  if (sched_getaffinity(0, sizeof set, &set) != 0) {  // more processors than the set holds
+    std::vector<std::int64_t> all(static_cast<std::size_t>(sysconf(_SC_NPROCESSORS_ONLN)));
+    std::iota(all.begin(), all.end(), std::int64_t{0});
+    return all;
+  }
+  std::vector<std::int64_t> processors;
+  for (std::size_t number = 0; number < CPU_SETSIZE; ++number) {
+    if (CPU_ISSET(number, &set)) {
+      processors.push_back(static_cast<std::int64_t>(number));
+    }
+  }
+  return processors;
 }
 
 bool recorded(std::string_view name) {
@@ -71,7 +81,7 @@ Hardware hardware() {
   gethostname(host.data(), host.size() - 1);
   return {.host = host.data(),
           .cpu = cpuinfo("model name"),
-          .cores = usable_cores(),
+          .processors = usable_processors(),
           .governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
           .instruction_sets = instruction_sets(),
           .memory_bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *

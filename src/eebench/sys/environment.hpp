@@ -12,9 +12,9 @@ namespace eebench::sys {
 /// The machine under this process, as far as it tells.
 struct Hardware {
   std::string host;
-  std::string cpu;       ///< model name
-  int cores = 0;         ///< logical processors this process may use
-  std::string governor;  ///< frequency governor, "unknown" in most virtual machines
+  std::string cpu;                       ///< model name
+  std::vector<std::int64_t> processors;  ///< numbers of the logical processors this process may use
+  std::string governor;                  ///< frequency governor, "unknown" in most virtual machines
   std::vector<std::string> instruction_sets;  ///< those that matter for arithmetic, e.g. "avx2"
   std::uint64_t memory_bytes = 0;
 };

@@ -57,7 +57,11 @@ Checkpoint read(const std::filesystem::path& path) {
 }  // namespace
 
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint) {
-  std::filesystem::create_directories(folder);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw IoError(fmt::format("{}: cannot be made: {}", folder.string(), error.message()));
+  }
   model::StateDict all = checkpoint.weights;
   all.emplace_back("optimiser.first_moment", checkpoint.first_moment);
   all.emplace_back("optimiser.second_moment", checkpoint.second_moment);
@@ -79,6 +83,10 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
   }
 }
 
+bool holds_checkpoint(const std::filesystem::path& output) {
+  return !checkpoints(output / "checkpoints").empty();
+}
+
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder,
                                             const std::function<void(const std::string&)>& warn) {
   const auto files = checkpoints(folder);
@@ -90,8 +98,8 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder,
     }
   }
   if (!files.empty()) {
-    throw InputError(fmt::format("{}: no checkpoint can be read; start again without --resume",
-                                 folder.string()));
+    throw InputError(
+        fmt::format("{}: no checkpoint can be read; begin anew in another -o", folder.string()));
   }
   return std::nullopt;
 }

@@ -26,6 +26,9 @@ struct Checkpoint {
 /// Writes folder/step-00001234.h5 atomically and keeps the last two. Throws IoError.
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
+/// Whether there is any checkpoint, whole or not, in the output folder of a training.
+bool holds_checkpoint(const std::filesystem::path& output);
+
 /// The newest one that is whole; damaged ones are reported in one line each through `warn` and
 /// skipped. Empty where there is none. Throws InputError where all are damaged.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder,

@@ -5,17 +5,21 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include "eebench/core/error.hpp"
 
 namespace eebench::train {
+namespace {
 
-Evaluation evaluate(model::Network& network, const data::JetSource& jets, std::int64_t last_exit,
-                    at::Device device, at::ScalarType type, const comm::Communicator& comm) {
+/// Of this rank's jets, for each exit: right answers, then losses.
+std::vector<double> local_sums(model::Network& network, const data::JetSource& jets,
+                               std::int64_t last_exit, at::Device device, at::ScalarType type,
+                               const comm::Communicator& comm) {
   constexpr std::int64_t batch = 256;
-  const at::NoGradGuard no_grad;
-  network.eval();
   nn::Context context;
   const auto exits = static_cast<std::size_t>(network.exits());
-  std::vector<double> sums(2 * exits, 0.0);  // right answers, then losses
+  std::vector<double> sums(2 * exits, 0.0);
   const std::int64_t begin = jets.jets() * comm.rank() / comm.size();
   const std::int64_t end = jets.jets() * (comm.rank() + 1) / comm.size();
   for (std::int64_t first = begin; first < end; first += batch) {
@@ -31,6 +35,27 @@ Evaluation evaluate(model::Network& network, const data::JetSource& jets, std::i
           at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).item<double>();
     }
   }
+  return sums;
+}
+
+}  // namespace
+
+void check_classes(const data::JetSource& jets, const model::Network& network,
+                   const std::string& name) {
+  if (static_cast<std::int64_t>(jets.classes().size()) != network.classes()) {
+    throw InputError(fmt::format("{} has {} classes, model {} answers {}; give data that fit",
+                                 jets.file().path().string(), jets.classes().size(), name,
+                                 network.classes()));
+  }
+}
+
+Evaluation evaluate(model::Network& network, const data::JetSource& jets, std::int64_t last_exit,
+                    at::Device device, at::ScalarType type, const comm::Communicator& comm) {
+  const at::NoGradGuard no_grad;
+  network.eval();
+  const auto exits = static_cast<std::size_t>(network.exits());
+  std::vector<double> sums;
+  comm.agree([&] { sums = local_sums(network, jets, last_exit, device, type, comm); });
   comm.all_reduce(std::span(sums), comm::Reduce::sum);
   Evaluation result;
   for (std::size_t k = 0; k < exits; ++k) {

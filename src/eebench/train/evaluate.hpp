@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "eebench/comm/communicator.hpp"
@@ -14,8 +15,13 @@ struct Evaluation {
   std::vector<double> loss;      ///< [exits] mean cross-entropy
 };
 
-/// \collective Each rank evaluates its share. Exits beyond `last_exit` are not run and are NaN. The
-/// network is in evaluation mode meanwhile, and its modes are restored.
+/// Throws InputError where the jets have another number of classes than the network, here `name`.
+void check_classes(const data::JetSource& jets, const model::Network& network,
+                   const std::string& name);
+
+/// \collective Each rank evaluates its share; bad jets of one are an InputError on all, and sums
+/// are taken over all: never to be called inside Communicator::agree. Exits beyond `last_exit` are
+/// not run and are NaN. The network is left in evaluation mode.
 Evaluation evaluate(model::Network& network, const data::JetSource& jets, std::int64_t last_exit,
                     at::Device device, at::ScalarType type, const comm::Communicator& comm);
 

@@ -9,6 +9,7 @@
 
 #include "eebench/model/weights.hpp"
 #include "eebench/sys/files.hpp"
+#include "eebench/train/evaluate.hpp"
 #include "eebench/train/training_run.hpp"
 
 namespace eebench::train {
@@ -98,6 +99,10 @@ Summary run(const Session& asked, const data::JetSource& training,
   }
   // As it was read: a copy of a table no longer knows the lines of its keys.
   const auto network = first_network(asked, features, comm);
+  check_classes(training, *network, session.model.name);
+  if (validation != nullptr) {
+    check_classes(*validation, *network, session.model.name);
+  }
   const at::Device device = device_of(session, comm);
   TrainingRun run(session, *network, training, validation, device,
                   comm::make_all_reducer(back_end_of(session, device, comm), comm), comm);

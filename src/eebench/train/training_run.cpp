@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "eebench/core/digest.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/train/checkpoint.hpp"
 #include "eebench/train/continuation.hpp"
@@ -15,6 +16,27 @@ namespace eebench::train {
 namespace {
 
 constexpr double seconds_between_lines = 5.0;
+
+/// What decides the loss curve, files included. \collective
+std::string curve_of(const Session& session, const data::JetSource& training,
+                     const data::JetSource* validation, const comm::Communicator& comm) {
+  session.phase("train:SHA-256 of what it reads");
+  std::string text;
+  comm.agree([&] {
+    if (!comm.is_root()) {
+      return;
+    }
+    InputDigests inputs{.training = sha256_file(training.file().path())};
+    if (validation != nullptr) {
+      inputs.validation = sha256_file(validation->file().path());
+    }
+    if (!session.weights.empty()) {
+      inputs.weights = model::sha256(model::read_weights(session.weights).tensors);
+    }
+    text = curve_settings(session.settings, training.jets(), inputs);
+  });
+  return comm.broadcast(text);
+}
 
 /// Mean accuracy of the trained exits by their weights: what "best" means.
 double score(const Evaluation& evaluation, const std::vector<double>& weights) {
@@ -45,7 +67,7 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
             comm),
       per_epoch_(jets_.order().batches()),
       total_(settings_.steps > 0 ? settings_.steps : settings_.epochs * per_epoch_),
-      curve_(curve_settings(settings_, training.jets())),
+      curve_(curve_of(session, training, validation, comm)),
       reducer_(std::move(reducer)) {
   move_to(network_, at::kCPU, storage_type(settings_));
   backbone_ = backbone_sha256(network_);
@@ -70,7 +92,12 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
   first_step_ = saved_step_ = trainer_->steps_done();
   comm_.agree([&] {
     if (comm_.is_root()) {
-      std::filesystem::create_directories(session_.output);
+      std::error_code error;
+      std::filesystem::create_directories(session_.output, error);
+      if (error) {
+        throw IoError(fmt::format("cannot write into {}: {}; give another -o",
+                                  session_.output.string(), error.message()));
+      }
       log_.emplace(session_.output, static_cast<std::size_t>(network_.exits()), first_step_,
                    first_step_ / per_epoch_);
     }
@@ -143,11 +170,8 @@ void TrainingRun::validate() {
          settings_.exit_weights[static_cast<std::size_t>(last_exit)] == 0.0) {
     --last_exit;
   }
-  Evaluation evaluation;
-  comm_.agree([&] {
-    evaluation =
-        evaluate(network_, *validation_, last_exit, device_, storage_type(settings_), comm_);
-  });
+  const Evaluation evaluation =
+      evaluate(network_, *validation_, last_exit, device_, storage_type(settings_), comm_);
   set_trainable(network_, settings_.freeze_backbone);
   if (log_) {
     log_->epoch(epoch, trainer_->steps_done(), evaluation);

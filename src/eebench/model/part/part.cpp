@@ -9,6 +9,7 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/model/part/blocks.hpp"
+#include "eebench/model/ranges.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pool.hpp"
 
@@ -87,10 +88,20 @@ void check(const PartConfig& config) {
       throw InputError("model configuration: " + what);
     }
   };
-  require(!config.embed.empty() && config.embed.back() % config.heads == 0,
+  require_classes(config.classes);
+  require_widths("network.embed", config.embed);
+  require_widths("network.pair_embed", config.pair_embed);
+  const auto require_count = [](std::string_view key, std::int64_t count) {
+    require_range<std::int64_t>(key, count, 1, 64);
+  };
+  require_count("network.heads", config.heads);
+  require_count("network.layers", config.layers);
+  require_count("network.class_layers", config.class_layers);
+  require_count("network.ffn_ratio", config.ffn_ratio);
+  require_dropout(config.dropout);
+  require_width("exits.width", config.exit_width);
+  require(config.embed.back() % config.heads == 0,
           fmt::format("the last of `embed` must be a multiple of heads = {}", config.heads));
-  require(config.layers >= 1 && config.class_layers >= 1,
-          "layers and class_layers must be at least 1");
   require(
       config.exit_head == "pooled" || config.exit_head == "class_attention",
       fmt::format("exits.head = '{}' is neither 'pooled' nor 'class_attention'", config.exit_head));

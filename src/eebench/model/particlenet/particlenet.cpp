@@ -9,6 +9,7 @@
 #include "eebench/core/error.hpp"
 #include "eebench/model/cost.hpp"
 #include "eebench/model/particlenet/edge_conv.hpp"
+#include "eebench/model/ranges.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pool.hpp"
 
@@ -188,14 +189,21 @@ class ParticleNet final : public Network {
       }
       previous = after;
     }
-    if (config_.blocks.empty() || config_.k < 1 || config_.exit_particle_widths.empty()) {
-      throw InputError(
-          "model configuration: blocks, k and exits.particle_widths must not be empty");
+    if (config_.blocks.empty()) {
+      throw InputError("model configuration: network.blocks must not be empty");
     }
+    constexpr std::int64_t most_neighbours = 127;  // of the constituents that a jet keeps
+    require_range<std::int64_t>("network.k", config_.k, 1, most_neighbours);
+    require_classes(config_.classes);
+    require_width("network.fc", config_.fc);
+    require_dropout(config_.dropout);
+    require_widths("exits.particle_widths", config_.exit_particle_widths);
+    require_width("exits.width", config_.exit_width);
     for (const auto& channels : config_.blocks) {
       if (channels.size() < 2) {
         throw InputError("model configuration: every block needs at least two widths");
       }
+      require_widths("network.blocks", channels);
     }
   }
 

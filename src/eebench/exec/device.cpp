@@ -1,0 +1,24 @@
+#include "eebench/exec/device.hpp"
+
+#include <fmt/format.h>
+#include <torch/cuda.h>
+
+#include "eebench/core/error.hpp"
+
+namespace eebench::exec {
+
+c10::Device device_of(const std::string& name, int local_rank) {
+  if (name == "cpu") {
+    return c10::kCPU;
+  }
+  if (name != "cuda") {
+    throw InputError(fmt::format("device '{}' is neither cpu nor cuda", name));
+  }
+  if (!torch::cuda::is_available()) {
+    throw EnvironmentError("device cuda: no GPU, or a LibTorch without CUDA; use cpu");
+  }
+  const auto gpus = static_cast<int>(torch::cuda::device_count());
+  return {c10::kCUDA, static_cast<c10::DeviceIndex>(local_rank % gpus)};
+}
+
+}  // namespace eebench::exec

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include <c10/core/Device.h>
+
+namespace eebench::exec {
+
+/// "cpu" or "cuda": the GPU of this rank of the node, counted round where ranks see fewer GPUs than
+/// they are. Throws InputError for another name, EnvironmentError where there is no GPU.
+c10::Device device_of(const std::string& name, int local_rank);
+
+}  // namespace eebench::exec
