@@ -137,7 +137,7 @@ Runner setup_gates(CLI::App& app) {
   app.add_option("--device", o->device, "cpu or cuda (one GPU per local rank)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  app.add_option("--threads", o->threads, "Threads of each rank")->capture_default_str();
+  add_threads(app, o->threads);
   return [o](Context& context) { return fit_gates(*o, context); };
 }
 

@@ -12,9 +12,9 @@
 #include "eebench/cli/network.hpp"
 #include "eebench/cli/profile_report.hpp"
 #include "eebench/data/jet_source.hpp"
-#include "eebench/exec/device.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/exits/choose.hpp"
+#include "eebench/nn/device.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/sys/timer.hpp"
 #include "eebench/train/trainer.hpp"
@@ -154,7 +154,7 @@ void measure_all(ProfileReport& report, const bench::ModelEntry& entry, const Lo
                                       batches, begin("trained weights")));
   }
   if (options.training) {
-    const at::Device device = exec::device_of(settings.device, settings.local_rank);
+    const at::Device device = nn::device_of(settings.device, settings.local_rank);
     report.training_jets_per_second =
         time_training(drawn(), options, device, batches, begin("training"));
   }

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include "eebench/cli/command.hpp"
+#include "eebench/cli/network.hpp"
 #include "eebench/cli/training_stage.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/registry.hpp"
-#include "eebench/sys/resource.hpp"
 #include "eebench/sys/signals.hpp"
 #include "eebench/train/checkpoint.hpp"
 #include "eebench/train/session.hpp"
@@ -84,8 +84,7 @@ ExitCode train_network(const Options& options, Context& context) {
       session.model.features = options.features;
     }
     session.settings = settings_of(options, session.model);
-    const data::DataConfig config = data::DataConfig::load(
-        sys::find_resource("configs/data/" + session.model.features + ".yaml"));
+    const data::DataConfig config = load_features(session.model.features);
     features = static_cast<std::int64_t>(config.features.size());
     training.emplace(options.data_train, config);
     if (!options.data_val.empty()) {
@@ -167,7 +166,7 @@ Runner setup_train(CLI::App& app) {
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
   app.add_option("--backend", o->back_end, "All-reduce: self, mpi or nccl; default: what fits");
-  app.add_option("--threads", o->threads, "Threads of each rank")->capture_default_str();
+  add_threads(app, o->threads);
   app.add_flag("--resume", o->resume,
                "Go on from the newest checkpoint of -o; begins where there is none");
   return [o](Context& context) { return train_network(*o, context); };

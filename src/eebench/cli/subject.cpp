@@ -63,9 +63,11 @@ bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEn
                         suite.choosing->data.string(), suite.data.string()));
       }
     }
-    subject.executor = exec::make_executor(
-        std::move(network),
-        {.device = suite.device, .deterministic = suite.deterministic, .threads = threads});
+    subject.executor =
+        exec::make_executor(std::move(network), {.device = suite.device,
+                                                 .deterministic = suite.deterministic,
+                                                 .threads = threads,
+                                                 .local_rank = comm.local_rank()});
   });
   subject.jets = open_jets(comm, suite.data, source);
   if (choosing) {

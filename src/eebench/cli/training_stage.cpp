@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "eebench/cli/network.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/registry.hpp"
 #include "eebench/sys/files.hpp"
-#include "eebench/sys/resource.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -50,8 +50,7 @@ std::string run_training_stage(const bench::TrainingStage& stage, const bench::S
   context.comm.agree([&] {
     session.model = model::load_model_config(stage.config);
     session.settings = train::settings_of(session.model);
-    const data::DataConfig config = data::DataConfig::load(
-        sys::find_resource("configs/data/" + session.model.features + ".yaml"));
+    const data::DataConfig config = load_features(session.model.features);
     features = static_cast<std::int64_t>(config.features.size());
     jets.emplace(stage.data, config);
   });

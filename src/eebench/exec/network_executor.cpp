@@ -10,9 +10,9 @@
 #include <torch/cuda.h>
 
 #include "eebench/core/error.hpp"
-#include "eebench/exec/device.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/model/network.hpp"
+#include "eebench/nn/device.hpp"
 #include "eebench/nn/peak_memory.hpp"
 #include "eebench/sys/timer.hpp"
 
@@ -24,7 +24,7 @@ class NetworkExecutor final : public Executor {
   NetworkExecutor(std::unique_ptr<model::Network> network, const Settings& settings)
       : network_(std::move(network)),
         settings_(settings),
-        device_(device_of(settings.device, settings.local_rank)) {
+        device_(nn::device_of(settings.device, settings.local_rank)) {
     if (settings.deterministic && !device_.is_cpu()) {
       throw InputError("deterministic mode runs on the CPU alone; choose --device cpu");
     }

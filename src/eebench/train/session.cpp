@@ -5,25 +5,15 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <torch/cuda.h>
 
 #include "eebench/model/weights.hpp"
+#include "eebench/nn/device.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/train/evaluate.hpp"
 #include "eebench/train/training_run.hpp"
 
 namespace eebench::train {
 namespace {
-
-at::Device device_of(const Session& session, const comm::Communicator& comm) {
-  if (session.device == "cpu") {
-    return at::kCPU;
-  }
-  if (!torch::cuda::is_available()) {
-    throw EnvironmentError("--device cuda: no GPU, or a LibTorch without CUDA; use --device cpu");
-  }
-  return {at::kCUDA, static_cast<c10::DeviceIndex>(comm.local_rank())};
-}
 
 std::string back_end_of(const Session& session, at::Device device, const comm::Communicator& comm) {
   if (!session.back_end.empty()) {
@@ -103,7 +93,7 @@ Summary run(const Session& asked, const data::JetSource& training,
   if (validation != nullptr) {
     check_classes(*validation, *network, session.model.name);
   }
-  const at::Device device = device_of(session, comm);
+  const at::Device device = nn::device_of(session.device, comm.local_rank());
   TrainingRun run(session, *network, training, validation, device,
                   comm::make_all_reducer(back_end_of(session, device, comm), comm), comm);
   comm.agree([&] {

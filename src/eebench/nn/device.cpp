@@ -1,11 +1,11 @@
-#include "eebench/exec/device.hpp"
+#include "eebench/nn/device.hpp"
 
 #include <fmt/format.h>
 #include <torch/cuda.h>
 
 #include "eebench/core/error.hpp"
 
-namespace eebench::exec {
+namespace eebench::nn {
 
 c10::Device device_of(const std::string& name, int local_rank) {
   if (name == "cpu") {
@@ -21,4 +21,4 @@ c10::Device device_of(const std::string& name, int local_rank) {
   return {c10::kCUDA, static_cast<c10::DeviceIndex>(local_rank % gpus)};
 }
 
-}  // namespace eebench::exec
+}  // namespace eebench::nn

@@ -4,10 +4,10 @@
 
 #include <c10/core/Device.h>
 
-namespace eebench::exec {
+namespace eebench::nn {
 
 /// "cpu" or "cuda": the GPU of this rank of the node, counted round where ranks see fewer GPUs than
 /// they are. Throws InputError for another name, EnvironmentError where there is no GPU.
 c10::Device device_of(const std::string& name, int local_rank);
 
-}  // namespace eebench::exec
+}  // namespace eebench::nn
