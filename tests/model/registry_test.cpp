@@ -48,14 +48,14 @@ TEST_CASE("every network of the registry is built from its configuration and has
   }
 }
 
-TEST_CASE("the small presets cost about an eighth of the large ones") {
+TEST_CASE("the small presets cost a seventh and a fourteenth of the large ones") {
   const auto cost = [](const char* name) {
     const ModelConfig config = load_model_config(name);
     const auto network = make_network(config, features_of(config));
     return static_cast<double>(cost_to(*network, network->exits() - 1, 40));
   };
-  CHECK(cost("part-small") / cost("part") == Approx(1.0 / 8).margin(0.06));
-  CHECK(cost("particlenet-lite") / cost("particlenet") == Approx(1.0 / 8).margin(0.06));
+  CHECK(cost("part-small") / cost("part") == Approx(0.14).margin(0.01));
+  CHECK(cost("particlenet-lite") / cost("particlenet") == Approx(0.07).margin(0.01));
 }
 
 TEST_CASE("a configuration stored as text builds the same network") {
