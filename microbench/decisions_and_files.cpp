@@ -56,7 +56,11 @@ BENCHMARK(auc_interval)->Arg(2000)->Unit(benchmark::kMillisecond);
 /// Score and comparison of every jet of a batch at one exit.
 void exit_decision(benchmark::State& state) {
   const std::vector<float> logits = random_logits(state.range(0) * classes);
-  const exits::Rule rule{static_cast<exits::RuleKind>(state.range(1))};
+  const auto kind = static_cast<exits::RuleKind>(state.range(1));
+  exits::Gate gate{.answer_bias = std::vector<double>(static_cast<std::size_t>(classes))};
+  gate.scale.fill(1.0);
+  gate.weights.fill(0.1);
+  const exits::Rule rule{kind, {gate}};
   for (auto _ : state) {
     std::int64_t leaving = 0;
     for (std::int64_t jet = 0; jet < state.range(0); ++jet) {
@@ -71,7 +75,9 @@ void exit_decision(benchmark::State& state) {
 BENCHMARK(exit_decision)
     ->ArgNames({"jets", "rule"})
     ->Args({512, static_cast<std::int64_t>(exits::RuleKind::confidence)})
-    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::entropy)});
+    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::entropy)})
+    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::margin)})
+    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::learned)});
 
 void replay(benchmark::State& state) {
   const std::int64_t jets = state.range(0);
