@@ -21,8 +21,11 @@ grep -E '^[0-9]+% tests passed|\*\*\*(Failed|Timeout|Skipped|Exception|Not Run)|
   sort -u || true
 samples=${EEBENCH_TEST_DATA:-$root/../shared/data}
 if [ -d "$samples" ]; then found="found in $samples"; else found="not in $samples (EEBENCH_TEST_DATA)"; fi
-# Only ctest's own log has what passing tests print.
-skipped=$(awk '/^[0-9]+ .*skipped.* in [0-9.]+s/ { for (i = 2; i <= NF; ++i) if ($i ~ /^skipped/) sum += $(i - 1) }
-  END { print sum + 0 }' "$root/build/$preset/Testing/Temporary/LastTest.log" || true)
-echo "Full samples: $found; pytest tests skipped: $skipped"
+# Only ctest's own log has what passing tests print: of pytest its last line, of Catch2 a warning
+# "skipped: why" for each test.
+skipped=$(awk '/^[0-9]+ .*skipped.* in [0-9.]+s/ { for (i = 2; i <= NF; ++i) if ($i ~ /^skipped/) pytest += $(i - 1) }
+  /^ *skipped: / { ++catch2 }
+  END { print pytest + 0 " of pytest, " catch2 + 0 " of Catch2" }' \
+  "$root/build/$preset/Testing/Temporary/LastTest.log" || true)
+echo "Full samples: $found; tests skipped: ${skipped:-unknown}"
 exit $code

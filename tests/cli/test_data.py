@@ -47,6 +47,10 @@ def spoil_number(file):
     file["part_py"][40] = np.nan
 
 
+def lose_transverse_momentum(file):
+    file["part_px"][9000] = file["part_py"][9000] = 0.0
+
+
 def spoil_jet_number(file):
     file["jet_pt"][3] = np.inf
 
@@ -75,6 +79,7 @@ def mislabel(file):
     "spoil, place, remedy",
     [
         (spoil_number, "dataset 'part_py', index 40: nan", "remove or repair this jet"),
+        (lose_transverse_momentum, "dataset 'part_px', index 9000: 0 like part_py", "remove it or the jet"),
         (spoil_jet_number, "dataset 'jet_pt', index 3: inf", "remove or repair this jet"),
         (empty_a_jet, "dataset 'offsets', index 5: jet 4 has 0 particles", "drop empty jets"),
         (disorder_offsets, "dataset 'offsets', index 7: jet 6 has -", "make the file again"),

@@ -4,17 +4,16 @@ import csv
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from jobs import SECONDS, Job
 
 SLICES = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "tests" / "data"
 STEPS = 120
-SECONDS = 60
 CONFIG = """
 kind = "particlenet"
 features = "kin"
@@ -45,52 +44,39 @@ class Training:
     def __init__(self, folder, *more):
         (folder / "tiny.toml").write_text(CONFIG)
         self.out = folder / "out"
-        self.command = [
-            *["mpirun", "-n", "2", "--oversubscribe", "--bind-to", "none"],
-            *[os.environ["EEBENCH_PROGRAM"], "train", "--config", str(folder / "tiny.toml")],
-            *["--data-train", str(SLICES / "jets_test_250.h5"), "--steps", str(STEPS), "--seed", "7"],
-            *["--checkpoint-steps", "7", "-o", str(self.out), *more],
+        self.arguments = [
+            *["train", "--config", folder / "tiny.toml", "--data-train", SLICES / "jets_test_250.h5"],
+            *["--steps", STEPS, "--seed", "7", "--checkpoint-steps", "7", "-o", self.out, *more],
         ]
 
     def start(self, *more):
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            [*self.command, *more], stdout=pipe, stderr=pipe, text=True, cwd=self.out.parent
-        )
-        return self
+        self.job = Job(self.out.parent, *self.arguments, *more)
+        return self.job
 
     def wait_for_step(self, step):
         end = time.monotonic() + SECONDS
-        while time.monotonic() < end and self.process.poll() is None:
+        while time.monotonic() < end and self.job.process.poll() is None:
             if (self.out / "train_log.csv").exists() and len(losses(self.out)) >= step:
                 return
             time.sleep(0.01)
-        raise AssertionError(f"step {step} was not reached: {self.finish()}")
-
-    def ranks(self):
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
-
-    def finish(self):
-        """Exit code, stdout, stderr; fails where the job hangs."""
-        out, err = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, out, err
+        raise AssertionError(f"step {step} was not reached: {self.job.finish()}")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    training = Training(tmp_path_factory.mktemp("whole")).start()
-    code, _, err = training.finish()
+    training = Training(tmp_path_factory.mktemp("whole"))
+    code, _, err = training.start().finish()
     assert code == 0, err
     return losses(training.out)
 
 
 @pytest.mark.parametrize("which, whom", [(signal.SIGUSR1, "mpirun"), (signal.SIGTERM, "one rank")])
 def test_a_signal_ends_with_a_checkpoint_and_75(tmp_path, undisturbed, which, whom):
-    training = Training(tmp_path).start()
+    training = Training(tmp_path)
+    job = training.start()
     training.wait_for_step(10)
-    os.kill(training.process.pid if whom == "mpirun" else training.ranks()[1], which)
-    code, _, err = training.finish()
+    os.kill(job.process.pid if whom == "mpirun" else job.ranks()[1], which)
+    code, _, err = job.finish()
     assert code == 75, err
     assert "stopped by a signal after saving step" in err and "--resume" in err
     done = losses(training.out)
@@ -105,10 +91,11 @@ def test_a_signal_ends_with_a_checkpoint_and_75(tmp_path, undisturbed, which, wh
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_rank_ends_the_job_and_costs_nothing_but_time(tmp_path, undisturbed, rank):
-    training = Training(tmp_path).start()
+    training = Training(tmp_path)
+    job = training.start()
     training.wait_for_step(20)
-    os.kill(training.ranks()[rank], signal.SIGKILL)
-    code, _, _ = training.finish()
+    os.kill(job.ranks()[rank], signal.SIGKILL)
+    code, _, _ = job.finish()
     assert code != 0
     code, _, err = training.start("--resume").finish()
     assert code == 0, err

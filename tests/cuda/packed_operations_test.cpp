@@ -85,11 +85,8 @@ void test_packed_operations() {
     norm->to(in[0].device(), in[0].scalar_type());
     return norm(in[0], training);
   });
-  compare("sum pool", {x}, [&](const Inputs& in) { return nn::sum_pool(in[0], jets); });
   compare("mean pool", {x}, [&](const Inputs& in) { return nn::mean_pool(in[0], jets); });
   compare("max pool", {x}, [&](const Inputs& in) { return nn::max_pool(in[0], jets); });
-  compare("spread", {normal(4, channels)},
-          [&](const Inputs& in) { return nn::spread(in[0], jets); });
   compare("self attention",
           {x, normal(rows, channels), normal(rows, channels), normal(jets.pairs(), heads)},
           [&](const Inputs& in) {

@@ -70,6 +70,9 @@ TEST_CASE("bad jet files are refused in one line with dataset, index and remedy"
                c.columns["jet_pt"][1] = std::numeric_limits<float>::infinity();
              }),
              Contains("'jet_pt', index 1") && Contains("inf"));
+  CHECK_THAT(
+      error_of([](JetFileContent& c) { c.columns["part_px"][4] = c.columns["part_py"][4] = 0; }),
+      Contains("'part_px', index 4") && Contains("transverse") && Contains("remove"));
   CHECK_THAT(error_of([](JetFileContent& c) {
                c.offsets = {0, 2, 2, 6};
              }),

@@ -19,7 +19,7 @@ struct Context {
   comm::Communicator comm;
   sys::Watchdog&
       watchdog;  ///< enter("train:step 12", 600) says what we are doing, and for how long
-  std::string command_line;  ///< as typed, for provenance
+  std::string command_line;  ///< to be pasted into a shell; for provenance
 };
 
 /// Does the work, after the command line was understood. Every rank calls it. Results go to stdout,

@@ -3,6 +3,7 @@
 
 #include "eebench/cli/run.hpp"
 #include "eebench/comm/mpi_session.hpp"
+#include "eebench/core/shell.hpp"
 
 /// Read by jemalloc: freed memory is kept, because activations of the next step or batch are as
 /// large as those of the last. (With the allocator of glibc, training ran at half the speed and
@@ -19,7 +20,7 @@ int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     std::string command_line = "eebench";
     for (const std::string& argument : arguments) {
-      command_line += " " + argument;
+      command_line += " " + eebench::shell_quoted(argument);
     }
     eebench::cli::Context context{world, watchdog, command_line};
     return eebench::cli::run(arguments, context);

@@ -84,6 +84,7 @@ class MpiTransport final : public Transport {
   }
 
   void all_gather(std::int64_t mine, std::span<std::int64_t> all) const override {
+    // NOLINTNEXTLINE(mpi-type-mismatch): std::int64_t is what MPI_INT64_T stands for
     check_mpi(MPI_Allgather(&mine, 1, MPI_INT64_T, all.data(), 1, MPI_INT64_T, comm_),
               "MPI_Allgather");
   }

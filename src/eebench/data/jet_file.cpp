@@ -53,6 +53,21 @@ std::string JetFile::source() const {
   return file_.has_attribute("source") ? file_.attribute<std::string>("source") : "";
 }
 
+void JetFile::check_transverse(const JetColumns& jets, std::int64_t start) const {
+  const auto px = jets.values.find("part_px");
+  const auto py = jets.values.find("part_py");
+  if (px == jets.values.end() || py == jets.values.end()) {
+    return;
+  }
+  for (std::size_t i = 0; i < px->second.size(); ++i) {
+    if (px->second[i] == 0.0F && py->second[i] == 0.0F) {
+      fail(path_, fmt::format("dataset 'part_px', index {}: 0 like part_py, so the particle has no "
+                              "transverse momentum to take the logarithm of; remove it or the jet",
+                              start + static_cast<std::int64_t>(i)));
+    }
+  }
+}
+
 JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
                          const std::vector<std::string>& names) const {
   JetColumns jets;
@@ -111,6 +126,7 @@ JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
     }
     jets.values.emplace(name, std::move(values));
   }
+  check_transverse(jets, start);
   return jets;
 }
 

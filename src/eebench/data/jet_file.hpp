@@ -24,7 +24,8 @@ struct JetColumns {
 /// opens it for itself and reads by hyperslab; only the range asked for is in memory.
 ///
 /// Whatever is wrong with it (truncated, missing column, offsets out of order, empty jet, label out
-/// of range, NaN or infinity) is an InputError that names file, dataset, index and remedy.
+/// of range, NaN or infinity, a particle with px = py = 0) is an InputError that names file,
+/// dataset, index and remedy.
 class JetFile {
  public:
   explicit JetFile(std::filesystem::path path);
@@ -41,6 +42,8 @@ class JetFile {
                   const std::vector<std::string>& names) const;
 
  private:
+  void check_transverse(const JetColumns& jets, std::int64_t start) const;
+
   std::filesystem::path path_;
   h5::File file_;
   std::int64_t jets_ = 0;

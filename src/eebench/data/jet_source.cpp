@@ -65,7 +65,7 @@ std::vector<std::int64_t> match_classes(const JetFile& file,
   return positions;
 }
 
-/// Formulas make infinities of finite columns, e.g. where a particle flies along the beam.
+/// Formulas make infinities of finite columns, e.g. logarithms of zero.
 void check_finite(const JetBatch& batch, const std::vector<float>& values,
                   const std::vector<Variable>& variables, const std::filesystem::path& path) {
   const auto bad =
@@ -77,11 +77,11 @@ void check_finite(const JetBatch& batch, const std::vector<float>& values,
   const auto particle = static_cast<std::int64_t>(place / variables.size());
   const auto after = std::upper_bound(batch.offsets.begin(), batch.offsets.end(), particle);
   const auto jet = static_cast<std::size_t>(after - batch.offsets.begin()) - 1;
-  throw InputError(fmt::format(
-      "{}: feature '{}' of jet {}, particle {}: {} is not a finite number (as where px = py = 0); "
-      "remove or repair this jet",
-      path.string(), variables[place % variables.size()].name, batch.index[jet],
-      particle - batch.offsets[jet], *bad));
+  throw InputError(
+      fmt::format("{}: feature '{}' of jet {}, particle {}: {} is not a finite number; remove or "
+                  "repair this jet",
+                  path.string(), variables[place % variables.size()].name, batch.index[jet],
+                  particle - batch.offsets[jet], *bad));
 }
 
 }  // namespace

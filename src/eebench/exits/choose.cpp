@@ -171,7 +171,8 @@ std::vector<Candidate> price_ladder(const Grid& grid) {
   Candidate now = grid.sweep(0, grid.nobody()).front();
   const double full_cost = now.cost;
   const double jets = std::max(now.right, 1.0);
-  for (double price = 1e-4; price < 10.0; price *= 1.15) {
+  for (int rung = 0; rung < 83; ++rung) {  // prices 0.0001 to 9.5
+    const double price = 1e-4 * std::pow(1.15, rung);
     const auto worth = [&](const Candidate& c) {
       return c.right - price * jets * c.cost / full_cost;
     };
@@ -197,6 +198,7 @@ std::vector<Candidate> price_ladder(const Grid& grid) {
 std::vector<Choice> front_of(const Grid& grid, std::vector<Candidate> found) {
   keep_front(found);
   std::vector<Choice> front;
+  front.reserve(found.size());
   for (const Candidate& candidate : found) {
     front.push_back(grid.choice(candidate));
   }
@@ -247,17 +249,6 @@ const Choice& cheapest_within(std::span<const Choice> front, double accuracy, do
     }
   }
   return front.back();
-}
-
-const Choice& most_accurate_within(std::span<const Choice> front, double budget) {
-  if (front.empty()) {
-    throw InputError("no thresholds to choose from");
-  }
-  std::size_t best = 0;
-  while (best + 1 < front.size() && front[best + 1].mean_cost <= budget) {
-    ++best;
-  }
-  return front[best];
 }
 
 }  // namespace eebench::exits

@@ -31,8 +31,4 @@ std::vector<Choice> shared_front(const Decisions& decisions, std::int64_t bins =
 /// `accuracy`; the most accurate one where none does so. Throws InputError on an empty front.
 const Choice& cheapest_within(std::span<const Choice> front, double accuracy, double max_loss);
 
-/// Most accurate of a front whose mean cost is at most `budget`; the cheapest where none is.
-/// Throws InputError on an empty front.
-const Choice& most_accurate_within(std::span<const Choice> front, double budget);
-
 }  // namespace eebench::exits

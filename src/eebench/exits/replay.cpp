@@ -113,18 +113,4 @@ std::vector<float> taken_logits(std::span<const float> logits,
   return result;
 }
 
-std::vector<std::int32_t> first_right(const Decisions& decisions) {
-  const auto exits = static_cast<std::size_t>(decisions.exits);
-  std::vector<std::int32_t> result(static_cast<std::size_t>(decisions.jets()), 0);
-  for (std::size_t jet = 0; jet < result.size(); ++jet) {
-    for (std::size_t k = 0; k < exits; ++k) {
-      if (decisions.right[jet * exits + k] != 0) {
-        result[jet] = static_cast<std::int32_t>(k);
-        break;
-      }
-    }
-  }
-  return result;
-}
-
 }  // namespace eebench::exits

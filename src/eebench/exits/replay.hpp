@@ -52,7 +52,4 @@ std::vector<float> taken_logits(std::span<const float> logits,
                                 std::span<const std::int32_t> exit_index, std::int64_t exits,
                                 std::int64_t classes);
 
-/// The first exit that is right, the first of all where none is: no rule does better at any cost.
-std::vector<std::int32_t> first_right(const Decisions& decisions);
-
 }  // namespace eebench::exits

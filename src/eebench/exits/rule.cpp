@@ -14,11 +14,11 @@ namespace eebench::exits {
 
 std::span<const RuleRow> rule_registry() {
   static constexpr std::array registry = {
-      RuleRow{"confidence", RuleKind::confidence, "largest softmax value", 0},
-      RuleRow{"entropy", RuleKind::entropy, "1 minus the entropy of softmax over its maximum", 0},
-      RuleRow{"margin", RuleKind::margin, "largest minus second largest softmax value", 0},
+      RuleRow{"confidence", RuleKind::confidence, "largest softmax value"},
+      RuleRow{"entropy", RuleKind::entropy, "1 minus the entropy of softmax over its maximum"},
+      RuleRow{"margin", RuleKind::margin, "largest minus second largest softmax value"},
       RuleRow{"learned", RuleKind::learned,
-              "chance that this exit is right, by a small gate fitted on validation jets", 0},
+              "chance that this exit is right, by a small gate fitted on validation jets"},
   };
   return registry;
 }

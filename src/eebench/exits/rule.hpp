@@ -23,7 +23,6 @@ struct RuleRow {
   std::string_view name;
   RuleKind kind;
   std::string_view sentence;
-  std::int64_t state_size;  ///< floats a jet carries from exit to exit
 };
 
 std::span<const RuleRow> rule_registry();

@@ -20,12 +20,7 @@ at::Tensor reduce(const at::Tensor& x, const Ragged& jets, c10::string_view how)
 
 }  // namespace
 
-at::Tensor sum_pool(const at::Tensor& x, const Ragged& jets) { return reduce(x, jets, "sum"); }
 at::Tensor mean_pool(const at::Tensor& x, const Ragged& jets) { return reduce(x, jets, "mean"); }
 at::Tensor max_pool(const at::Tensor& x, const Ragged& jets) { return reduce(x, jets, "max"); }
-
-at::Tensor spread(const at::Tensor& per_jet, const Ragged& jets) {
-  return at::index_select(per_jet, 0, jets.jet_of_particle(per_jet.device()));
-}
 
 }  // namespace eebench::nn

@@ -7,12 +7,8 @@
 
 namespace eebench::nn {
 
-/// Sum, mean or maximum over the particles of each jet: x [sum n, C] to [B, C].
-at::Tensor sum_pool(const at::Tensor& x, const Ragged& jets);
+/// Mean or maximum over the particles of each jet: x [sum n, C] to [B, C].
 at::Tensor mean_pool(const at::Tensor& x, const Ragged& jets);
 at::Tensor max_pool(const at::Tensor& x, const Ragged& jets);
-
-/// Rows of jets [B, C] repeated for each of their particles: [sum n, C].
-at::Tensor spread(const at::Tensor& per_jet, const Ragged& jets);
 
 }  // namespace eebench::nn

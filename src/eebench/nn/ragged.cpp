@@ -28,15 +28,6 @@ Ragged::Ragged(std::vector<std::int64_t> offsets) : offsets_(std::move(offsets))
   }
 }
 
-at::Tensor Ragged::jet_of_particle(at::Device device) const {
-  std::vector<std::int64_t> jet_of(static_cast<std::size_t>(particles()));
-  for (std::int64_t jet = 0; jet < jets(); ++jet) {
-    const auto j = static_cast<std::size_t>(jet);
-    std::fill(jet_of.begin() + offsets_[j], jet_of.begin() + offsets_[j + 1], jet);
-  }
-  return to_tensor(jet_of).to(device);
-}
-
 at::Tensor Ragged::multiplicities(at::Device device) const {
   std::vector<std::int64_t> counts(offsets_.size());
   std::adjacent_difference(offsets_.begin(), offsets_.end(), counts.begin());

@@ -36,8 +36,6 @@ class Ragged {
   /// [B+1] cumulative n*n.
   std::span<const std::int64_t> pair_offsets() const { return pair_offsets_; }
 
-  /// int64 [sum n]: the jet of each particle.
-  at::Tensor jet_of_particle(at::Device device) const;
   /// int64 [B].
   at::Tensor multiplicities(at::Device device) const;
   /// The jets grouped by multiplicity, so that dense products need no padding. Made once.

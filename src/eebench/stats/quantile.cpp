@@ -58,9 +58,4 @@ std::int64_t quantile_floor(double p) {
   return high;
 }
 
-double reportable_quantile(std::span<const double> samples, double p) {
-  return static_cast<std::int64_t>(samples.size()) < quantile_floor(p) ? nan
-                                                                       : nearest_rank(samples, p);
-}
-
 }  // namespace eebench::stats

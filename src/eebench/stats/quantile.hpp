@@ -16,7 +16,4 @@ double median(std::span<const double> samples);
 /// the bound): 11, 64, 130, 662, 6636 for p = 0.5, 0.9, 0.95, 0.99, 0.999.
 std::int64_t quantile_floor(double p);
 
-/// `nearest_rank`, NaN below `quantile_floor(p)` samples.
-double reportable_quantile(std::span<const double> samples, double p);
-
 }  // namespace eebench::stats

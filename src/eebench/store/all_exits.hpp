@@ -32,7 +32,8 @@ AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor
                         const std::vector<std::string>& classes, const Advance& advance = {},
                         std::int64_t batch = 64);
 
-/// \collective Every rank's share, in order, on every rank.
+/// \collective Every rank's share, in order, on every rank, so that ranks can replay rules in
+/// parallel: each holds 4 bytes times jets, exits and classes, 1.2 GB for 10^7 jets of three exits.
 AllExits gather(const comm::Communicator& comm, const AllExits& share);
 
 }  // namespace eebench::store

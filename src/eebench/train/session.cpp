@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include "eebench/core/shell.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/sys/files.hpp"
@@ -44,14 +45,14 @@ std::unique_ptr<model::Network> first_network(const Session& session, std::int64
 /// The configuration with all that was asked for, and how to ask for it again.
 std::string config_file(const Session& session, const data::JetSource& training,
                         const data::JetSource* validation, int ranks) {
-  std::string command =
-      fmt::format("mpirun -n {} eebench train --config {} --data-train {}", ranks,
-                  (session.output / "config.toml").string(), training.file().path().string());
+  std::string command = fmt::format("mpirun -n {} eebench train --config {} --data-train {}", ranks,
+                                    shell_quoted((session.output / "config.toml").string()),
+                                    shell_quoted(training.file().path().string()));
   if (validation != nullptr) {
-    command += " --data-val " + validation->file().path().string();
+    command += " --data-val " + shell_quoted(validation->file().path().string());
   }
   if (!session.weights.empty()) {
-    command += " --weights " + session.weights.string();
+    command += " --weights " + shell_quoted(session.weights.string());
   }
   if (!session.back_end.empty()) {
     command += " --backend " + session.back_end;
