@@ -17,6 +17,11 @@ def answers(point):
     return np.nan_to_num(time), jets.astype(float)
 
 
+def kept_batches(point):
+    """Timed batches in the file, of `n_samples` the first."""
+    return int(np.isfinite(point["sample_time"].values).sum())
+
+
 def mean_latency(point, seed=1):
     """Mean over jets [s] with a 95 % bootstrap interval over batches; NaN where nothing was timed."""
     time, jets = answers(point)
@@ -56,17 +61,17 @@ def distributions(data):
                 text = threshold_text(float(row["threshold"]))
                 curves.append((row, f"{names[0]} at {text}", colour))
         for row, label, colour in curves:
-            curve(axis, *answers(row), colour, f"{label} ({int(row['n_samples'])} batches)")
+            curve(axis, *answers(row), colour, f"{label} ({kept_batches(row)} batches)")
             for percentile, marker in PERCENTILE_MARKERS.items():
                 at = 1e3 * float(row["latency"].sel(percentile=percentile))
                 axis.plot(at, percentile / 100, marker, color=colour, markerfacecolor="white")
         finish(axis, f"{model}, {scenario}, batch {batch}")
-    batches = int(points["n_samples"].min())
+    batches = min(kept_batches(row) for row in rows(points))
     conditions(
         fig,
         data,
-        f"curves within ±{bound(batches):.2f} at 95 % for {batches} batches (Hoeffding, at each time); open marks: "
-        "p50 (circle), p90 (square), p99 (diamond), where there are batches enough",
+        f"curves within ±{bound(batches):.2f} at 95 % for {batches} batches (Hoeffding, at each time); open marks, "
+        "of all timed batches: p50 (circle), p90 (square), p99 (diamond), where there are batches enough",
     )
     return fig
 
@@ -97,8 +102,8 @@ def by_exit(data):
     conditions(
         fig,
         data,
-        "jets of an exit apart, ± as in the legend at 95 % (Hoeffding, at each time); open marks: p50 (circle), "
-        "p90 (square), p99 (diamond), where there are batches enough",
+        "jets of an exit apart, ± as in the legend at 95 % (Hoeffding, at each time); open marks, of all timed "
+        "batches: p50 (circle), p90 (square), p99 (diamond), where there are batches enough",
     )
     return fig
 

@@ -3,11 +3,14 @@
 import numpy as np
 
 from . import style
-from .latency import mean_latency
+from .latency import kept_batches, mean_latency, rows
 from .load import ok_points
 from .points import once, panels, rules, select, unique
 
 MILLION = 1e6
+BARS = (
+    "bars: 95 % intervals of the difference from full depth on the same jets; band: 95 % Wilson interval of full depth"
+)
 
 
 def front(cost, quality):
@@ -40,7 +43,7 @@ def cross(a, b, c):
 
 @style.styled
 def accuracy_against_multiply_adds(data):
-    """One panel a network; vertical bars are 95 % intervals of the accuracy."""
+    """One panel a network."""
     points = once(ok_points(data))
     models = unique(points, "model")
     fig, axes = style.figure(len(models), width=5.6)
@@ -54,8 +57,8 @@ def accuracy_against_multiply_adds(data):
     style.footnote(
         fig,
         data,
-        f"{data.attrs.get('data', '')}, replayed from one pass through all exits; bars: 95 % Wilson "
-        "intervals; grey: another point shown is at least as cheap and better",
+        f"{data.attrs.get('data', '')}, replayed from one pass through all exits; {BARS}; grey: another "
+        "point shown is at least as cheap and better",
     )
     return fig
 
@@ -75,21 +78,23 @@ def accuracy_against_latency(data):
         axis.set_xlabel("mean latency of a jet [ms]")
         axis.set_ylabel("accuracy")
     axes[0].legend(loc="lower right")
-    jets, batches = int(points["jets"].max()), points["n_samples"].values
+    replayed, run = int(points["jets"].max()), int(points["jets_run"].min())
+    batches = min(kept_batches(row) for row in rows(points))
     style.footnote(
         fig,
         data,
-        f"accuracy replayed (n = {jets:,} jets, 95 % Wilson intervals); latency measured "
-        f"(at least {batches.min()} batches a point, 95 % bootstrap intervals over batches), from "
-        "hand-over of the batch to the jet's answer, slowest rank; grey: another point is faster and better",
+        f"accuracy replayed (n = {replayed:,} jets); {BARS}; latency measured on {run:,} jets or more (at least "
+        f"{batches} batches a point, 95 % bootstrap intervals over batches), from hand-over of the batch to the "
+        "jet's answer, slowest rank; grey: another point is faster and better",
     )
     return fig
 
 
 def panel(axis, points, cost, cost_error=None):
-    accuracy = points["accuracy"].values
-    low = accuracy - points["accuracy_ci_low"].values
-    error = np.maximum([low, points["accuracy_ci_high"].values - accuracy], 0)
+    accuracy, loss = points["accuracy"].values, points["accuracy_loss"].values
+    error = np.maximum(
+        [points["accuracy_loss_ci_high"].values - loss, loss - points["accuracy_loss_ci_low"].values], 0
+    )
     best = front(cost, accuracy)
     rule = points["rule"].values
 
@@ -108,12 +113,13 @@ def panel(axis, points, cost, cost_error=None):
     for index, name in enumerate(rules(points)):
         colour, marker = style.COLOURS[index % 6], style.MARKERS[index % 6]
         mine = rule == name
-        marks(mine & ~best, "#c3c7ca", marker, None, zorder=2)
-        marks(mine & best, colour, marker, name, zorder=4)
-        if not (mine & best).any():
-            axis.plot([], [], marker, color="#c3c7ca", label=f"{name} (beaten)")
+        marks(mine & ~best, "#c3c7ca", marker, None if (mine & best).any() else f"{name} (beaten)", zorder=2)
+        if (mine & best).any():
+            marks(mine & best, colour, marker, name, zorder=4)
     if (rule == "fixed").any():
         marks(rule == "fixed", "#222222", "s", "fixed exits", markerfacecolor="white", zorder=3)
     if (rule == "full").any():
         marks(rule == "full", "#222222", "*", "full network, no early head", markersize=10, zorder=5)
         axis.axhline(accuracy[rule == "full"][0], color="#222222", linewidth=0.6, linestyle=":")
+        band = (points[f"accuracy_ci_{end}"].values[rule == "full"][0] for end in ("low", "high"))
+        axis.axhspan(*band, color="#222222", alpha=0.06, linewidth=0, zorder=0)

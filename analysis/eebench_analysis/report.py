@@ -28,7 +28,7 @@ COLUMNS = (
 )  # fmt: skip
 CHOSEN_COLUMNS = (
     "network", "rule", "selection", "loss allowed [points]", "threshold", "accuracy there", "cost there",
-    "accuracy", "loss [points, 95 % CI]", "of the full network",
+    "accuracy", "loss [points, 95 % CI]", "of the full network", "accuracy of coin mixing",
 )  # fmt: skip
 
 
@@ -72,27 +72,29 @@ def table(data):
 
 
 def table_row(row):
-    rule = row["rule"].item()
-    name = f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule
     low, high = float(row["accuracy_ci_low"]), float(row["accuracy_ci_high"])
     return (
-        f"| {row['model'].item()} | {name} | {thresholds_text(row)} | {float(row['accuracy']):.4f} "
+        f"| {row['model'].item()} | {rule_text(row)} | {thresholds_text(row)} | {float(row['accuracy']):.4f} "
         f"[{low:.4f}, {high:.4f}] | {float(row['auc']):.4f} | {float(row['multiply_adds']) / 1e6:.2f} "
         f"| {float(row['relative_cost']):.3f} | {float(row['accuracy_mixing']):.4f} |"
     )
 
 
 def chosen_table(data):
-    """Thresholds chosen on other jets: a row a network, loss, rule and selection; empty without any."""
+    """Thresholds chosen on other jets: a row a network, loss, rule and selection, baselines first; empty
+    without any."""
     if "choosing_data" not in data.attrs:
         return []
-    settings = ("model", "max_loss", "rule", "selection")
+    settings = ("model", "max_loss", "rule", "selection", "fixed_exit")
     rows = {}
     points = ok_points(data)
-    for index in range(points.sizes["point"]):
-        row = points.isel(point=index)
-        if row["selection"].item() != "given":
-            rows.setdefault(tuple(row[name].item() for name in settings), row)
+    for model in unique(points, "model"):
+        own = select(points, model=model)
+        baselines = np.isin(own["rule"].values, BASELINES)
+        for mask in (baselines, own["selection"].values != "given"):
+            for index in np.flatnonzero(mask):
+                row = own.isel(point=index)
+                rows.setdefault(tuple(str(row[name].item()) for name in settings), row)
     return [
         "## Chosen thresholds",
         "",
@@ -110,12 +112,22 @@ def chosen_row(row):
     loss, low, high = (
         100 * float(row[name]) for name in ("accuracy_loss", "accuracy_loss_ci_low", "accuracy_loss_ci_high")
     )
+    if row["rule"].item() in BASELINES:
+        chosen = f"{rule_text(row)} | — | — | — | — | —"
+    else:
+        chosen = (
+            f"{row['rule'].item()} | {row['selection'].item()} | {100 * float(row['max_loss']):.4g} "
+            f"| {thresholds_text(row)} | {float(row['chosen_accuracy']):.4f} | {float(row['chosen_cost']):.3f}"
+        )
     return (
-        f"| {row['model'].item()} | {row['rule'].item()} | {row['selection'].item()} "
-        f"| {100 * float(row['max_loss']):.4g} | {thresholds_text(row)} | {float(row['chosen_accuracy']):.4f} "
-        f"| {float(row['chosen_cost']):.3f} | {float(row['accuracy']):.4f} "
-        f"| {loss:.2f} [{low:.2f}, {high:.2f}] | {float(row['relative_cost']):.3f} |"
+        f"| {row['model'].item()} | {chosen} | {float(row['accuracy']):.4f} | {loss:.2f} [{low:.2f}, {high:.2f}] "
+        f"| {float(row['relative_cost']):.3f} | {float(row['accuracy_mixing']):.4f} |"
     )
+
+
+def rule_text(row):
+    rule = row["rule"].item()
+    return f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule
 
 
 def heading(columns):

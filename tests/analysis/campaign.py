@@ -11,7 +11,7 @@ ENUMERATIONS = {
     "model": ("particlenet", "part-small"),
     "rule": ("full", "fixed", "confidence", "entropy"),
     "scenario": ("offline", "single_stream"),
-    "stop_reason": ("converged", "noise_stable", "timeout", "budget"),
+    "stop_reason": ("converged", "timeout", "budget"),
     "selection": ("given", "shared", "per_exit"),
 }
 EXITS = {"particlenet": 3, "part-small": 4}
@@ -98,7 +98,7 @@ def make_point(model, batch, rule, fixed, threshold, random, exits=4, samples=40
         "multiply_adds": mean, "relative_cost": mean / COST[model], "accuracy_mixing": 0.8,
         "batch_time": np.median(seconds), "latency": np.array(quantile),
         "latency_exit": np.tile(quantile, (exits, 1)),
-        "n_samples": samples, "stop_reason": 0, "sample_time": seconds.astype(np.float32),
+        "n_samples": 3 * samples, "jets_run": 500, "stop_reason": 0, "sample_time": seconds.astype(np.float32),
         "sample_answer_time": time.astype(np.float32), "sample_leaving": leaving.astype(np.int32),
     }  # fmt: skip
     return values
@@ -152,7 +152,7 @@ def write_campaign(folder, task=0, seed=4, **attributes):
             "multiplicity": EDGES, "sample": np.arange(40),
         },
         {
-            "schema_version": "1.1", "campaign": "test-campaign", "suite": "test", "effort": "quick",
+            "schema_version": "1.2", "campaign": "test-campaign", "suite": "test", "effort": "quick",
             "cpu": "Test CPU", "device": "cpu", "mpi_size": 8, "threads_per_rank": 1, "cores": 2,
             "oversubscribed": 1, "data": "jets_test.h5", "eebench_version": "0.1.0", **attributes,
         },

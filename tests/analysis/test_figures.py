@@ -145,12 +145,14 @@ def test_report_of_chosen_thresholds(tmp_path):
     lines = (tmp_path / "c" / "report" / "report.md").read_text().splitlines()
     rows = lines[lines.index("## Chosen thresholds") :]
     assert "on the jets of jets_choose.h5" in rows[2] and "on those of jets_test.h5" in rows[2]
-    rest = "0.8300 | 1.00 [0.20, 1.80] | 0.625 |"
-    assert rows[6:9] == [
+    assert rows[6].startswith("| particlenet | full | — | — | — | — | — | 0.")
+    assert [row.split(" | ")[1] for row in rows[7:10]] == ["fixed exit 0", "fixed exit 1", "fixed exit 2"]
+    rest = "0.8300 | 1.00 [0.20, 1.80] | 0.625 | 0.8000 |"
+    assert rows[10:12] == [
         f"| particlenet | confidence | shared | 0.5 | 0.8125 | 0.8375 | 0.500 | {rest}",
         f"| particlenet | confidence | per_exit | 0.5 | 0.75 0.5 | 0.8350 | 0.500 | {rest}",
-        "",
     ]
+    assert rows[12].startswith("| part-small | full |")
     front_rows = lines[: lines.index("## Chosen thresholds")]
     assert sum(line.startswith("| particlenet | confidence | 0.75 0.5 | 0.8300 ") for line in front_rows) == 1
 

@@ -51,6 +51,7 @@ bench::Hooks hooks(double flips = 0.0, std::int64_t failing_jet = -1) {
 }
 
 const bench::Attributes provenance = {{"effort", std::string("smoke")},
+                                      {"threads_per_rank", std::int64_t{1}},
                                       {"oversubscribed", std::int64_t{0}}};
 
 /// The message of the InputError that all ranks should see.
@@ -286,6 +287,12 @@ TEST_CASE("a stop leaves everything to be resumed to the same file") {
   CHECK_THAT(
       refusal([&] { bench::run_campaign(comm, suite(), folder, true, provenance, changed); }),
       Contains("model configuration"));
+
+  bench::Attributes more_threads = provenance;
+  more_threads["threads_per_rank"] = std::int64_t{4};
+  CHECK_THAT(
+      refusal([&] { bench::run_campaign(comm, suite(), folder, true, more_threads, hooks(0.1)); }),
+      Contains("threads_per_rank = 1, now it is 4") && Contains("as it was begun"));
 
   const auto second = bench::run_campaign(comm, suite(), folder, true, provenance, hooks(0.1));
   CHECK(second.resumed == 10);

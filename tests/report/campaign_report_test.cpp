@@ -1,5 +1,6 @@
 #include "eebench/report/campaign_report.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -61,6 +62,23 @@ TEST_CASE("a table has one row a point, baselines first, and dashes for too few 
         std::vector<std::string>{"full", "fixed", "fixed", "confidence", "confidence"});
   CHECK(table.columns[2].cells ==
         std::vector<std::string>{"exit 2", "exit 1", "exit 0", "0.9 0.7", "0.8"});
+  // Of formulas all classes are alike: the column is that of one of them, with interval or limit.
+  const auto rejection =
+      std::find_if(table.columns.begin(), table.columns.end(), [](const report::Table::Column& c) {
+        return c.name.starts_with("rejection, ") && c.name.ends_with(" %");
+      });
+  REQUIRE(rejection != table.columns.end());
+  const std::string signal = rejection->name.substr(11, rejection->name.find(" at ") - 11);
+  const std::vector<std::string> classes = task.texts("class");
+  const auto place = static_cast<std::size_t>(
+      std::find(classes.begin(), classes.end(), signal) - classes.begin());
+  REQUIRE(place < classes.size());
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const std::size_t i = row * classes.size() + place;
+    const std::string value = report::number(task.values("rejection")[i]);
+    const bool limit = task.values("rejection_is_limit")[i] == 1.0;
+    CHECK(rejection->cells[row].starts_with(limit ? "> " + value : value + " ["));
+  }
   const std::string markdown = report::to_markdown(table);
   CHECK_THAT(markdown, Contains("0/0/100") && Contains("±") && Contains("p99 [ms]"));
   CHECK_THAT(report::preamble(task),
@@ -73,9 +91,13 @@ TEST_CASE("chosen thresholds have a table of their own that says where they come
   measure(folder, 0, "[choose]\ndata = \"other.h5\"\nloss = [0.02, 0.001]\n");
   const bench::TaskReader task(folder.task_file());
   const report::Table table = report::chosen_table(task);
-  REQUIRE(table.rows() == 4);
+  REQUIRE(table.rows() == 3 + 4);
   CHECK(table.columns[1].name == "loss allowed");
-  CHECK(table.columns[1].cells == std::vector<std::string>{"0.1000", "0.1000", "2.000", "2.000"});
+  CHECK(table.columns[1].cells ==
+        std::vector<std::string>{"", "", "", "0.1000", "0.1000", "2.000", "2.000"});
+  CHECK(table.columns[2].cells == std::vector<std::string>{"full", "fixed", "fixed", "confidence",
+                                                           "confidence", "confidence",
+                                                           "confidence"});
   CHECK_THAT(report::chosen_preamble(task),
              Contains("300 jets of other.h5") && Contains("those of none.h5"));
   report::write_summaries(folder, task);
@@ -102,7 +124,9 @@ TEST_CASE("the end says where everything is, what failed and how to go on") {
   const bench::CampaignFolder folder{scratch.path() / "c"};
   bench::Outcome outcome = measure(folder, 0);
   report::write_summaries(folder, bench::TaskReader(folder.task_file()));
-  CHECK_THAT(text_of(folder.root / "summary.csv"), Contains("confidence"));
+  const std::string csv = text_of(folder.root / "summary.csv");
+  CHECK_THAT(csv, Contains("accuracy,accuracy_ci_low,accuracy_ci_high") && Contains("confidence") &&
+                      Contains(",rejection[Hbb],") && Contains(",latency[99],"));
   CHECK_THAT(report::final_block(folder, outcome, "RESUME"),
              Contains(folder.root.string()) && Contains("h5netcdf") && !Contains("RESUME"));
   outcome.stopped = true;

@@ -52,7 +52,7 @@ class Driver {
   Outcome run(bool resume, const Attributes& provenance) {
     open_subjects();
     hooks_.on_grid(describe(suite_, points_));
-    write_or_check_manifest(comm_, folder_, suite_, points_, resume);
+    write_or_check_manifest(comm_, folder_, suite_, points_, provenance, resume);
     Outcome outcome;
     outcome.points = static_cast<std::int64_t>(points_.size());
     if (comm_.all(std::filesystem::exists(folder_.task_file())) &&
@@ -237,12 +237,12 @@ Attributes Driver::with_data(Attributes attributes) const {
 }
 
 void Driver::replay_points(Station& station, const std::vector<const Point*>& points) {
-  hooks_.on_stage("replay");
   const CostTable costs = cost_table(*station.subject.executor, station.all_exits.multiplicity);
   nlohmann::json own = nlohmann::json::object();
   comm_.agree([&] {
     for (std::size_t i = static_cast<std::size_t>(comm_.rank()); i < points.size();
          i += static_cast<std::size_t>(comm_.size())) {
+      hooks_.on_stage("replay");  // again, as it may take long
       own[what_replays(*points[i])] =
           replayed_values(station.all_exits, costs, *points[i], rule_at(*points[i]),
                           {suite_.seed, effort_.bootstrap_replicas});
@@ -258,7 +258,8 @@ void Driver::replay_points(Station& station, const std::vector<const Point*>& po
 }
 
 const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::int64_t batch) {
-  auto [entry, is_new] = station.batches.try_emplace(batch);
+  const bool is_new = !station.batches.contains(batch);
+  std::vector<data::JetBatch>& batches = station.batches[batch];
   if (is_new) {
     const std::int64_t jets = jets_of(station.subject);
     const std::int64_t ranks = comm_.size();
@@ -268,11 +269,11 @@ const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::in
       for (std::int64_t i = 0; i < count; ++i) {
         // Where the jets do not fill every rank's batches, the last ones are used again.
         const std::int64_t begin = std::min((i * ranks + comm_.rank()) * batch, jets - batch);
-        entry->second.push_back(station.subject.jets.read(begin, begin + batch));
+        batches.push_back(station.subject.jets.read(begin, begin + batch));
       }
     });
   }
-  return entry->second;
+  return batches;
 }
 
 Values Driver::measure_point(const Point& point) {

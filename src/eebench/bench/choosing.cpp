@@ -15,10 +15,11 @@ namespace {
 
 double mean_of_last_exit(std::span<const double> values, std::size_t exits) {
   double sum = 0.0;
-  for (std::size_t i = exits - 1; i < values.size(); i += exits) {
+  double jets = 0.0;
+  for (std::size_t i = exits - 1; i < values.size(); i += exits, ++jets) {
     sum += values[i];
   }
-  return sum / static_cast<double>(values.size() / exits);
+  return sum / jets;
 }
 
 /// Fronts of one network on the jets that choose, by rule and kind of thresholds.

@@ -6,14 +6,13 @@
 
 namespace eebench::bench {
 
-/// How long a point is measured. Times are sums of samples, a sample being a batch on the slowest
-/// rank.
+/// How long a point is measured.
 struct Effort {
   std::string_view name;
   std::string_view sentence;
   double max_warmup_seconds;  ///< 0: no warm-up
-  std::int64_t min_samples;   ///< besides one pass over the batches of the point
-  double min_seconds;
+  std::int64_t min_samples;   ///< batches of a rank, besides one pass over those of the point
+  double min_seconds;         ///< on the slowest rank
   double max_seconds;         ///< wall clock
   bool until_precise;         ///< go on until the median's interval is within 1 %
   std::int64_t kept_samples;  ///< length of the dimension `sample`

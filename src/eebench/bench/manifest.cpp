@@ -2,6 +2,8 @@
 
 #include <fstream>
 #include <sstream>
+#include <string_view>
+#include <variant>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,15 +16,26 @@
 namespace eebench::bench {
 namespace {
 
-nlohmann::json manifest_of(const Suite& suite, std::span<const Point> points, int ranks) {
+/// Of the provenance: what times of one file must have in common.
+constexpr std::string_view machine_keys[] = {"cpu", "cores", "threads_per_rank"};
+
+nlohmann::json manifest_of(const Suite& suite, std::span<const Point> points,
+                           const Attributes& provenance, int ranks) {
   nlohmann::json ids = nlohmann::json::array();
   for (const Point& point : points) {
     ids.push_back(point.id);
   }
+  nlohmann::json machine = nlohmann::json::object();
+  for (const std::string_view key : machine_keys) {
+    if (const auto found = provenance.find(std::string(key)); found != provenance.end()) {
+      std::visit([&](const auto& value) { machine[key] = value; }, found->second);
+    }
+  }
   const std::string toml = to_toml(suite);
   return {{"suite", suite.name}, {"eebench_version", version},
           {"config_toml", toml}, {"config_sha256", sha256(toml)},
-          {"ranks", ranks},      {"points", ids}};
+          {"machine", machine},  {"ranks", ranks},
+          {"points", ids}};
 }
 
 /// First line of one configuration that the other has not.
@@ -61,6 +74,15 @@ void check_same(const nlohmann::json& now, const std::filesystem::path& path) {
     refuse(fmt::format("asked for now: {} ranks; there: {}", now["ranks"].get<int>(),
                        before.value("ranks", 0)));
   }
+  for (const auto& [key, value] : now["machine"].items()) {
+    const nlohmann::json there = before.value("machine", nlohmann::json::object())[key];
+    if (there != value) {
+      throw InputError(
+          fmt::format("{} was measured with {} = {}, now it is {}: such times do not belong into one "
+                      "file; resume as it was begun or give another -o",
+                      path.string(), key, there.dump(), value.dump()));
+    }
+  }
   if (before.value("points", nlohmann::json::array()) != now["points"]) {
     refuse("weights, model configuration or data have changed since");
   }
@@ -69,12 +91,13 @@ void check_same(const nlohmann::json& now, const std::filesystem::path& path) {
 }  // namespace
 
 void write_or_check_manifest(const comm::Communicator& comm, const CampaignFolder& folder,
-                             const Suite& suite, std::span<const Point> points, bool resume) {
+                             const Suite& suite, std::span<const Point> points,
+                             const Attributes& provenance, bool resume) {
   comm.agree([&] {
     if (!comm.is_root()) {
       return;
     }
-    const nlohmann::json manifest = manifest_of(suite, points, comm.size());
+    const nlohmann::json manifest = manifest_of(suite, points, provenance, comm.size());
     const std::filesystem::path path = folder.manifest();
     if (std::filesystem::exists(path)) {
       if (!resume) {

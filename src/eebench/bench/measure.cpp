@@ -27,12 +27,16 @@ constexpr std::int64_t longest_chunk = 64;
 /// Time that batches between two decisions should take: a decision then costs below 1 %.
 constexpr double chunk_seconds = 0.05;
 
-/// Decides on rank 0 whether to go on.
+/// Passes that an interval of the median or of the throughput needs at least.
+constexpr std::int64_t fewest_for_interval = 8;
+
+/// Decides on rank 0 whether to go on. A sample is what ranks start together: in offline a pass over
+/// the batches, in single_stream a batch; its time is that of the slowest rank.
 class Stopping {
  public:
-  Stopping(const Effort& effort, std::int64_t pass)
+  Stopping(const Effort& effort, Scenario scenario, std::int64_t pass)
       : effort_(effort),
-        fewest_(std::max(effort.min_samples, effort.name == "smoke" ? 1 : pass)),
+        fewest_(fewest(effort, scenario, pass)),
         precise_({fewest_, effort.min_seconds, effort.max_seconds}) {}
 
   /// Index into stop_reasons, or -1 to go on.
@@ -45,16 +49,22 @@ class Stopping {
           return -1;
         case stats::StopReason::converged:
           return 0;
-        case stats::StopReason::noise_stable:
-          return 1;
         case stats::StopReason::timeout:
-          return 2;
+          return 1;
       }
     }
-    return samples_ >= fewest_ && seconds_ >= effort_.min_seconds ? 3 : -1;
+    return samples_ >= fewest_ && seconds_ >= effort_.min_seconds ? 2 : -1;
   }
 
  private:
+  static std::int64_t fewest(const Effort& effort, Scenario scenario, std::int64_t pass) {
+    if (scenario == Scenario::single_stream) {
+      return std::max(effort.min_samples, effort.name == "smoke" ? 1 : pass);
+    }
+    return std::max((effort.min_samples + pass - 1) / pass,
+                    effort.until_precise ? fewest_for_interval : 1);
+  }
+
   const Effort& effort_;
   std::int64_t fewest_;
   stats::MedianIntervalCriterion precise_;
@@ -75,9 +85,9 @@ class Measurement {
   /// Batches that ranks hand over without waiting for each other.
   std::int64_t stride() const { return scenario_ == Scenario::offline ? pass() : 1; }
 
-  /// \collective `count` batches on every rank. Returns the samples over ranks.
-  std::vector<Sample> run(std::int64_t count) {
-    std::vector<Sample> samples;
+  /// \collective `count` batches on every rank. Returns the seconds of each stride on the slowest
+  /// rank, the same on every rank.
+  std::vector<double> run(std::int64_t count) {
     std::vector<double> strides;
     std::exception_ptr error;
     for (std::int64_t done = 0; done < count; done += stride()) {
@@ -88,13 +98,13 @@ class Measurement {
         // The others wait at the next barrier: an error must not keep this rank from it.
         if (!error) {
           try {
-            samples.push_back(run_one(which));
+            own_.push_back(run_one(which));
             continue;
           } catch (...) {
             error = std::current_exception();
           }
         }
-        samples.push_back(sample_of({}, workload_.exits));
+        own_.push_back(sample_of({}, workload_.exits));
       }
       strides.push_back(seconds_since(start));
     }
@@ -103,19 +113,28 @@ class Measurement {
         std::rethrow_exception(error);
       }
     });
-    own_.insert(own_.end(), samples.begin(), samples.end());
     comm_.all_reduce(std::span<double>(strides), comm::Reduce::max);
     stride_seconds_.insert(stride_seconds_.end(), strides.begin(), strides.end());
-    const std::vector<Sample> slowest = over_ranks(comm_, samples);
-    slowest_.insert(slowest_.end(), slowest.begin(), slowest.end());
-    return slowest;
+    return strides;
   }
 
-  /// Forgets the times so far; what the exits showed stays.
+  /// \collective Time of the last `count` batches on the slowest rank.
+  double seconds_of_last(std::int64_t count) const {
+    double seconds = 0.0;
+    for (auto sample = own_.end() - count; sample != own_.end(); ++sample) {
+      seconds += sample->seconds;
+    }
+    return comm_.all_reduce(seconds, comm::Reduce::max);
+  }
+
+  /// The next batch is the first again.
+  void rewind() { next_ = 0; }
+
+  /// Forgets the times so far; what the exits showed stays. Returns the batches of this rank.
   std::int64_t restart() {
     const auto warmed = static_cast<std::int64_t>(own_.size());
+    rewind();
     own_.clear();
-    slowest_.clear();
     stride_seconds_.clear();
     return warmed;
   }
@@ -139,18 +158,17 @@ class Measurement {
     return sample_of(trace, workload_.exits);
   }
 
-  void put_times(Values& values) const;
+  void put_times(Values& values, std::span<const Sample> slowest) const;
+  void put_throughput(Values& values, const Effort& effort, std::uint64_t seed) const;
   void put_latencies(Values& values) const;
   void put_work(Values& values) const;
-  void put_samples(Values& values, std::int64_t kept) const;
 
   const comm::Communicator& comm_;
   const Workload& workload_;
   Scenario scenario_;
   std::size_t next_ = 0;
   std::vector<Sample> own_;
-  std::vector<Sample> slowest_;
-  std::vector<double> stride_seconds_;
+  std::vector<double> stride_seconds_;  // slowest rank
   std::vector<bool> seen_;    // of the distinct batches, for what does not depend on time
   std::vector<double> left_;  // [exits] jets of the distinct batches
   double flips_ = 0.0;
@@ -181,7 +199,14 @@ std::vector<double> medians(std::span<const Sample> samples, std::vector<double>
   return result;
 }
 
-/// [percentiles] over the jets that leave at the exits [first, last).
+double jets_of(const Sample& sample) {
+  return std::accumulate(sample.leaving.begin(), sample.leaving.end(), 0.0);
+}
+
+/// Where no jet left: below every time, so that this rank has no say in the largest one.
+constexpr double nobody = -std::numeric_limits<double>::infinity();
+
+/// [percentiles] over the jets that leave at the exits [first, last); NaN for too few batches.
 std::vector<double> latencies(std::span<const Sample> samples, std::size_t first,
                               std::size_t last) {
   std::vector<Weighted> times;
@@ -198,36 +223,62 @@ std::vector<double> latencies(std::span<const Sample> samples, std::size_t first
   }
   std::vector<double> result;
   for (const double percentile : percentiles) {
-    result.push_back(latency_quantile(times, percentile, batches));
+    result.push_back(times.empty() ? nobody : latency_quantile(times, percentile, batches));
   }
   return result;
 }
 
-/// Largest entry of each column over rows of `width`; NaN where every row is NaN.
+/// Largest entry of each column over rows of `width`; NaN where one is NaN or nobody left.
 std::vector<double> largest(std::span<const double> rows, std::size_t width) {
-  std::vector<double> result(width, not_available);
+  std::vector<double> result(width, nobody);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    result[i % width] = std::fmax(result[i % width], rows[i]);
+    double& column = result[i % width];
+    column = std::isnan(rows[i]) || rows[i] > column ? rows[i] : column;
   }
+  std::replace(result.begin(), result.end(), nobody, not_available);
   return result;
 }
 
-void Measurement::put_times(Values& values) const {
-  const std::vector<double> seconds = seconds_of(slowest_);
+void Measurement::put_times(Values& values, std::span<const Sample> slowest) const {
+  const std::vector<double> seconds = seconds_of(slowest);
   const stats::Interval interval = stats::median_interval(seconds);
   values["batch_time"] = {stats::median(seconds)};
   values["batch_time_ci_low"] = {interval.low};
   values["batch_time_ci_high"] = {interval.high};
-  values["batch_time_rank"] = comm_.all_gather(stats::median(seconds_of(own_)));
-  values["segment_time"] = medians(slowest_, &Sample::segment_seconds);
-  values["head_time"] = medians(slowest_, &Sample::head_seconds);
+  values["segment_time"] = medians(slowest, &Sample::segment_seconds);
+  values["head_time"] = medians(slowest, &Sample::head_seconds);
   std::vector<double> compact;
-  for (const Sample& sample : slowest_) {
+  for (const Sample& sample : slowest) {
     compact.push_back(sample.compact_seconds);
   }
   values["compact_time"] = {stats::median(compact)};
   values["n_samples"] = {static_cast<double>(own_.size())};
-  values["measured_time"] = {std::accumulate(seconds.begin(), seconds.end(), 0.0)};
+  values["measured_time"] = {
+      std::accumulate(stride_seconds_.begin(), stride_seconds_.end(), 0.0)};
+}
+
+void Measurement::put_throughput(Values& values, const Effort& effort, std::uint64_t seed) const {
+  double jets = 0.0;
+  double seconds = 0.0;
+  for (const Sample& sample : own_) {
+    jets += jets_of(sample);
+    seconds += sample.seconds;
+  }
+  values["throughput_rank"] = comm_.all_gather(jets / seconds);
+  const double jets_per_stride = comm_.all_reduce(jets, comm::Reduce::sum) /
+                                 static_cast<double>(stride_seconds_.size());
+  const auto throughput = [&](std::span<const double> strides) {
+    return jets_per_stride * static_cast<double>(strides.size()) /
+           std::accumulate(strides.begin(), strides.end(), 0.0);
+  };
+  stats::Interval interval{not_available, not_available};
+  if (static_cast<std::int64_t>(stride_seconds_.size()) >= fewest_for_interval) {
+    interval =
+        stats::bootstrap_interval(stride_seconds_, throughput, seed, effort.bootstrap_replicas);
+  }
+  values["throughput"] = {throughput(stride_seconds_)};
+  values["throughput_ci_low"] = {interval.low};
+  values["throughput_ci_high"] = {interval.high};
 }
 
 void Measurement::put_latencies(Values& values) const {
@@ -269,62 +320,63 @@ void Measurement::put_work(Values& values) const {
   values["peak_bytes"] = {comm_.all_reduce(peak_bytes_, comm::Reduce::max)};
 }
 
-void Measurement::put_samples(Values& values, std::int64_t kept) const {
-  const std::size_t count = std::min(slowest_.size(), static_cast<std::size_t>(kept));
-  const auto exits = static_cast<std::size_t>(workload_.exits);
+void put_samples(Values& values, std::span<const Sample> samples, std::int64_t kept) {
+  const std::size_t count = std::min(samples.size(), static_cast<std::size_t>(kept));
   for (std::size_t i = 0; i < count; ++i) {
-    values["sample_time"].push_back(slowest_[i].seconds);
+    values["sample_time"].push_back(samples[i].seconds);
   }
-  for (std::size_t exit = 0; exit < exits; ++exit) {
+  for (std::size_t exit = 0; exit < samples.front().leaving.size(); ++exit) {
     for (std::size_t i = 0; i < count; ++i) {
-      values["sample_answer_time"].push_back(slowest_[i].answer_seconds[exit]);
-      values["sample_leaving"].push_back(slowest_[i].leaving[exit]);
+      values["sample_answer_time"].push_back(samples[i].answer_seconds[exit]);
+      values["sample_leaving"].push_back(samples[i].leaving[exit]);
     }
   }
 }
 
 Values Measurement::values(const Effort& effort, std::uint64_t seed) const {
   Values values;
-  put_times(values);
+  const std::vector<double> times = comm_.all_gather(stats::median(seconds_of(own_)));
+  const auto rank = std::max_element(times.begin(), times.end()) - times.begin();
+  const std::vector<Sample> slowest = samples_of_rank(comm_, own_, static_cast<int>(rank));
+  values["batch_time_rank"] = times;
+  values["sample_rank"] = {static_cast<double>(rank)};
+  put_times(values, slowest);
+  put_throughput(values, effort, seed);
   put_latencies(values);
   put_work(values);
-  put_samples(values, effort.kept_samples);
-
-  double jets = 0.0;
-  for (const Sample& sample : slowest_) {
-    jets += std::accumulate(sample.leaving.begin(), sample.leaving.end(), 0.0);
-  }
-  const double jets_per_stride = jets / static_cast<double>(stride_seconds_.size());
-  const auto throughput = [&](std::span<const double> strides) {
-    return jets_per_stride * static_cast<double>(strides.size()) /
-           std::accumulate(strides.begin(), strides.end(), 0.0);
-  };
-  const stats::Interval interval =
-      stats::bootstrap_interval(stride_seconds_, throughput, seed, effort.bootstrap_replicas);
-  values["throughput"] = {throughput(stride_seconds_)};
-  values["throughput_ci_low"] = {interval.low};
-  values["throughput_ci_high"] = {interval.high};
+  put_samples(values, slowest, effort.kept_samples);
   return values;
 }
 
-/// A warm-up takes this long at least, or one pass over the batches: one batch that is not faster
-/// than the one before says little, above all where a batch is one jet.
-constexpr double min_warmup_seconds = 0.2;
+/// Time that a round of the warm-up should take at least, unless all batches are in it.
+constexpr double warmup_round_seconds = 0.1;
 
-/// \collective Until a batch takes no less time than those before, within 5 %, or the time is up.
-void warm_up(const comm::Communicator& comm, Measurement& measurement, const Effort& effort) {
-  const auto start = Clock::now();
-  double fastest = std::numeric_limits<double>::infinity();
-  bool go_on = effort.max_warmup_seconds > 0.0;
-  for (std::int64_t batches = 1; go_on; ++batches) {
-    const double seconds = measurement.run(1).front().seconds;
-    const double elapsed = seconds_since(start);
-    const bool settled = seconds > 0.95 * fastest &&
-                         (elapsed >= min_warmup_seconds || batches >= measurement.pass());
-    fastest = std::min(fastest, seconds);
-    const bool root_goes_on = !settled && elapsed < effort.max_warmup_seconds;
-    go_on = comm.all_reduce(comm.is_root() && root_goes_on ? 1.0 : 0.0, comm::Reduce::max) > 0.0;
+/// \collective The same batches again and again until a round is not faster than the fastest
+/// before it, within 5 %, or the time is up. Returns whether it came to that.
+bool warm_up(const comm::Communicator& comm, Measurement& measurement, const Effort& effort) {
+  if (effort.max_warmup_seconds == 0.0) {
+    return false;
   }
+  const auto start = Clock::now();
+  const auto within = [&](double limit) {  // by the root's clock
+    return comm.all_reduce(comm.is_root() && seconds_since(start) < limit ? 1.0 : 0.0,
+                           comm::Reduce::max) > 0.0;
+  };
+  std::int64_t round = 0;
+  do {
+    measurement.run(1);
+    ++round;
+  } while (round < measurement.pass() && within(warmup_round_seconds));
+  double fastest = measurement.seconds_of_last(round);
+  bool settled = false;
+  do {
+    measurement.rewind();
+    measurement.run(round);
+    const double seconds = measurement.seconds_of_last(round);
+    settled = seconds > 0.95 * fastest;
+    fastest = std::min(fastest, seconds);
+  } while (!settled && within(effort.max_warmup_seconds));
+  return settled;
 }
 
 }  // namespace
@@ -332,22 +384,21 @@ void warm_up(const comm::Communicator& comm, Measurement& measurement, const Eff
 Values measure(const comm::Communicator& comm, const Workload& workload, Scenario scenario,
                const Effort& effort, std::uint64_t seed) {
   Measurement measurement(comm, workload, scenario);
-  warm_up(comm, measurement, effort);
+  const bool settled = warm_up(comm, measurement, effort);
   const std::int64_t warmed = measurement.restart();
 
-  Stopping stopping(effort, measurement.pass());
+  Stopping stopping(effort, scenario, measurement.pass());
   const auto start = Clock::now();
   std::int64_t chunk = measurement.stride();
   std::int64_t reason = -1;
   while (reason < 0) {
-    const std::vector<Sample> samples = measurement.run(chunk);
-    // Every rank holds the same samples, but only the root's clock counts.
     double seconds = 0.0;
     std::int64_t verdict = -1;
-    for (const Sample& sample : samples) {
-      verdict = std::max(verdict, stopping.add(sample.seconds, seconds_since(start)));
-      seconds += sample.seconds;
+    for (const double stride : measurement.run(chunk)) {
+      verdict = std::max(verdict, stopping.add(stride, seconds_since(start)));
+      seconds += stride;
     }
+    // Only the root's clock counts.
     reason = comm.all_reduce(comm.is_root() ? verdict : std::int64_t{-1}, comm::Reduce::max);
     if (scenario == Scenario::single_stream) {
       const double each = std::max(seconds / static_cast<double>(chunk), 1e-9);
@@ -357,6 +408,7 @@ Values measure(const comm::Communicator& comm, const Workload& workload, Scenari
   }
   Values values = measurement.values(effort, seed);
   values["warmup_batches"] = {static_cast<double>(warmed)};
+  values["warmup_converged"] = {settled ? 1.0 : 0.0};
   values["stop_reason"] = {static_cast<double>(reason)};
   return values;
 }

@@ -16,8 +16,7 @@
 namespace eebench::bench {
 
 /// Why sampling ended; the values of the enumeration `stop_reason`.
-inline constexpr std::string_view stop_reasons[] = {"converged", "noise_stable", "timeout",
-                                                    "budget"};
+inline constexpr std::string_view stop_reasons[] = {"converged", "timeout", "budget"};
 
 /// One way of running batches, to be timed.
 struct Workload {
@@ -29,8 +28,8 @@ struct Workload {
 };
 
 /// \collective Runs the batches round and round until rank 0 says that it is enough, and returns
-/// every variable marked `measured`, the same on every rank. A sample is one batch on the slowest
-/// rank. An error of any rank is thrown on all of them.
+/// every variable marked `measured`, the same on every rank. A sample is one batch. An error of any
+/// rank is thrown on all of them.
 Values measure(const comm::Communicator& comm, const Workload& workload, Scenario scenario,
                const Effort& effort, std::uint64_t seed);
 

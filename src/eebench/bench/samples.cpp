@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "eebench/bench/values.hpp"
 #include "eebench/stats/quantile.hpp"
@@ -26,40 +27,25 @@ Sample sample_of(const exec::BatchTrace& trace, std::int64_t exits) {
   return sample;
 }
 
-std::vector<Sample> over_ranks(const comm::Communicator& comm, std::span<const Sample> samples) {
-  if (samples.empty()) {
-    return {};
-  }
-  std::vector<Sample> slowest(samples.begin(), samples.end());
-  std::vector<double> times;
-  std::vector<double> jets;
-  const auto visit_times = [](Sample& sample, const auto& visit) {
-    visit(sample.seconds);
-    visit(sample.compact_seconds);
-    for (auto* list : {&sample.answer_seconds, &sample.segment_seconds, &sample.head_seconds}) {
-      std::for_each(list->begin(), list->end(), visit);
+std::vector<Sample> samples_of_rank(const comm::Communicator& comm,
+                                    std::span<const Sample> samples, int rank) {
+  std::vector<Sample> theirs(samples.begin(), samples.end());
+  const auto visit = [&](const auto& action) {
+    for (Sample& sample : theirs) {
+      action(sample.seconds);
+      action(sample.compact_seconds);
+      for (auto* list : {&sample.answer_seconds, &sample.leaving, &sample.segment_seconds,
+                         &sample.head_seconds}) {
+        std::for_each(list->begin(), list->end(), action);
+      }
     }
   };
-  // Below every time: a rank where nothing happened has no say in the maximum.
-  constexpr double none = -1.0;
-  for (Sample& sample : slowest) {
-    visit_times(sample, [&](double t) { times.push_back(std::isnan(t) ? none : t); });
-    jets.insert(jets.end(), sample.leaving.begin(), sample.leaving.end());
-  }
-  comm.all_reduce(std::span<double>(times), comm::Reduce::max);
-  comm.all_reduce(std::span<double>(jets), comm::Reduce::sum);
-  auto time = times.begin();
-  auto count = jets.begin();
-  for (Sample& sample : slowest) {
-    visit_times(sample, [&](double& t) {
-      t = *time < 0.0 ? not_available : *time;
-      ++time;
-    });
-    for (double& leaving : sample.leaving) {
-      leaving = *count++;
-    }
-  }
-  return slowest;
+  std::vector<double> numbers;
+  visit([&](double number) { numbers.push_back(number); });
+  comm.broadcast(std::as_writable_bytes(std::span(numbers)), rank);
+  auto next = numbers.begin();
+  visit([&](double& number) { number = *next++; });
+  return theirs;
 }
 
 double latency_quantile(std::vector<Weighted> times, double percentile, std::int64_t batches) {

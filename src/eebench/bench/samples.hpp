@@ -22,9 +22,9 @@ struct Sample {
 /// `exits`: [exits] of the network.
 Sample sample_of(const exec::BatchTrace& trace, std::int64_t exits);
 
-/// \collective Times of the slowest rank and jets of all ranks, sample by sample. Every rank gives
-/// the same number of samples.
-std::vector<Sample> over_ranks(const comm::Communicator& comm, std::span<const Sample> samples);
+/// \collective The samples of one rank, on every rank. Every rank gives the same number of them.
+std::vector<Sample> samples_of_rank(const comm::Communicator& comm,
+                                    std::span<const Sample> samples, int rank);
 
 /// A time and how many jets waited that long.
 struct Weighted {

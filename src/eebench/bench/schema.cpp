@@ -80,8 +80,9 @@ std::span<const VariableSpec> schema() {
        replayed,
        "accuracy of a coin tossed between two fixed exits at the same mean multiply_adds"},
 
-      {"batch_time", f8, {}, "s", measured, "median time of a batch, slowest rank", true},
+      {"batch_time", f8, {}, "s", measured, "median time of a batch on the slowest rank", true},
       {"throughput", f8, {}, "s-1", measured, "jets of all ranks over the time they took", true},
+      {"throughput_rank", f8, {rank}, "s-1", measured, "jets of a rank over the time of its batches"},
       {"latency",
        f8,
        {percentile},
@@ -110,19 +111,27 @@ std::span<const VariableSpec> schema() {
        "share of the run's jets whose exit differs from the replayed one"},
       {"jets_run", i8, {}, "1", record, "distinct jets behind the measured numbers, all ranks"},
       {"n_samples", i8, {}, "1", record, "batches timed on each rank"},
-      {"measured_time", f8, {}, "s", record, "sum of the timed batches, slowest rank of each"},
+      {"measured_time", f8, {}, "s", record, "time of the passes, in single_stream batches, slowest rank of each"},
       {"warmup_batches", i8, {}, "1", record, "batches before the first timed one, each rank"},
+      {"warmup_converged", u1, {}, "1", record, "the last warm-up round was not faster, within 5 %"},
       {"stop_reason", u1, {}, "1", record, "what ended the sampling"},
-      {"sample_time", f4, {sample}, "s", measured, "time of each timed batch, slowest rank"},
+      {"sample_rank", i4, {}, "1", record, "rank with the largest median time of a batch"},
+      {"sample_time", f4, {sample}, "s", measured, "time of each timed batch of that rank"},
       {"sample_answer_time",
        f4,
        {exit, sample},
        "s",
        measured,
-       "hand-over to the answers of the exit in each timed batch, slowest rank"},
-      {"sample_leaving", i4, {exit, sample}, "1", measured, "jets that left there, all ranks"},
+       "hand-over to the answers of the exit in each timed batch of that rank"},
+      {"sample_leaving", i4, {exit, sample}, "1", measured, "jets of that batch that left there"},
   };
   return variables;
+}
+
+std::vector<std::string> names_of(const VariableSpec& spec) {
+  const std::string base(spec.name);
+  return spec.interval ? std::vector<std::string>{base, base + "_ci_low", base + "_ci_high"}
+                       : std::vector<std::string>{base};
 }
 
 }  // namespace eebench::bench

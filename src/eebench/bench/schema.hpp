@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,7 +11,7 @@ namespace eebench::bench {
 /// Version of the task file. The major number changes when an old reader would go wrong; it is part
 /// of every point's id.
 inline constexpr int schema_major = 1;
-inline constexpr int schema_minor = 1;
+inline constexpr int schema_minor = 2;
 
 /// What a number is worth.
 enum class Mark {
@@ -36,6 +37,9 @@ struct VariableSpec {
 
 /// Every variable that leads with `point`, in file order. results/README.md says the same in words.
 std::span<const VariableSpec> schema();
+
+/// Of the variable in the file, and of the ends of its interval where it has one.
+std::vector<std::string> names_of(const VariableSpec& spec);
 
 /// Latency percentiles of the file, in percent.
 inline constexpr double percentiles[] = {50.0, 90.0, 99.0};

@@ -32,13 +32,6 @@ std::vector<std::string> dimensions_of(const VariableSpec& spec) {
   return names;
 }
 
-/// Names a variable of the schema stands for: itself, and the ends of its interval.
-std::vector<std::string> names_of(const VariableSpec& spec) {
-  const std::string base(spec.name);
-  return spec.interval ? std::vector<std::string>{base, base + "_ci_low", base + "_ci_high"}
-                       : std::vector<std::string>{base};
-}
-
 std::vector<std::int32_t> numbered(std::size_t count) {
   std::vector<std::int32_t> numbers(count);
   std::iota(numbers.begin(), numbers.end(), 0);
@@ -174,6 +167,8 @@ void TaskFile::create_variables() {
   h5::Dataset hosts = file.create_texts("rank_host", {"rank"}, 64);
   hosts.write(layout_.hosts);
   hosts.set_attribute("long_name", std::string("host name of the rank"));
+  hosts.set_attribute("units", std::string("1"));
+  hosts.set_attribute("mark", std::string(bench::name(Mark::record)));
   for (const VariableSpec& spec : schema()) {
     for (const std::string& name : names_of(spec)) {
       h5::Dataset dataset = create_variable(file, name, spec);

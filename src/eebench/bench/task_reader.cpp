@@ -31,6 +31,10 @@ std::vector<std::string> TaskReader::texts(const std::string& variable) const {
   return file_.dataset(variable).read_texts();
 }
 
+bool TaskReader::is_enumeration(const std::string& variable) const {
+  return file_.dataset(variable).has_attribute("flag_meanings");
+}
+
 std::vector<std::string> TaskReader::names(const std::string& variable) const {
   const h5::Dataset dataset = file_.dataset(variable);
   std::istringstream meanings(dataset.attribute<std::string>("flag_meanings"));

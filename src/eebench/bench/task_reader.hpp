@@ -20,6 +20,7 @@ class TaskReader {
   /// All values of a variable, row-major; fill values of integers as they are.
   std::vector<double> values(const std::string& variable) const;
   std::vector<std::string> texts(const std::string& variable) const;
+  bool is_enumeration(const std::string& variable) const;
   /// For an enumeration: the name of each point's value, empty for fill.
   std::vector<std::string> names(const std::string& variable) const;
   bool has_attribute(const std::string& name) const;

@@ -15,7 +15,9 @@
 #include "eebench/cli/training_stage.hpp"
 #include "eebench/core/digest.hpp"
 #include "eebench/core/names.hpp"
+#include "eebench/core/shell.hpp"
 #include "eebench/report/campaign_report.hpp"
+#include "eebench/report/points_table.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/sys/environment.hpp"
 #include "eebench/sys/resource.hpp"
@@ -79,14 +81,13 @@ std::string folder_of(const Options& options, const bench::Suite& suite) {
                      sha256(bench::to_toml(suite)).substr(0, 8));
 }
 
-std::string resume_command(const std::string& command_line, const std::string& folder, int ranks) {
-  const auto lacks = [&](std::string_view word) {
-    return command_line.find(word) == std::string::npos;
-  };
-  return fmt::format("mpirun -n {} {}{}{}", ranks,
-                     command_line == "eebench" ? "eebench bench" : command_line,
-                     lacks(" -o") && lacks(" --output") ? " -o " + folder : "",
-                     lacks(" --resume") ? " --resume" : "");
+std::string resume_command(const Options& options, const std::string& folder,
+                           const Context& context) {
+  const std::string& typed = context.command_line;
+  return fmt::format("mpirun -n {} {}{}{}", context.comm.size(),
+                     typed == "eebench" ? "eebench bench" : typed,
+                     options.output.empty() ? " -o " + shell_quoted(folder) : "",
+                     options.resume ? "" : " --resume");
 }
 
 /// Seconds after which a stage has hung.
@@ -107,9 +108,10 @@ class Surroundings {
     };
     hooks.on_stage = [this](const std::string& stage) {
       stage_ = stage;
-      context_.watchdog.enter("bench:" + stage, deadline_of(suite_));
+      alive();
     };
     hooks.on_pass = [this](std::int64_t done, std::int64_t all) {
+      alive();
       show(report::share_line(stage_, done, all), done == all);
     };
     hooks.on_grid = [this](const std::string& description) { say(description); };
@@ -132,6 +134,8 @@ class Surroundings {
   }
 
  private:
+  void alive() { context_.watchdog.enter("bench:" + stage_, deadline_of(suite_)); }
+
   void show(const std::string& line, bool is_last) {
     if (context_.comm.is_root()) {
       progress_.show(line, is_last);
@@ -148,26 +152,19 @@ class Surroundings {
   std::int64_t done_before_ = -1;
 };
 
-std::string print_as(const report::Table& table, const std::string& format) {
-  if (format == "csv") {
-    return report::to_csv(table);
-  }
-  return format == "json" ? report::to_json(table) : report::to_markdown(table);
-}
-
 void report_results(const Options& options, const bench::CampaignFolder& folder,
                     const std::string& training) {
   const bench::TaskReader task(folder.task_file());
   report::write_summaries(folder, task);
-  const report::Table table = report::summary_table(task);
   if (options.format == "markdown") {
     fmt::print("{}{}{}\n{}\n", training, training.empty() ? "" : "\n", report::preamble(task),
-               report::to_markdown(table));
+               report::to_markdown(report::summary_table(task)));
     if (const std::string chosen = report::chosen_preamble(task); !chosen.empty()) {
       fmt::print("{}\n{}\n", chosen, report::to_markdown(report::chosen_table(task)));
     }
   } else {
-    fmt::print("{}", print_as(table, options.format));
+    const report::Table table = report::points_table(task);
+    fmt::print("{}", options.format == "csv" ? report::to_csv(table) : report::to_json(table));
   }
 }
 
@@ -175,8 +172,7 @@ ExitCode run_bench(const Options& options, Context& context) {
   bench::Suite suite;
   context.comm.agree([&] { suite = suite_of(options); });
   const bench::CampaignFolder folder{context.comm.broadcast(folder_of(options, suite))};
-  const std::string command =
-      resume_command(context.command_line, folder.root.string(), context.comm.size());
+  const std::string command = resume_command(options, folder.root.string(), context);
   std::string training;
   bench::Outcome outcome;
   {
@@ -227,7 +223,7 @@ Runner setup_bench(CLI::App& app) {
                  "cpu or cuda (one GPU per local rank); default: the suite's")
       ->check(CLI::IsMember({"cpu", "cuda"}));
   add_threads(app, o->threads);
-  app.add_option("--format", o->format, "Of the table: markdown, csv or json")
+  app.add_option("--format", o->format, "markdown for people; csv or json with every number of a point")
       ->check(CLI::IsMember({"markdown", "csv", "json"}))
       ->capture_default_str();
   app.add_flag("--resume", o->resume, "Go on with the campaign in -o; begins one if there is none");

@@ -104,15 +104,14 @@ ExitCode train_network(const Options& options, Context& context) {
 
   const train::Summary summary =
       train::run(session, *training, validation ? &*validation : nullptr, features, context.comm);
+  const std::string report =
+      training_report(summary, session.model.name, options.threads, context.comm);
   if (context.comm.is_root()) {
     if (!summary.frozen_backbone.empty()) {
       fmt::print("The frozen backbone is what it was: SHA-256 {} before and after\n\n",
                  summary.frozen_backbone);
     }
-    fmt::print(
-        "{}\nEverything is in {}\n",
-        report::to_markdown(training_table(summary, session.model.name, context.comm.size())),
-        options.output);
+    fmt::print("{}\nEverything is in {}\n", report, options.output);
     if (summary.end == ExitCode::preempted) {
       fmt::print(stderr, "stopped by a signal after saving step {}; run again with --resume\n",
                  summary.steps);

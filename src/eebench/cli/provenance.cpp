@@ -33,12 +33,17 @@ std::string environment() {
 
 }  // namespace
 
+bool oversubscribed(const comm::Communicator& comm, int threads) {
+  const sys::Hardware hardware = sys::hardware();
+  const int cores = comm::node_cores(comm, hardware.host, hardware.processors);
+  return !comm.all(comm.local_size() * threads <= cores);
+}
+
 h5::Attributes provenance(const comm::Communicator& comm, const std::string& command_line,
                           const exec::Settings& settings) {
   const BuildInfo build = build_info();
   const sys::Hardware hardware = sys::hardware();
   const int cores = comm::node_cores(comm, hardware.host, hardware.processors);
-  const bool crowded = comm.local_size() * settings.threads > cores;
   return {
       {"eebench_version", std::string(version)},
       {"git_sha", std::string(build.git_sha)},
@@ -54,7 +59,7 @@ h5::Attributes provenance(const comm::Communicator& comm, const std::string& com
       {"mpi_size", std::int64_t{comm.size()}},
       {"threads_per_rank", std::int64_t{settings.threads}},
       {"cores", comm.all_reduce(std::int64_t{cores}, comm::Reduce::min)},
-      {"oversubscribed", comm.all_reduce(std::int64_t{crowded ? 1 : 0}, comm::Reduce::max)},
+      {"oversubscribed", std::int64_t{oversubscribed(comm, settings.threads)}},
       {"cpu", comm.broadcast(hardware.cpu)},
       {"governor", comm.broadcast(hardware.governor)},
       {"environment", comm.broadcast(environment())},

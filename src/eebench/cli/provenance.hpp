@@ -9,6 +9,10 @@
 
 namespace eebench::cli {
 
+/// Whether some node has more threads of ours than cores: times then say how the program behaves,
+/// not how fast the machine is. \collective
+bool oversubscribed(const comm::Communicator& comm, int threads);
+
 /// Root attributes of a result file: by which program, on which machine.
 /// \collective
 h5::Attributes provenance(const comm::Communicator& comm, const std::string& command_line,

@@ -8,8 +8,10 @@
 #include <fmt/format.h>
 
 #include "eebench/cli/network.hpp"
+#include "eebench/cli/provenance.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/registry.hpp"
+#include "eebench/report/table.hpp"
 #include "eebench/sys/files.hpp"
 
 namespace eebench::cli {
@@ -20,21 +22,26 @@ constexpr double patience = 600.0;
 
 }  // namespace
 
-report::Table training_table(const train::Summary& summary, const std::string& name, int ranks) {
+std::string training_report(const train::Summary& summary, const std::string& name, int threads,
+                            const comm::Communicator& comm) {
   const double rate = summary.all_reduce_seconds > 0.0
                           ? summary.all_reduce_bytes / summary.all_reduce_seconds / 1e9
                           : std::nan("");
   report::Table table;
   table.columns = {{"training", "", {name}, true},
-                   {"ranks", "", {std::to_string(ranks)}},
+                   {"ranks", "", {std::to_string(comm.size())}},
                    {"steps", "", {std::to_string(summary.steps)}},
                    {"first loss", "", {report::number(summary.first_loss)}},
                    {"last loss", "", {report::number(summary.last_loss)}},
                    {"speed", "jets/s", {report::number(summary.jets_per_second)}},
                    {"in all-reduce", "%", {report::number(100.0 * summary.all_reduce_share)}},
                    {"all-reduce hidden", "%", {report::number(100.0 * summary.all_reduce_hidden)}},
-                   {"all-reduce", "GB/s", {report::number(rate)}}};
-  return table;
+                   {"all-reduce with waiting", "GB/s", {report::number(rate)}}};
+  const bool crowded = oversubscribed(comm, threads);
+  return report::to_markdown(table) +
+         (crowded ? "\nMore ranks than cores: speed and shares say how the program behaves, not how "
+                    "fast the machine is.\n"
+                  : "");
 }
 
 std::string run_training_stage(const bench::TrainingStage& stage, const bench::Suite& suite,
@@ -65,14 +72,13 @@ std::string run_training_stage(const bench::TrainingStage& stage, const bench::S
   session.interrupted = [] { return false; };
 
   const train::Summary summary = train::run(session, *jets, nullptr, features, context.comm);
-  const std::string table =
-      report::to_markdown(training_table(summary, stage.config, context.comm.size()));
+  const std::string text = training_report(summary, stage.config, threads, context.comm);
   context.comm.agree([&] {
     if (context.comm.is_root()) {
-      sys::publish_text(record, table);
+      sys::publish_text(record, text);
     }
   });
-  return table;
+  return text;
 }
 
 }  // namespace eebench::cli

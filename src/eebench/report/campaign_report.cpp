@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <tuple>
 
 #include <fmt/format.h>
 
+#include "eebench/core/shell.hpp"
+#include "eebench/report/points_table.hpp"
+#include "eebench/stats/classification.hpp"
 #include "eebench/sys/files.hpp"
 
 namespace eebench::report {
@@ -96,39 +100,70 @@ std::vector<std::string> exit_fractions(const TaskReader& task, const Shown& sho
   });
 }
 
-/// Median over signal classes, with ">" where that one is a limit.
-std::vector<std::string> median_rejections(const TaskReader& task, const Shown& shown) {
+/// Place of the signal class whose rejection is a limit, for want of background jets that pass, at
+/// the fewest points, and of those the class with the lowest rejections.
+std::size_t hardest_class(const TaskReader& task) {
   const std::vector<double> values = task.values("rejection");
   const std::vector<double> limits = task.values("rejection_is_limit");
   const std::size_t classes = task.length("class");
+  std::vector<std::pair<double, double>> limits_and_sums(classes);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isnan(values[i])) {
+      limits_and_sums[i % classes].first += limits[i];
+      limits_and_sums[i % classes].second += values[i];
+    }
+  }
+  std::size_t hardest = 0;
+  for (std::size_t c = 0; c < classes; ++c) {
+    const bool known = limits_and_sums[c].second > 0.0;
+    if (known && (limits_and_sums[hardest].second == 0.0 ||
+                  limits_and_sums[c] < limits_and_sums[hardest])) {
+      hardest = c;
+    }
+  }
+  return hardest;
+}
+
+std::vector<std::string> rejections(const TaskReader& task, const Shown& shown,
+                                    std::size_t signal) {
+  const std::vector<double> values = task.values("rejection");
+  const std::vector<double> limits = task.values("rejection_is_limit");
+  const std::vector<double> low = task.values("rejection_ci_low");
+  const std::vector<double> high = task.values("rejection_ci_high");
   return shown.cells([&](std::size_t point) {
-    std::vector<std::pair<double, bool>> own;
-    for (std::size_t i = point * classes; i < (point + 1) * classes; ++i) {
-      if (!std::isnan(values[i])) {
-        own.emplace_back(values[i], limits[i] == 1.0);
-      }
+    const std::size_t i = point * task.length("class") + signal;
+    const std::string value = number(values[i]);
+    if (value.empty() || limits[i] == 1.0) {
+      return value.empty() ? value : "> " + value;
     }
-    if (own.empty()) {
-      return std::string();
-    }
-    std::sort(own.begin(), own.end());
-    const auto& [value, is_limit] = own[(own.size() - 1) / 2];
-    return fmt::format("{}{}", is_limit ? "> " : "", number(value));
+    return fmt::format("{} [{}, {}]", value, number(low[i]), number(high[i]));
   });
+}
+
+std::string rejection_name(const TaskReader& task, std::size_t signal) {
+  const std::string name = task.texts("class")[signal];
+  return fmt::format("rejection, {} at {:g} %", name, 100.0 * stats::working_point(name));
 }
 
 bool has_chosen(const TaskReader& task) { return task.has_attribute("choosing_data"); }
 
-/// Points with chosen thresholds that differ in more than how they were run.
+/// Baselines and points with chosen thresholds that differ in more than how they were run; those of
+/// a network one after another, baselines first.
 std::vector<std::size_t> chosen_points(const TaskReader& task) {
   const std::vector<std::string> states = task.names("state");
   const std::vector<std::string> selections = task.names("selection");
   const std::vector<double> models = task.values("model");
   const std::vector<double> rules = task.values("rule");
   const std::vector<double> losses = task.values("max_loss");
+  const std::vector<double> fixed = task.values("fixed_exit");
   std::map<std::tuple<double, double, double, std::string>, std::size_t> points;
   for (std::size_t point = 0; point < states.size(); ++point) {
-    if (states[point] == "ok" && selections[point] != "given") {
+    if (states[point] != "ok") {
+      continue;
+    }
+    if (fixed[point] >= 0.0) {
+      points.try_emplace({models[point], -1.0, -fixed[point], ""}, point);
+    } else if (selections[point] != "given") {
       points.try_emplace({models[point], losses[point], rules[point], selections[point]}, point);
     }
   }
@@ -200,9 +235,11 @@ Table summary_table(const TaskReader& task) {
     return fmt::format("{:.0f}", batch[p]);
   }));
   add("accuracy", "", shown.with_interval("accuracy"));
+  add("loss", "points", shown.with_interval("accuracy_loss", 100.0));
   add("mixing", "", shown.numbers("accuracy_mixing"));
   add("AUC", "", shown.with_interval("auc"));
-  add("rejection", "", median_rejections(task, shown));
+  const std::size_t signal = hardest_class(task);
+  add(rejection_name(task, signal), "", rejections(task, shown, signal));
   add("left at exit", "%", exit_fractions(task, shown));
   add("cost", "of full", shown.numbers("relative_cost"));
   add("multiply-adds", "M/jet", shown.numbers("multiply_adds", 0, 1e-6));
@@ -217,15 +254,24 @@ Table summary_table(const TaskReader& task) {
 
 std::string preamble(const TaskReader& task) {
   const std::string effort = task.attribute("effort");
+  double jets = 0.0;
+  double jets_run = std::numeric_limits<double>::infinity();
+  const std::vector<std::string> states = task.names("state");
+  for (std::size_t point = 0; point < states.size(); ++point) {
+    if (states[point] == "ok") {
+      jets = std::max(jets, task.values("jets")[point]);
+      jets_run = std::min(jets_run, task.values("jets_run")[point]);
+    }
+  }
   std::string text = fmt::format(
-      "Effort {}{}. {} ranks on {} cores, device {}. Accuracy, mixing, AUC, rejection, exits, cost "
-      "and multiply-adds are replayed from one all-exits pass; run, throughput, latency and flips "
-      "are measured. A latency is from the hand-over of a batch to a jet's answer; a dash means "
-      "too "
+      "Effort {}{}. {} ranks on {} cores, device {}. Accuracy, loss against full depth, mixing, AUC, "
+      "rejection, exits, cost and multiply-adds are replayed from one all-exits pass over {} jets; "
+      "run (executed multiply-adds), throughput, latency and flips are measured on the first {} of "
+      "them or more. A latency is from the hand-over of a batch to a jet's answer; a dash means too "
       "few batches. `mixing` is the accuracy of a coin tossed between two fixed exits at the same "
-      "cost; `rejection` the median over signal classes.",
+      "cost; the rejection shown is that of the hardest class, all are in summary.csv.",
       effort, effort == "official" ? "" : " (not official)", task.length("rank"),
-      task.integer_attribute("cores"), task.attribute("device"));
+      task.integer_attribute("cores"), task.attribute("device"), jets, jets_run);
   if (task.integer_attribute("oversubscribed") != 0) {
     text +=
         " \\* More ranks than cores: these times say how the program behaves, not how fast the "
@@ -254,17 +300,15 @@ std::string final_block(const bench::CampaignFolder& folder, const bench::Outcom
                     "xarray.open_dataset(\"{}\", engine=\"h5netcdf\")\n",
                     folder.root.string(),
                     std::filesystem::relative(folder.task_file(), folder.root).string(),
-                    folder.root.string(), folder.task_file().string());
+                    shell_quoted(folder.root.string()), folder.task_file().string());
 }
 
 void write_summaries(const bench::CampaignFolder& folder, const TaskReader& task) {
-  const Table table = summary_table(task);
   const std::string chosen =
       has_chosen(task) ? "\n" + chosen_preamble(task) + "\n" + to_markdown(chosen_table(task)) : "";
   sys::publish_text(folder.root / "summary.md",
-                    preamble(task) + "\n" + to_markdown(table) + chosen);
-  sys::publish_text(folder.root / "summary.csv", to_csv(table));
-  sys::publish_text(folder.root / "summary.json", to_json(table));
+                    preamble(task) + "\n" + to_markdown(summary_table(task)) + chosen);
+  sys::publish_text(folder.root / "summary.csv", to_csv(points_table(task)));
 }
 
 }  // namespace eebench::report

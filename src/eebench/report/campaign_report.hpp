@@ -10,12 +10,12 @@
 namespace eebench::report {
 
 /// One row a point that is `ok`, in file order: the baselines full and fixed first for each network
-/// and batch. `±` is half the 95 % interval. A rejection below a limit begins with ">". Everything
-/// measured on more ranks than cores is marked by a column header that says so.
+/// and batch. `±` is half the 95 % interval. The rejection is that of one class, the hardest; a lower
+/// limit begins with ">". Everything measured on more ranks than cores is marked by a column header that says so.
 Table summary_table(const bench::TaskReader& task);
 
-/// Thresholds that were chosen on other jets, one row a network, rule, loss and kind of threshold:
-/// what they did there and what they do on the jets reported on. No columns where none were chosen.
+/// Thresholds that were chosen on other jets, one row a network, rule, loss and kind of threshold,
+/// after the network's baselines: what they did there and what they do on the jets reported on. No columns where none were chosen.
 Table chosen_table(const bench::TaskReader& task);
 
 /// The heading of that table: which jets chose, which are reported on; empty where none chose.
@@ -30,7 +30,7 @@ std::string preamble(const bench::TaskReader& task);
 std::string final_block(const bench::CampaignFolder& folder, const bench::Outcome& outcome,
                         const std::string& resume_command);
 
-/// Writes summary.md, summary.csv and summary.json beside the manifest. Throws IoError.
+/// Writes summary.md and summary.csv (points_table) beside the manifest. Throws IoError.
 void write_summaries(const bench::CampaignFolder& folder, const bench::TaskReader& task);
 
 }  // namespace eebench::report

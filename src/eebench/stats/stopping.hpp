@@ -1,41 +1,17 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <string_view>
 #include <vector>
 
 namespace eebench::stats {
 
-enum class StopReason { none, converged, noise_stable, timeout };
+enum class StopReason { none, converged, timeout };
 
-std::string_view name(StopReason reason);
-
-/// What every criterion asks before it may call a measurement done, and when it gives up.
+/// What the criterion asks before it may call a measurement done, and when it gives up.
 struct StoppingLimits {
   std::int64_t min_samples = 10;
   double min_seconds = 0.5;   ///< sum of the samples
   double max_seconds = 15.0;  ///< wall clock of the measurement
-};
-
-/// Relative standard deviation of the samples at most `max_noise`, or no longer changing: relative
-/// spread of the last (at least 64, at most 512) noise estimates below 5 %, looked at every 16
-/// samples (the `stdrel` criterion of NVIDIA nvbench).
-class RelativeNoiseCriterion {
- public:
-  explicit RelativeNoiseCriterion(const StoppingLimits& limits, double max_noise = 0.005)
-      : limits_(limits), max_noise_(max_noise) {}
-  /// Takes one sample and the wall time since the measurement began, both in seconds.
-  StopReason add(double sample, double wall_seconds);
-
- private:
-  StoppingLimits limits_;
-  double max_noise_;
-  std::int64_t count_ = 0;
-  double sum_ = 0.0;
-  double mean_ = 0.0;
-  double squares_ = 0.0;
-  std::deque<double> noise_;
 };
 
 /// Half-width of the 95 % interval of the median at most `max_half_width` of the median; for
