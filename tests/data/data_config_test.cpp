@@ -1,5 +1,6 @@
 #include "eebench/data/data_config.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -120,5 +121,25 @@ TEST_CASE("configurations that cannot be used say where and why") {
   CHECK_THAT(error_of(sound + "preprocess: {method: auto}\n"), Contains("'preprocess'"));
   CHECK_THAT(error_of(sound + "labels: {type: simple, value: [isTop]}\n"), Contains("'isTop'"));
   CHECK_THAT(error_of("inputs:\n  pf_points: {vars: [part_deta]}\n"), Contains("expected 2"));
+  for (const char* variable : {"[x, 1.7, null]", "[]", "{x: 1}", "[x, auto]", "[x, 0, 1, 5, -5]",
+                               "[x, 0, 1, 2, 3, 4, 5]"}) {
+    INFO(variable);
+    CHECK_THAT(error_of("inputs:\n" + groups + "  pf_features: {vars: [y, " + variable + "]}\n"),
+               Contains("line 4: inputs.pf_features.vars, entry 1: ") &&
+                   Contains("[name, subtract or null, multiply, low, high]"));
+  }
   CHECK_THROWS_WITH(DataConfig::load("/nowhere.yaml"), Contains("no such file"));
+}
+
+TEST_CASE("variables may use each other but not in a circle") {
+  const std::string sound = "inputs:\n" + groups + "  pf_features: {vars: [x]}\nnew_variables:\n";
+  CHECK_THAT(error_of(sound + "  x: x+1\n"), Contains("data.yaml") && Contains("x -> x need each"));
+  CHECK_THAT(error_of(sound + "  x: y*2\n  y: part_px - x\n"), Contains("x -> y -> x need each"));
+  CHECK(error_of(sound + "  x: y*z\n  y: z+1\n  z: part_px\n").empty());
+
+  const test::ScratchDir scratch;
+  const auto path = scratch.path() / "data.yaml";
+  std::ofstream(path) << sound << "  x: x\n";
+  const std::vector<std::string> columns = DataConfig::load(path).columns(true);
+  CHECK(std::find(columns.begin(), columns.end(), "x") != columns.end());
 }

@@ -1,9 +1,11 @@
 #include "eebench/data/data_config.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
 #include "eebench/core/error.hpp"
@@ -15,10 +17,8 @@ namespace {
   throw InputError(fmt::format("{}: {}", path.string(), what));
 }
 
-std::optional<float> number_or_null(const YAML::Node& node) {
-  return node.IsNull() ? std::nullopt : std::optional(node.as<float>());
-}
-
+/// A name, or a list that begins with one; weaver's sixth entry, the value of padding, is not
+/// needed.
 Variable read_variable(const YAML::Node& node) {
   Variable variable;
   if (node.IsScalar()) {
@@ -26,19 +26,36 @@ Variable read_variable(const YAML::Node& node) {
     return variable;
   }
   variable.name = node[0].as<std::string>();
-  if (node.size() > 1) {
-    variable.subtract = number_or_null(node[1]);
+  if (node.size() > 1 && !node[1].IsNull()) {
+    variable.subtract = node[1].as<float>();
   }
-  if (node.size() > 2) {
-    variable.multiply = node[2].as<float>();
-  }
-  if (node.size() > 3) {
-    variable.low = node[3].as<float>();
-  }
-  if (node.size() > 4) {
-    variable.high = node[4].as<float>();
+  const std::array numbers{&variable.multiply, &variable.low, &variable.high};
+  for (std::size_t i = 2; i < std::min<std::size_t>(5, node.size()); ++i) {
+    *numbers[i - 2] = node[i].as<float>();
   }
   return variable;
+}
+
+/// The same; what it cannot be made of is named with its group and place.
+Variable checked_variable(const YAML::Node& node, const std::string& group, std::size_t place,
+                          const std::filesystem::path& path) {
+  try {
+    const bool list = node.IsSequence() && node.size() >= 1 && node.size() <= 6;
+    if (node.IsScalar() || list) {
+      const Variable variable = read_variable(node);
+      if (variable.low <= variable.high) {
+        return variable;
+      }
+    }
+  } catch (const YAML::Exception&) {
+    // The parser's own words name neither the variable nor the form.
+  }
+  std::string found = YAML::Dump(node);
+  std::replace(found.begin(), found.end(), '\n', ' ');
+  fail(path,
+       fmt::format("line {}: inputs.{}.vars, entry {}: {} is not a variable; expected name or "
+                   "[name, subtract or null, multiply, low, high] with numbers, low <= high",
+                   node.Mark().line + 1, group, place, found));
 }
 
 std::vector<Variable> read_group(const YAML::Node& inputs, const std::string& name,
@@ -50,7 +67,7 @@ std::vector<Variable> read_group(const YAML::Node& inputs, const std::string& na
   }
   std::vector<Variable> variables;
   for (const YAML::Node& node : group["vars"]) {
-    variables.push_back(read_variable(node));
+    variables.push_back(checked_variable(node, name, variables.size(), path));
   }
   if (expected != 0 && variables.size() != expected) {
     fail(path, fmt::format("inputs.{}.vars lists {} variables, expected {}", name, variables.size(),
@@ -77,6 +94,25 @@ std::vector<std::string> read_classes(const YAML::Node& labels, const std::files
     classes.push_back(label.substr(prefix.size()));
   }
   return classes;
+}
+
+/// Variables that need each other would be computed for ever. `way`: from the first one to `name`.
+void check_cycles(const DataConfig& config, std::vector<std::string> way, const std::string& name) {
+  const bool again = std::find(way.begin(), way.end(), name) != way.end();
+  way.push_back(name);
+  if (again) {
+    throw InputError(fmt::format(
+        "new_variables: {} need each other; define them from columns of the jet file, under names "
+        "that it does not have",
+        fmt::join(way, " -> ")));
+  }
+  for (const auto& [defined, expression] : config.new_variables) {
+    if (defined == name) {
+      for (const std::string& read : expression.names()) {
+        check_cycles(config, way, read);
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -108,8 +144,14 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
   DataConfig config;
   if (const YAML::Node variables = root["new_variables"]) {
     for (const auto& item : variables) {
-      config.new_variables.emplace_back(item.first.as<std::string>(),
-                                        Expression(item.second.as<std::string>()));
+      const auto name = item.first.as<std::string>();
+      Expression expression(item.second.as<std::string>());
+      if (expression.text() != name) {  // a column called by its own name is that column
+        config.new_variables.emplace_back(name, std::move(expression));
+      }
+    }
+    for (const auto& [name, expression] : config.new_variables) {
+      check_cycles(config, {}, name);
     }
   }
   const YAML::Node inputs = root["inputs"];
