@@ -8,6 +8,7 @@ namespace eebench::test {
 void check(bool condition, const std::string& what);
 
 void test_all_reduce();
+void test_networks();
 void test_packed_operations();
 void test_timing();
 

@@ -40,6 +40,7 @@ int main() {
   try {
     eebench::test::test_all_reduce();
     eebench::test::test_packed_operations();
+    eebench::test::test_networks();
     eebench::test::test_timing();
   } catch (const std::exception& error) {
     eebench::test::check(false, error.what());

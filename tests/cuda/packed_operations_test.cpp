@@ -6,7 +6,9 @@
 
 #include "check.hpp"
 #include "eebench/nn/attention.hpp"
+#include "eebench/nn/edge_aggregation.hpp"
 #include "eebench/nn/elementwise.hpp"
+#include "eebench/nn/knn.hpp"
 #include "eebench/nn/linear.hpp"
 #include "eebench/nn/norm.hpp"
 #include "eebench/nn/pair_features.hpp"
@@ -96,6 +98,18 @@ void test_packed_operations() {
           [&](const Inputs& in) {
             return nn::class_attention(in[0], in[1], in[2], jets, heads, inference);
           });
+
+  const std::int64_t k = 5;
+  const at::Tensor neighbours = nn::nearest_neighbours(x, jets, k, inference);
+  check(at::equal(nn::nearest_neighbours(x.to(at::kCUDA), jets, k, inference).cpu(), neighbours),
+        "nearest neighbours");
+  const auto edges = [&](const Inputs& in) { return neighbours.to(in[0].device()); };
+  compare("gather and add", {x, normal(rows, channels)},
+          [&](const Inputs& in) { return nn::gather_add(in[0], in[1], edges(in)); });
+  compare("gather, add and relu", {x, normal(rows, channels)},
+          [&](const Inputs& in) { return nn::gather_add_relu(in[0], in[1], edges(in)); });
+  compare("mean of relu", {normal(rows * k, channels), at::randn({channels}, at::kDouble)},
+          [&](const Inputs& in) { return nn::bias_relu_mean(in[0], in[1], k); });
 
   const nn::PairRows pairs = nn::pair_rows(jets, 0, jets.jets());
   // A self-pair has no distance, hence no gradient.

@@ -71,22 +71,24 @@ inline data::JetBatch part_of(const data::JetBatch& all, std::size_t first, std:
 }
 
 /// A network of three exits and three segments with drawn weights.
-inline std::unique_ptr<exec::Executor> executor(const std::string& kind, bool deterministic) {
+inline std::unique_ptr<model::Network> network(const std::string& kind) {
   at::manual_seed(3);
-  std::unique_ptr<model::Network> network =
-      kind == "part" ? model::make_part({.embed = {32, 32},
-                                         .pair_embed = {16},
-                                         .heads = 4,
-                                         .layers = 3,
-                                         .class_layers = 1,
-                                         .exits_after = {1, 2},
-                                         .exit_width = 16})
-                     : model::make_particlenet({.k = 7,
-                                                .blocks = {{16, 16}, {32, 32}, {32, 32}},
-                                                .exits_after = {1, 2},
-                                                .exit_particle_widths = {32},
-                                                .exit_width = 16});
-  return exec::make_executor(std::move(network), {.deterministic = deterministic});
+  return kind == "part" ? model::make_part({.embed = {32, 32},
+                                            .pair_embed = {16},
+                                            .heads = 4,
+                                            .layers = 3,
+                                            .class_layers = 1,
+                                            .exits_after = {1, 2},
+                                            .exit_width = 16})
+                        : model::make_particlenet({.k = 7,
+                                                   .blocks = {{16, 16}, {32, 32}, {32, 32}},
+                                                   .exits_after = {1, 2},
+                                                   .exit_particle_widths = {32},
+                                                   .exit_width = 16});
+}
+
+inline std::unique_ptr<exec::Executor> executor(const std::string& kind, bool deterministic) {
+  return exec::make_executor(network(kind), {.deterministic = deterministic});
 }
 
 }  // namespace eebench::test

@@ -1,6 +1,5 @@
 #include "eebench/nn/device.hpp"
 
-#include <fmt/format.h>
 #include <torch/cuda.h>
 
 #include "eebench/core/error.hpp"
@@ -12,7 +11,7 @@ c10::Device device_of(const std::string& name, int local_rank) {
     return c10::kCPU;
   }
   if (name != "cuda") {
-    throw InputError(fmt::format("device '{}' is neither cpu nor cuda", name));
+    throw InputError("device '" + name + "' is neither cpu nor cuda");
   }
   if (!torch::cuda::is_available()) {
     throw EnvironmentError("device cuda: no GPU, or a LibTorch without CUDA; use cpu");
