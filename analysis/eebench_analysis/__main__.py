@@ -1,6 +1,8 @@
 """python -m eebench_analysis convert|report."""
 
 import argparse
+import difflib
+import re
 import sys
 
 from .errors import InputError
@@ -8,9 +10,29 @@ from .errors import InputError
 INPUT_ERROR = 2
 
 
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is an InputError: one line, with what may have been meant."""
+
+    def error(self, message):
+        known = list(self._option_string_actions)
+        for action in self._actions:
+            known += action.choices or []
+        words = re.split(r"[\s=':,/]+", message.split(" (choose from ")[0])
+        near = [match for word in words if word not in known for match in difflib.get_close_matches(word, known, 1)]
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise InputError(f"{message}{hint}; see {self.prog} --help")
+
+    def parse_known_args(self, args=None, namespace=None):
+        # argparse hands what a subcommand does not know back to the parser above, which knows less still.
+        namespace, extras = super().parse_known_args(args, namespace)
+        if extras:
+            self.error(f"unrecognized arguments: {' '.join(extras)}")
+        return namespace, extras
+
+
 def main(arguments=None):
-    options = parse(arguments)
     try:
+        options = parse(arguments)
         options.run(options)
     except InputError as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
@@ -22,7 +44,7 @@ def main(arguments=None):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python -m eebench_analysis", description=__doc__)
+    parser = Parser(prog="python -m eebench_analysis", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     convert = commands.add_parser("convert", help="write jets in the layout eebench reads")

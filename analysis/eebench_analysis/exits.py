@@ -5,7 +5,7 @@ from matplotlib.patches import Patch
 
 from . import style
 from .load import ok_points
-from .points import by_threshold, once, rules, select, spread, threshold_text, unique
+from .points import by_threshold, mixed, once, rules, select, spread, threshold_text, unique
 
 
 @style.styled
@@ -21,7 +21,7 @@ def by_rule_and_threshold(data):
         stack(axis, chosen["exit_fraction"].values, labels, int(chosen["exits"][0]), deepest)
         axis.set_title(f"{model}: {rule}")
         axis.set_xlabel("threshold")
-    legend(fig, axes, deepest)
+    legend(fig, deepest)
     jets = int(points["jets"].max())
     style.footnote(fig, data, f"replayed, n = {jets:,} jets each bar (±{margin(jets)} at 95 %)")
     return fig
@@ -29,14 +29,14 @@ def by_rule_and_threshold(data):
 
 @style.styled
 def by_multiplicity(data):
-    """Stacked shares of the exits in bins of multiplicity, at three thresholds of the first rule."""
+    """Stacked shares of the exits in bins of multiplicity, at three thresholds of the first rule that use several exits."""
     points = once(ok_points(data))
     deepest = int(points["exits"].max())
     chosen = []
     for model in unique(points, "model"):
         of_model = select(points, model=model)
         if rules(of_model):
-            chosen.append(spread(by_threshold(of_model, rules(of_model)[0])))
+            chosen.append(spread(mixed(by_threshold(of_model, rules(of_model)[0]))))
     fig, axes = style.grid([p.sizes["point"] for p in chosen], width=3.6, height=3.1)
     rows = (p.isel(point=i) for p in chosen for i in range(p.sizes["point"]))
     for axis, row in zip(axes, rows):
@@ -49,7 +49,7 @@ def by_multiplicity(data):
         text = threshold_text(float(row["threshold"]))
         axis.set_title(f"{row['model'].item()}: {row['rule'].item()} at {text}", pad=12)
         axis.set_xlabel("constituents of the jet")
-    legend(fig, axes, deepest)
+    legend(fig, deepest)
     smallest = int(min(p["jets_multiplicity"].values.min() for p in chosen)) if chosen else 0
     style.footnote(
         fig,
@@ -83,8 +83,6 @@ def shade(exit_index, exits, deepest):
     return light + (dark - light) * depth
 
 
-def legend(fig, axes, deepest):
+def legend(fig, deepest):
     names = [f"exit {index}" for index in range(deepest - 1)] + ["last exit"]
-    patches = [Patch(color=shade(index, deepest, deepest)) for index in range(deepest)]
-    if axes:
-        fig.legend(patches, names, loc="outside right upper", fontsize=8, frameon=False)
+    style.legend(fig, {name: Patch(color=shade(i, deepest, deepest)) for i, name in enumerate(names)})

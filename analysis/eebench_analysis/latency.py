@@ -4,10 +4,14 @@ import numpy as np
 
 from . import style
 from .load import ok_points
-from .points import by_threshold, panels, rules, select, spread, threshold_text, unique
+from .points import by_threshold, given, mixed, panels, rules, select, spread, threshold_text, unique
 
 RESAMPLES = 500
 PERCENTILE_MARKERS = {50: "o", 90: "s", 99: "D"}
+PERCENTILES = {
+    f"p{percentile}": style.mark(style.GREY, marker, markerfacecolor="white")
+    for percentile, marker in PERCENTILE_MARKERS.items()
+}
 
 
 def answers(point):
@@ -51,28 +55,19 @@ def distributions(data):
     """Share of jets answered within a time: the full network and three thresholds of one rule."""
     points = ok_points(data)
     shown = panels(points)
-    fig, axes = style.grid([len(shown)], width=6.0, columns=len(unique(points, "model")))
+    fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
+    colours = {"full network": "#222222"}
     for axis, (model, scenario, batch) in zip(axes, shown):
         chosen = select(points, model=model, scenario=scenario, batch=batch)
-        names = rules(chosen)
-        curves = [(row, "full network", "#222222") for row in rows(select(chosen, rule="full"))]
-        if names:
-            for row, colour in zip(rows(spread(by_threshold(chosen, names[0]))), style.COLOURS):
-                text = threshold_text(float(row["threshold"]))
-                curves.append((row, f"{names[0]} at {text}", colour))
-        for row, label, colour in curves:
-            curve(axis, *answers(row), colour, f"{label} ({kept_batches(row)} batches)")
-            for percentile, marker in PERCENTILE_MARKERS.items():
-                at = 1e3 * float(row["latency"].sel(percentile=percentile))
-                axis.plot(at, percentile / 100, marker, color=colour, markerfacecolor="white")
-        finish(axis, f"{model}, {scenario}, batch {batch}")
-    batches = min(kept_batches(row) for row in rows(points))
-    conditions(
-        fig,
-        data,
-        f"curves within ±{bound(batches):.2f} at 95 % for {batches} batches (Hoeffding, at each time); open marks, "
-        "of all timed batches: p50 (circle), p90 (square), p99 (diamond), where there are batches enough",
-    )
+        curves = [(row, "full network") for row in rows(select(chosen, rule="full"))]
+        for row in rows(spread(of_first_rule(chosen))):
+            curves.append((row, f"{row['rule'].item()} at {threshold_text(float(row['threshold']))}"))
+        for row, label in curves:
+            colour = colours.setdefault(label, style.COLOURS[(len(colours) - 1) % len(style.COLOURS)])
+            curve(axis, *answers(row), colour, row["latency"])
+        finish(axis, f"{model}, {scenario}, batch {batch} ({span(kept_batches(row) for row, _ in curves)} batches)")
+    style.legend(fig, {label: style.mark(colour, line="-") for label, colour in colours.items()} | PERCENTILES)
+    conditions(fig, data)
     return fig
 
 
@@ -81,31 +76,36 @@ def by_exit(data):
     """The same, apart for the jets of each exit, at the middle threshold of one rule."""
     points = ok_points(data)
     shown = [key for key in panels(points) if rules(select(points, model=key[0]))]
-    fig, axes = style.grid([len(shown)], width=6.0, columns=len(unique(points, "model")))
+    fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
     for axis, (model, scenario, batch) in zip(axes, shown):
-        chosen = select(points, model=model, scenario=scenario, batch=batch)
-        name = rules(chosen)[0]
-        ordered = by_threshold(chosen, name)
+        ordered = of_first_rule(select(points, model=model, scenario=scenario, batch=batch))
+        if ordered.sizes["point"] == 0:
+            continue
         row = ordered.isel(point=ordered.sizes["point"] // 2)
         time, jets = answers(row)
-        for exit_index in range(int(row["exits"])):
-            batches = int((jets[exit_index] > 0).sum())
-            if batches:
-                colour = style.COLOURS[exit_index % 6]
-                label = f"exit {exit_index} ({batches} batches, ±{bound(batches):.2f})"
-                curve(axis, time[exit_index], jets[exit_index], colour, label)
-                for percentile, marker in PERCENTILE_MARKERS.items():
-                    at = 1e3 * float(row["latency_exit"].sel(percentile=percentile)[exit_index])
-                    axis.plot(at, percentile / 100, marker, color=colour, markerfacecolor="white")
+        exits = range(int(row["exits"]))
+        for k in exits:
+            curve(axis, time[k], jets[k], style.COLOURS[k % 6], row["latency_exit"].isel(exit=k))
+        batches = " / ".join(str(int((jets[k] > 0).sum())) for k in exits)
         text = threshold_text(float(row["threshold"]))
-        finish(axis, f"{model}, {scenario}, batch {batch}: {name} at {text}")
-    conditions(
-        fig,
-        data,
-        "jets of an exit apart, ± as in the legend at 95 % (Hoeffding, at each time); open marks, of all timed "
-        "batches: p50 (circle), p90 (square), p99 (diamond), where there are batches enough",
-    )
+        title = f"{model}, {scenario}, batch {batch}: {row['rule'].item()} at {text}"
+        finish(axis, f"{title}\nexits answered in {batches} batches")
+    deepest = int(points["exits"].max())
+    style.legend(fig, {f"exit {k}": style.mark(style.COLOURS[k % 6], line="-") for k in range(deepest)} | PERCENTILES)
+    conditions(fig, data)
     return fig
+
+
+def of_first_rule(points):
+    """The first rule's points by threshold: of the thresholds given, those that use several exits."""
+    names = rules(points)
+    return mixed(by_threshold(given(points), names[0])) if names else points.isel(point=[])
+
+
+def span(numbers):
+    """"16" or "16 to 20"."""
+    numbers = sorted(set(numbers))
+    return " to ".join(str(number) for number in (numbers[:1] + numbers[1:][-1:]))
 
 
 def bound(batches):
@@ -117,10 +117,15 @@ def rows(points):
     return [points.isel(point=index) for index in range(points.sizes["point"])]
 
 
-def curve(axis, time, jets, colour, label):
+def curve(axis, time, jets, colour, stored):
+    """A step function, and on it the percentiles that the file has: those with batches enough."""
     at, share = ecdf(time, jets)
     if len(at):
-        axis.step(1e3 * at, share, where="post", color=colour, label=label)
+        axis.step(1e3 * np.r_[at[0], at], np.r_[0, share], where="post", color=colour)
+        for percentile, marker in PERCENTILE_MARKERS.items():
+            if np.isfinite(float(stored.sel(percentile=percentile))):
+                where = at[np.searchsorted(share, percentile / 100 - 1e-12)]
+                axis.plot(1e3 * where, percentile / 100, marker, color=colour, markerfacecolor="white")
 
 
 def finish(axis, title):
@@ -129,12 +134,13 @@ def finish(axis, title):
     axis.set_ylim(0, 1.02)
     axis.set_xlabel("latency of a jet [ms]")
     axis.set_ylabel("share of jets answered")
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def conditions(fig, data, text):
+def conditions(fig, data):
     style.footnote(
         fig,
         data,
-        f"measured, from hand-over of the batch to the jet's answer, slowest rank; {text}",
+        "measured, from hand-over of the batch to the jet's answer, slowest rank; a curve of 10, 100, 1000 batches is "
+        f"within ±{bound(10):.2f}, {bound(100):.2f}, {bound(1000):.2f} at 95 % (Hoeffding, at each time); marks on "
+        "the curves where there are batches enough for a percentile",
     )

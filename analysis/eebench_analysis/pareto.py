@@ -5,9 +5,10 @@ import numpy as np
 from . import style
 from .latency import kept_batches, mean_latency, rows
 from .load import ok_points
-from .points import once, panels, rules, select, unique
+from .points import column, once, panels, rules, select, unique
 
 MILLION = 1e6
+BEATEN = "#c3c7ca"
 BARS = (
     "bars: 95 % intervals of the difference from full depth on the same jets; band: 95 % Wilson interval of full depth"
 )
@@ -49,11 +50,11 @@ def accuracy_against_multiply_adds(data):
     fig, axes = style.figure(len(models), width=5.6)
     for axis, model in zip(axes, models):
         chosen = select(points, model=model)
-        panel(axis, chosen, chosen["multiply_adds"].values / MILLION)
+        panel(axis, chosen, rules(points), chosen["multiply_adds"].values / MILLION)
         axis.set_title(f"{model} (n = {int(chosen['jets'].max()):,} jets)")
         axis.set_xlabel("mean multiply-adds per jet [million]")
     axes[0].set_ylabel("accuracy")
-    axes[0].legend(loc="lower right")
+    style.legend(fig, entries(points))
     style.footnote(
         fig,
         data,
@@ -73,11 +74,11 @@ def accuracy_against_latency(data):
         chosen = select(points, model=model, scenario=scenario, batch=batch)
         latency = [mean_latency(chosen.isel(point=i)) for i in range(chosen.sizes["point"])]
         centre, low, high = 1e3 * np.array(latency).T
-        panel(axis, chosen, centre, np.maximum([centre - low, high - centre], 0))
+        panel(axis, chosen, rules(points), centre, np.maximum([centre - low, high - centre], 0))
         axis.set_title(f"{model}, {scenario}, batch {batch}")
         axis.set_xlabel("mean latency of a jet [ms]")
         axis.set_ylabel("accuracy")
-    axes[0].legend(loc="lower right")
+    style.legend(fig, entries(points))
     replayed, run = int(points["jets"].max()), int(points["jets_run"].min())
     batches = min(kept_batches(row) for row in rows(points))
     style.footnote(
@@ -90,36 +91,50 @@ def accuracy_against_latency(data):
     return fig
 
 
-def panel(axis, points, cost, cost_error=None):
-    accuracy, loss = points["accuracy"].values, points["accuracy_loss"].values
+def look(index):
+    return style.COLOURS[index % 6], style.MARKERS[index % 6]
+
+
+def entries(points):
+    """The legend of all panels."""
+    return {
+        "full network, no early head": style.mark("#222222", "*", markersize=10),
+        "fixed exits": style.mark("#222222", "s", markerfacecolor="white"),
+        "coin mixing of the baselines": style.mark("#444444", line="--", linewidth=1),
+        **{name: style.mark(*look(index)) for index, name in enumerate(rules(points))},
+        "beaten (shape: its rule)": style.mark(BEATEN, "o"),
+    }
+
+
+def panel(axis, points, names, cost, cost_error=None):
+    """`names`: rules of all panels, so that each looks the same in all."""
+    accuracy, loss = points["accuracy"].values, column(points, "accuracy_loss")
     error = np.maximum(
-        [points["accuracy_loss_ci_high"].values - loss, loss - points["accuracy_loss_ci_low"].values], 0
+        [column(points, "accuracy_loss_ci_high") - loss, loss - column(points, "accuracy_loss_ci_low")], 0
     )
     best = front(cost, accuracy)
     rule = points["rule"].values
 
-    def marks(mask, colour, marker, label, **extra):
+    def marks(mask, colour, marker, **extra):
         shown = error[:, mask]
         across = cost_error[:, mask] if cost_error is not None else None
         axis.errorbar(
             cost[mask], accuracy[mask], yerr=shown, xerr=across, fmt=marker, color=colour,
-            elinewidth=0.7, label=label, **extra,
+            elinewidth=0.7, **extra,
         )  # fmt: skip
 
     baseline = np.isin(rule, ("fixed", "full"))
     if baseline.any():
         hull = mixing_line(cost[baseline], accuracy[baseline])
-        axis.plot(*hull.T, "--", color="#444444", linewidth=1, label="coin mixing of the baselines", zorder=1)
-    for index, name in enumerate(rules(points)):
-        colour, marker = style.COLOURS[index % 6], style.MARKERS[index % 6]
-        mine = rule == name
-        marks(mine & ~best, "#c3c7ca", marker, None if (mine & best).any() else f"{name} (beaten)", zorder=2)
-        if (mine & best).any():
-            marks(mine & best, colour, marker, name, zorder=4)
+        axis.plot(*hull.T, "--", color="#444444", linewidth=1, zorder=1)
+    for index, name in enumerate(names):
+        colour, marker = look(index)
+        marks((rule == name) & ~best, BEATEN, marker, zorder=2)
+        marks((rule == name) & best, colour, marker, zorder=4)
     if (rule == "fixed").any():
-        marks(rule == "fixed", "#222222", "s", "fixed exits", markerfacecolor="white", zorder=3)
+        marks(rule == "fixed", "#222222", "s", markerfacecolor="white", zorder=3)
     if (rule == "full").any():
-        marks(rule == "full", "#222222", "*", "full network, no early head", markersize=10, zorder=5)
+        marks(rule == "full", "#222222", "*", markersize=10, zorder=5)
         axis.axhline(accuracy[rule == "full"][0], color="#222222", linewidth=0.6, linestyle=":")
         band = (points[f"accuracy_ci_{end}"].values[rule == "full"][0] for end in ("low", "high"))
         axis.axhspan(*band, color="#222222", alpha=0.06, linewidth=0, zorder=0)

@@ -43,6 +43,22 @@ def by_threshold(data, rule):
     return chosen.isel(point=np.argsort(chosen["threshold"].values, kind="stable"))
 
 
+def given(data):
+    """The points of thresholds that were given, not chosen on other jets."""
+    return select(data, selection="given") if "selection" in data else data
+
+
+def mixed(data):
+    """The points where jets leave at more than one exit; all where there are none."""
+    keep = np.nanmax(data["exit_fraction"].values, axis=1, initial=0) < 1
+    return data.isel(point=np.flatnonzero(keep)) if keep.any() else data
+
+
+def column(data, name):
+    """Values of a variable, NaN where the file is older than the variable."""
+    return data[name].values if name in data else np.full(data.sizes["point"], np.nan)
+
+
 def spread(data, count=3):
     """At most `count` points, evenly from the first to the last."""
     n = data.sizes["point"]

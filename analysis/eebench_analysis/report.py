@@ -39,7 +39,10 @@ def report(folder, output=None):
     if ok_points(data).sizes["point"] == 0:
         raise InputError(f"{campaign}: no point of it was measured; run it again with --resume")
     output = Path(output) if output else campaign / "report"
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output}: no folder and cannot be made one ({error.strerror}); give another -o") from error
     lines = [f"# {data.attrs.get('campaign', campaign.name)}", ""]
     lines += [f"- {line}" for line in provenance(data)] + ["", *table(data), "", *chosen_table(data)]
     for name, (draw, title) in FIGURES.items():

@@ -1,11 +1,13 @@
 """One plain look for every figure, and the lines that every figure carries."""
 
 import functools
+import math
 import textwrap
 
 import matplotlib
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from .load import effort, hardware
 
@@ -72,10 +74,27 @@ def footnote(fig, data, text):
     fig.text(0.01, 0.01, "\n".join(lines), fontsize=7, color="#50565b", va="bottom")
 
 
+def mark(colour, marker="", line="none", **extra):
+    """A line for a legend alone."""
+    return Line2D([], [], color=colour, marker=marker, linestyle=line, **extra)
+
+
+def legend(fig, entries):
+    """One legend for all panels, above them; `entries` are artists by label."""
+    widest = max(map(len, entries), default=0)
+    columns = max(1, int(fig.get_figwidth() / (0.5 + 0.07 * widest)))
+    fig.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=min(columns, len(entries) or 1))
+
+
 def log_ticks(axis):
-    """A logarithmic axis labelled with plain numbers, also where it spans less than a decade."""
+    """A logarithmic axis with plain numbers, as many as fit; call it when all is drawn."""
     axis.set_xscale("log")
-    ticks = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 3, 5)]
-    axis.xaxis.set_major_locator(FixedLocator(ticks))
+    low, high = axis.get_xlim()
+    decades = math.log10(high / low)
+    if decades < 0.6:
+        axis.xaxis.set_major_locator(MaxNLocator(5))
+    else:
+        digits = (1, 2, 3, 5) if decades < 1.5 else (1, 3) if decades < 4 else (1,)
+        axis.xaxis.set_major_locator(FixedLocator([d * 10.0**p for p in range(-6, 7) for d in digits]))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())

@@ -12,8 +12,9 @@ from eebench_analysis.exits import margin
 from eebench_analysis.latency import bound, ecdf, mean_latency
 from eebench_analysis.load import load, ok_points
 from eebench_analysis.pareto import front, mixing_line
-from eebench_analysis.points import select
+from eebench_analysis.points import given, mixed, select
 from eebench_analysis.report import FIGURES, table
+from eebench_analysis.style import log_ticks
 
 matplotlib.use("Agg")
 
@@ -96,6 +97,65 @@ def test_every_figure_states_its_conditions(data, name):
     plt.close(fig)
 
 
+def legend_of(fig):
+    (legend,) = fig.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+@pytest.mark.parametrize("name", ["accuracy_multiply_adds", "accuracy_latency"])
+def test_a_rule_of_one_panel_alone_is_in_the_legend(data, name):
+    points = ok_points(data)
+    first = points["model"].values == "particlenet"
+    fig = FIGURES[name][0](points.isel(point=~(first & (points["rule"].values == "entropy"))))
+    assert {"confidence", "entropy", "fixed exits"} <= set(legend_of(fig))
+    plt.close(fig)
+
+
+@pytest.mark.parametrize("name", ["latency", "latency_exit"])
+def test_percentiles_lie_on_their_curve(data, name):
+    fig = FIGURES[name][0](data)
+    found = 0
+    for axis in fig.axes:
+        curves = {line.get_color(): line.get_xydata() for line in axis.lines if len(line.get_xdata()) > 1}
+        for line in axis.lines:
+            if len(line.get_xdata()) == 1:
+                found += 1
+                (at, share), steps = line.get_xydata()[0], curves[line.get_color()]
+                assert steps[steps[:, 0] < at][:, 1].max(initial=0) < share <= steps[steps[:, 0] <= at][:, 1].max()
+    assert found > 4
+    assert {"p50", "p90", "p99"} <= set(legend_of(fig))
+    plt.close(fig)
+
+
+@pytest.mark.parametrize("low, high", [(40, 45), (50, 95), (3, 40), (0.05, 50), (0.02, 3000)])
+def test_labels_of_a_logarithmic_axis_are_several_and_apart(low, high):
+    fig, axis = plt.subplots(figsize=(4.6, 3.6))
+    axis.plot([low, high], [0, 1])
+    log_ticks(axis)
+    fig.canvas.draw()
+    ends = axis.get_window_extent()
+    boxes = [label.get_window_extent() for label in axis.get_xticklabels() if label.get_text()]
+    boxes = sorted((box for box in boxes if ends.x0 <= (box.x0 + box.x1) / 2 <= ends.x1), key=lambda box: box.x0)
+    assert len(boxes) >= 3
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
+    plt.close(fig)
+
+
+def test_thresholds_at_which_all_jets_leave_at_one_exit_are_not_picked(data):
+    points = select(ok_points(data), model="particlenet", rule="confidence", batch=1)
+    points["exit_fraction"][-2:] = [1.0, 0.0, 0.0, np.nan]
+    assert mixed(points).sizes["point"] == points.sizes["point"] - 2
+    points["exit_fraction"][:] = [1.0, 0.0, 0.0, np.nan]
+    assert mixed(points).sizes["point"] == points.sizes["point"]
+
+
+def test_files_of_the_first_format_still_draw(data):
+    old = data.drop_vars([name for name in data if name.startswith("accuracy_loss") or name == "selection"])
+    assert given(old) is old
+    for draw, _ in FIGURES.values():
+        plt.close(draw(old))
+
+
 def test_drawing_leaves_the_callers_style_alone(data):
     before = dict(matplotlib.rcParams)
     for draw, _ in FIGURES.values():
@@ -169,3 +229,29 @@ def test_report_of_the_example(tmp_path):
         pytest.skip("results/example is not there")
     assert main(["report", str(example), "-o", str(tmp_path)]) == 0
     assert (tmp_path / "report.md").is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["reprot", "c"], ["'reprot'", "did you mean 'report'"]),
+        (["report", "c", "--outpt", "x"], ["--outpt", "did you mean '--output'"]),
+        (["convert", "a", "--clases", "b", "-o", "c"], ["--clases", "did you mean '--classes'"]),
+        (["report"], ["DIR", "report --help"]),
+        (["report", "c", "-o"], ["-o/--output: expected one argument;"]),
+        ([], ["COMMAND"]),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(capsys, arguments, words):
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 1
+    for word in words:
+        assert word in err
+
+
+def test_refuses_a_file_as_folder_of_the_report(tmp_path, capsys):
+    write_campaign(tmp_path / "c")
+    (tmp_path / "file").touch()
+    assert main(["report", str(tmp_path / "c"), "-o", str(tmp_path / "file")]) == 2
+    assert "file: no folder" in capsys.readouterr().err
