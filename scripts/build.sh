@@ -10,10 +10,9 @@ cd "$root"
 log=$root/build/$preset.log
 mkdir -p "$root/build"
 echo "build: preset $preset (log: $log)" >&2
-# Given anew each time: what the first configuration cached would hide the variable.
-torch=()
-[ -z "${EEBENCH_TORCH_ROOT:-}" ] || torch=("-DEEBENCH_TORCH_ROOT=$EEBENCH_TORCH_ROOT")
-if ! { cmake --preset "$preset" "${torch[@]}" && cmake --build --preset "$preset"; } >"$log" 2>&1; then
+# Given anew each time, empty too: what an earlier configuration cached would hide the variable.
+torch=-DEEBENCH_TORCH_ROOT=${EEBENCH_TORCH_ROOT:-}
+if ! { cmake --preset "$preset" "$torch" && cmake --build --preset "$preset"; } >"$log" 2>&1; then
   grep -E -A5 'error|Error|FAILED' "$log" | head -40 >&2
   echo "build: failed; everything is in $log" >&2
   exit 1

@@ -1,7 +1,11 @@
-# Sourced by the other scripts: where things are, and the settings that eebench runs with.
+# Where things are, and the settings that eebench runs with. Sourced by the other scripts, and by you, in
+# bash:  . scripts/environment.sh  makes `eebench`, `mpirun` and `python -m eebench_analysis` work as written.
 # shellcheck shell=bash
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-export root
+case ":$PATH:" in
+  *":$root/build/default/bin:"*) ;;
+  *) export PATH="$root/build/default/bin:$root/.venv/bin:$PATH" ;;
+esac
 
 # Open MPI refuses to start as root, and more ranks than cores, unless told; the single-copy
 # mechanism fails where containers forbid it.

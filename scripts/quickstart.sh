@@ -6,5 +6,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 "$root/scripts/build.sh"
-exec mpirun -n "${EEBENCH_RANKS:-8}" --oversubscribe --bind-to none \
-  "$root/build/default/bin/eebench" "$@"
+code=0
+mpirun -n "${EEBENCH_RANKS:-8}" --oversubscribe --bind-to none \
+  "$root/build/default/bin/eebench" "$@" || code=$?
+echo "quickstart: for eebench, mpirun and python as in README.md, in bash:  . $(printf %q "$root")/scripts/environment.sh" >&2
+exit $code

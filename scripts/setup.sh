@@ -4,7 +4,7 @@
 # --nccl    also NCCL, for the nccl back end (the CUDA toolkit must be there)
 # --checks  also what .ci/run checks the sources with
 # Uses EEBENCH_TORCH_ROOT, or a LibTorch in CMAKE_PREFIX_PATH, instead of installing PyTorch.
-# EEBENCH_PIP_ARGS goes to every pip install, e.g. "--index-url URL" for PyTorch's CPU wheels.
+# EEBENCH_PIP_ARGS goes to every pip install, e.g. "--extra-index-url URL", the index of PyTorch's CPU wheels.
 # Exit code 77: packages are missing and may not be installed by this user; the message names them.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=environment.sh
@@ -49,11 +49,11 @@ install_packages() {
   mapfile -t missing < <(missing_packages)
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" -ne 0 ]; then
-    if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+    if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; }; then
       as_root=(sudo)
     else
       say "these Debian packages are missing, and this user may not install them."
-      say "ask the administrator for:  apt-get install ${missing[*]}"
+      say "ask the administrator for:  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
       exit 77
     fi
   fi
@@ -93,6 +93,10 @@ fi
 if ! environment_is_complete; then
   say "making the virtual environment $venv (some minutes)"
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+  if [ -z "${EEBENCH_TORCH_ROOT:-}${EEBENCH_PIP_ARGS:-}" ]; then
+    say "PyTorch may come as its CUDA build, several GB; for the small one interrupt now and set" \
+      "EEBENCH_PIP_ARGS='--extra-index-url URL', the index of CPU wheels that PyTorch's installation page names"
+  fi
   # shellcheck disable=SC2086 # several words on purpose
   requirements | "$venv/bin/pip" install --disable-pip-version-check -qq \
     ${EEBENCH_PIP_ARGS:-} -r /dev/stdin >&2 || {
@@ -106,7 +110,7 @@ if ! environment_is_complete; then
   echo "$wanted" >"$stamp"
   if [ -e "$site/torch/lib/libtorch_cuda.so" ]; then
     say "pip offered the CUDA build of PyTorch: eebench builds with it and runs on CPUs too; for the" \
-      "small CPU build remove .venv and set EEBENCH_PIP_ARGS to PyTorch's index of CPU wheels"
+      "small CPU build remove .venv and set EEBENCH_PIP_ARGS='--extra-index-url URL', PyTorch's index of CPU wheels"
   fi
   say "done"
 fi
