@@ -61,6 +61,11 @@ def parse(arguments):
         type=lambda text: tuple(text.split(",")),
         help="class names in label order; for label_<class> columns: which of them (default: as in the file)",
     )
+    convert.add_argument(
+        "--drop-bad",
+        action="store_true",
+        help="leave out jets that eebench would refuse (not finite, no energy or transverse momentum); say how many",
+    )
     convert.set_defaults(run=run_convert)
 
     report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
@@ -73,7 +78,7 @@ def parse(arguments):
 def run_convert(options):
     from .convert import convert
 
-    convert(options.inputs, options.output, options.classes)
+    convert(options.inputs, options.output, options.classes, options.drop_bad)
 
 
 def run_report(options):

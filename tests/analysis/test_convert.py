@@ -305,6 +305,83 @@ def test_refuses_a_value_that_is_no_number(tmp_path, capsys):
     assert not any(path.name.startswith("out.h5") for path in tmp_path.iterdir())
 
 
+def spoil(jets, name, jet, value):
+    column = jets["particles"][name].astype(np.float64)
+    column[jets["counts"][:jet].sum()] = value
+    jets["particles"][name] = column
+
+
+@pytest.mark.parametrize(
+    "name, value, fault",
+    [
+        ("part_pz", np.nan, "part_pz of jet 4 is not finite"),
+        ("part_energy", 1e300, "part_energy of jet 4 is not finite"),
+        ("part_energy", 0, "part_energy of jet 4 is not above 0"),
+        ("part_px", 0, "part_px of jet 4 is 0 like part_py"),
+    ],
+)
+def test_bad_jets_are_refused_or_left_out(tmp_path, capsys, name, value, fault):
+    jets = make_jets()
+    write_jetclass_root(tmp_path / "sound.root", jets)
+    if name == "part_px":
+        spoil(jets, "part_py", 4, 0)
+    spoil(jets, name, 4, value)
+    write_jetclass_root(tmp_path / "in.root", jets)
+    message = refusal(capsys, tmp_path / "in.root", "-o", tmp_path / "out.h5")
+    assert fault in message and "--drop-bad" in message
+    assert not any(path.name.startswith("out.h5") for path in tmp_path.iterdir())
+
+    assert convert(tmp_path / "in.root", "-o", tmp_path / "out.h5", "--drop-bad") == 0
+    assert "left out 1 bad jets" in capsys.readouterr().err
+    assert convert(tmp_path / "sound.root", "-o", tmp_path / "sound.h5", "--drop-bad") == 0
+    assert "left out" not in capsys.readouterr().err
+    left, sound = read(tmp_path / "out.h5")[0], read(tmp_path / "sound.h5")[0]
+    particles = np.repeat(np.arange(7) != 4, np.diff(sound["offsets"]))
+    np.testing.assert_array_equal(left["part_pz"], sound["part_pz"][particles])
+    np.testing.assert_array_equal(left["label"], np.delete(sound["label"], 4))
+    np.testing.assert_array_equal(left["jet_nparticles"], np.delete(sound["jet_nparticles"], 4))
+
+
+def shift_offsets(file):
+    file["offsets"][0] = 3
+
+
+def shorten_a_column(file):
+    short = file["part_pz"][:-5]
+    del file["part_pz"]
+    file["part_pz"] = short
+
+
+def shorten_a_jet_column(file):
+    short = file["jet_pt"][:-1]
+    del file["jet_pt"]
+    file["jet_pt"] = short
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (shift_offsets, "offsets begins at 3, expected 0"),
+        (shorten_a_column, "part_pz has the shape"),
+        (shorten_a_jet_column, "jet_pt has the shape (6,), expected (7,)"),
+    ],
+)
+def test_refuses_columns_that_do_not_fit(tmp_path, capsys, spoil, words):
+    write_pmu(tmp_path / "pmu.h5", make_jets())
+    convert(tmp_path / "pmu.h5", "-o", tmp_path / "in.h5")
+    with h5py.File(tmp_path / "in.h5", "a") as file:
+        spoil(file)
+    message = refusal(capsys, tmp_path / "in.h5", "-o", tmp_path / "out.h5")
+    assert words in message and "in.h5" in message
+
+
+def test_refuses_a_folder_as_output(tmp_path, capsys):
+    write_pmu(tmp_path / "in.h5", make_jets())
+    (tmp_path / "out").mkdir()
+    assert "is a folder" in refusal(capsys, tmp_path / "in.h5", "-o", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5", "out"]
+
+
 def test_refuses_two_labels_on_a_jet(tmp_path, capsys):
     jets = make_jets()
     write_jetclass_root(tmp_path / "in.root", jets)

@@ -18,23 +18,26 @@ READERS = {b"root": open_root, b"PAR1": open_parquet, b"\x89HDF": open_hdf5}
 LARGEST_CLASS_COUNT = 256
 
 
-def convert(inputs, output, classes=None):
+def convert(inputs, output, classes=None, drop_bad=False):
     """Writes all jets of `inputs`, in their order, to `output`; prints a summary on stderr.
 
-    `classes` are the names of the labels; None takes what the files say.
+    `classes` are the names of the labels; None takes what the files say. `drop_bad` leaves out jets
+    that eebench would refuse, and says how many.
     """
     output = Path(output)
     check_output(output, inputs)
     sources = [open_source(Path(path), classes) for path in inputs]
     names = common_classes(sources, classes)
-    dropped = 0
+    empty = bad = 0
     with JetWriter(output) as writer:
         progress = Progress(sum(source.n_jets for source in sources), "jets")
         for source in sources:
-            dropped += copy(source, writer, names, progress)
+            left_out = copy(source, writer, names, progress, drop_bad)
+            empty, bad = empty + left_out[0], bad + left_out[1]
         progress.close()
         if writer.n_jets == 0:
-            raise InputError(f"{inputs[0]}: no jet with a constituent; nothing was written")
+            why = f" and without faults ({bad} have some)" if bad else ""
+            raise InputError(f"{inputs[0]}: no jet with a constituent{why}; nothing was written")
         if names is None:
             count = max(len(writer.label_counts), *(source.class_count for source in sources))
             names = tuple(f"class{index}" for index in range(count))
@@ -42,8 +45,10 @@ def convert(inputs, output, classes=None):
                 f"the labels have no names here, called {names[0]} ... {names[-1]}; name them with --classes"
             )
         writer.describe(names, inputs)
-    if dropped:
-        note(f"left out {dropped} jets without constituents")
+    if empty:
+        note(f"left out {empty} jets without constituents")
+    if bad:
+        note(f"left out {bad} bad jets (--drop-bad)")
     counts = class_counts(names, writer.label_counts)
     note(f"{output}: {writer.n_jets} jets, {writer.n_particles} constituents ({counts})")
 
@@ -60,6 +65,8 @@ def note(text):
 def check_output(output, inputs):
     if any(Path(path).resolve() == output.resolve() for path in inputs):
         raise InputError(f"{output}: is an input too; give the output another name")
+    if output.is_dir():
+        raise InputError(f"{output}: is a folder; name a file in it")
     if not output.parent.is_dir():
         raise InputError(f"{output}: no folder {output.parent}; create it first")
 
@@ -123,21 +130,21 @@ def common_classes(sources, classes):
     return sources[0].classes
 
 
-def copy(source, writer, names, progress):
-    """Writes one source; returns how many empty jets were left out."""
+def copy(source, writer, names, progress, drop_bad):
+    """Writes one source; returns how many empty and how many bad jets were left out."""
     allowed = len(names) if names is not None else LARGEST_CLASS_COUNT
-    dropped = first = 0
+    empty = bad = first = 0
     for chunk in read(source):
         raw = len(chunk)
         check_labels(chunk.label, allowed, source.path, first)
-        chunk, empty = normalise(chunk, source.path, first)
+        chunk, empty_here, bad_here = normalise(chunk, source.path, first, drop_bad)
         if len(chunk):
             check_columns(chunk, writer, source.path)
             writer.write(chunk)
         first += raw
-        dropped += empty
+        empty, bad = empty + empty_here, bad + bad_here
         progress.advance(raw)
-    return dropped
+    return empty, bad
 
 
 def read(source):

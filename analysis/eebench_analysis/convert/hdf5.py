@@ -114,10 +114,16 @@ def open_ragged(file, path, offsets_name, label_name):
     jets = len(file[label_name])
     if len(offsets) != jets + 1 or np.any(np.diff(offsets) < 0):
         raise InputError(f"{path}: {offsets_name} is not a rising list of {jets + 1} numbers")
-    if offsets[-1] != len(file["part_px"]):
-        raise InputError(f"{path}: {offsets_name} ends at {offsets[-1]}, part_px at {len(file['part_px'])}")
+    if offsets[0] != 0:
+        raise InputError(f"{path}: {offsets_name} begins at {offsets[0]}, expected 0; particles before it have no jet")
+    for name, expected in [(name, offsets[-1]) for name in particles] + [(name, jets) for name in jet_columns]:
+        if file[name].shape != (expected,):
+            raise InputError(
+                f"{path}: {name} has the shape {file[name].shape}, expected ({expected},) by {offsets_name}; "
+                "the file is damaged, fetch it again"
+            )
     names = file.attrs.get("classes")
-    classes = tuple(name.decode() for name in np.asarray(names)) if names is not None else None
+    classes = tuple(n if isinstance(n, str) else n.decode() for n in names) if names is not None else None
 
     def chunks():
         with h5py.File(path, "r") as file:

@@ -40,36 +40,64 @@ def from_padded(real, particles, jets, label):
     return Jets(offsets, {name: column[real] for name, column in particles.items()}, jets, label)
 
 
-def normalise(chunk, path, first):
-    """Checks, drops empty jets, sorts by falling pT and derives the jet columns that are absent.
+def normalise(chunk, path, first, drop_bad=False):
+    """Drops empty jets, sorts by falling pT, derives the jet columns that are absent, and checks.
 
-    `first` is the index of the chunk's first jet in the file, for messages. Returns the chunk and
-    the number of dropped jets.
+    What the reader of these jets would refuse is an InputError, or left out where `drop_bad`.
+    `first` is the index of the chunk's first jet in the file, for messages. Returns the chunk, the
+    number of dropped empty jets and that of dropped bad ones.
     """
     counts = np.diff(chunk.offsets)
-    kept = counts > 0
-    chunk = Jets(
+    whole = with_jet_columns(sort_by_pt(as_stored(take(chunk, counts > 0))))
+    bad = np.zeros(len(whole), bool)
+    origin = first + np.flatnonzero(counts > 0)
+    for name, fault, mask in faults(whole):
+        if mask.any() and not drop_bad:
+            raise InputError(
+                f"{path}: {name} of jet {origin[mask.argmax()]} {fault}; repair the file, or leave such jets "
+                "out with --drop-bad"
+            )
+        bad |= mask
+    return take(whole, ~bad), int((counts == 0).sum()), int(bad.sum())
+
+
+def take(chunk, kept):
+    """The jets that the mask `kept` selects."""
+    counts = np.diff(chunk.offsets)
+    particles = np.repeat(kept, counts)
+    return Jets(
         np.concatenate([[0], np.cumsum(counts[kept])]).astype(np.int64),
-        chunk.particles,
+        {name: column[particles] for name, column in chunk.particles.items()},
         {name: column[kept] for name, column in chunk.jets.items()},
         chunk.label[kept],
     )
-    check_finite(chunk, path, first + np.flatnonzero(kept))
-    chunk = sort_by_pt(chunk)
-    return with_jet_columns(chunk), int((~kept).sum())
 
 
-def check_finite(chunk, path, origin):
-    """`origin` is the index in the file of each jet of the chunk."""
-    for name, column in {**chunk.particles, **chunk.jets}.items():
-        bad = np.flatnonzero(~np.isfinite(column))
-        if len(bad):
-            row = bad[0]
-            if name in chunk.particles:
-                row = np.searchsorted(chunk.offsets, row, side="right") - 1
-            raise InputError(
-                f"{path}: {name} of jet {origin[row]} is not finite; remove that jet or repair the file"
-            )
+def as_stored(chunk):
+    """Floats in the precision of the file, where large ones become infinite."""
+    with np.errstate(over="ignore"):
+        particles = {
+            name: column.astype(np.float32) if PARTICLE_TYPES[name] is np.float32 else column
+            for name, column in chunk.particles.items()
+        }
+    return Jets(chunk.offsets, particles, chunk.jets, chunk.label)
+
+
+def faults(chunk):
+    """What may be wrong: column, fault, and which jets have it."""
+
+    def any_of(mask):
+        return np.logical_or.reduceat(mask, chunk.offsets[:-1]) if len(chunk) else np.zeros(0, bool)
+
+    for name, column in chunk.particles.items():
+        yield name, "is not finite", any_of(~np.isfinite(column))
+    for name, column in chunk.jets.items():
+        yield name, "is not finite", ~np.isfinite(column)
+    px, py = chunk.particles["part_px"], chunk.particles["part_py"]
+    yield "part_px", "is 0 like part_py, so a particle has no transverse momentum", any_of((px == 0) & (py == 0))
+    yield "part_energy", "is not above 0", any_of(chunk.particles["part_energy"] <= 0)
+    for name in ("jet_pt", "jet_energy"):
+        yield name, "is not above 0", chunk.jets[name] <= 0
 
 
 def jet_of_particle(offsets):
@@ -100,6 +128,7 @@ def with_jet_columns(chunk):
         "jet_phi": np.arctan2(summed[1], summed[0]),
         "jet_energy": summed[3],
     }
-    for name, column in {**derived, **chunk.jets}.items():
-        jets[name] = column.astype(np.float32)
+    with np.errstate(over="ignore"):
+        for name, column in {**derived, **chunk.jets}.items():
+            jets[name] = column.astype(np.float32)
     return Jets(chunk.offsets, chunk.particles, jets, chunk.label)

@@ -33,9 +33,12 @@ class JetWriter:
         if kind is not None:
             self._part.unlink(missing_ok=True)
             return
-        with open(self._part, "rb") as part:
-            os.fsync(part.fileno())
-        os.replace(self._part, self._path)
+        try:
+            with open(self._part, "rb") as part:
+                os.fsync(part.fileno())
+            os.replace(self._part, self._path)
+        finally:
+            self._part.unlink(missing_ok=True)
 
     @property
     def columns(self):
