@@ -1,18 +1,19 @@
 """Jets per second of eebench and of weaver-core, side by side on the same jets.
 
 weaver-core is a peer, not a dependency. It needs a virtual environment of its own that sees the
-project's PyTorch:
+project's PyTorch. In the checkout, after scripts/build.sh:
 
-    python3 -m venv peer
-    echo "$PWD/.venv/lib/python3.11/site-packages" > peer/lib/python3.11/site-packages/shared.pth
-    peer/bin/pip install --no-deps weaver-core==0.5.3
-    peer/bin/python analysis/peers/compare_weaver.py --data jets_test.h5 --eebench build/eebench -o OUT
+    site='import sysconfig; print(sysconfig.get_path("purelib"))'
+    python3 -m venv build/peer
+    .venv/bin/python -c "$site" > "$(build/peer/bin/python -c "$site")/shared.pth"
+    build/peer/bin/pip install --no-deps weaver-core==0.5.3
+    build/peer/bin/python analysis/peers/compare_weaver.py --data suites/assets/jets_test.h5 -o build/weaver
 
 Both sides: one thread, float32, the first jets of the file with at least 17 constituents (weaver-core
 fails on a batch whose largest jet has fewer), full depth, all 17 features, time from the prepared batch
 in memory to the logits (training: to the updated weights, AdamW). weaver-core pads to 128 and trims
 to the longest jet of the batch, in its first five calls not yet: its call counter is set past them.
-The two sides run in turn; the table gives medians, all runs are in runs.csv.
+The two sides run in turn; weaver.md gives medians, runs.csv every run, both with commit, date and processor.
 """
 
 import argparse
@@ -22,11 +23,13 @@ import os
 import statistics
 import subprocess
 import sys
+from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "analysis"))
 
 import torch  # noqa: E402
 from weaver_side import FEWEST, SLOTS, select_jets, weaver_rate  # noqa: E402
@@ -36,6 +39,7 @@ TRAINING_BATCH = 64
 
 def main():
     options = parse()
+    stamp = {"commit": commit_of(options.eebench), "date": f"{datetime.now(timezone.utc):%Y-%m-%d}", "cpu": cpu_name()}
     torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
     cases = [
@@ -53,21 +57,21 @@ def main():
             runs.append(
                 row("weaver-core", case, repeat, weaver_rate(case, inputs, jets_for(case[2], options.limit)))
             )
-            if options.eebench:
-                rate = eebench_rate(options.eebench, case, subset, options.limit)
-                runs.append(row("eebench", case, repeat, rate))
+            runs.append(row("eebench", case, repeat, eebench_rate(options.eebench, case, subset, options.limit)))
         print(describe(case, runs), file=sys.stderr)
-    write_csv(options.output / "runs.csv", runs)
-    text = markdown(cases, runs, options)
+    subset.unlink()
+    write_csv(options.output / "runs.csv", [run | stamp for run in runs])
+    text = markdown(cases, runs, options, stamp)
     (options.output / "weaver.md").write_text(text)
-    write_csv(options.output / "weaver.csv", table(cases, runs))
     print(text)
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="jets in eebench's layout")
-    parser.add_argument("--eebench", help="the eebench program (default: weaver-core alone)")
+    parser.add_argument(
+        "--eebench", type=Path, default=ROOT / "build/default/bin/eebench", help="program (default: %(default)s)"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the tables")
     parser.add_argument("--models", nargs="+", default=["part", "particlenet"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 64, 512], help="jets a batch")
@@ -81,10 +85,19 @@ def jets_for(batch, limit):
     return max(batch, limit // batch * batch)
 
 
+def commit_of(program):
+    """Of the sources that the program was built from, as it says itself."""
+    try:
+        text = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"{program}: cannot be run ({error}); build it with scripts/build.sh or name one with --eebench")
+    return next(line.split(None, 1)[1] for line in text.splitlines() if line.startswith("git"))
+
+
 def eebench_rate(program, case, subset, limit):
     name, mode, size = case
     command = [
-        program, "profile", name, "--data", str(subset), "--batch", str(size),
+        str(program), "profile", name, "--data", str(subset), "--batch", str(size),
         "--limit", str(jets_for(size, limit)), "--repeat", "1", "--json",
     ]  # fmt: skip
     if mode == "training":
@@ -119,7 +132,7 @@ def rates(runs, side, case):
 
 def describe(case, runs):
     sides = ((side, rates(runs, side, case)) for side in ("weaver-core", "eebench"))
-    medians = ", ".join(f"{s} {statistics.median(r):.1f} jets/s" for s, r in sides if r)
+    medians = ", ".join(f"{s} {statistics.median(r):.1f} jets/s" for s, r in sides)
     return f"{case[0]} {case[1]} batch {case[2]}: {medians}"
 
 
@@ -130,7 +143,7 @@ def table(cases, runs):
         of_group = [case for case in cases if case[:2] == group]
         if len(of_group) > 1:
             best = [
-                max((rates(runs, side, c) for c in of_group), key=lambda r: statistics.median(r or [0]))
+                max((rates(runs, side, c) for c in of_group), key=lambda r: statistics.median(r))
                 for side in ("weaver-core", "eebench")
             ]
             rows.append(compared((*group, "best each"), *best))
@@ -141,13 +154,10 @@ def compared(case, weaver, eebench):
     model, mode, batch = case
     entry = {"model": model, "mode": mode, "batch": batch}
     for side, values in (("weaver-core", weaver), ("eebench", eebench)):
-        if values:
-            entry[side] = round(statistics.median(values), 1)
-            entry[f"{side} lowest"] = min(values)
-            entry[f"{side} highest"] = max(values)
-            entry[f"{side} runs"] = len(values)
-    if weaver and eebench:
-        entry["ratio"] = round(statistics.median(eebench) / statistics.median(weaver), 2)
+        entry[side] = statistics.median(values)
+        entry[f"{side} lowest"] = min(values)
+        entry[f"{side} highest"] = max(values)
+    entry["ratio"] = entry["eebench"] / entry["weaver-core"]
     return entry
 
 
@@ -159,25 +169,23 @@ def write_csv(path, rows):
 
 
 def cell(entry, side):
-    if side not in entry:
-        return "—"
     return f"{entry[side]:.1f} ({entry[f'{side} lowest']:.1f}–{entry[f'{side} highest']:.1f})"
 
 
-def markdown(cases, runs, options):
+def markdown(cases, runs, options, stamp):
     lines = [
         f"Jets per second, median of {options.repeats} alternating runs (lowest–highest); one thread, "
         f"float32, jets of `{options.data.name}` with {FEWEST} to {SLOTS} constituents; "
-        f"weaver-core {version('weaver-core')}, PyTorch {torch.__version__}, {cpu_name()}.",
+        f"weaver-core {version('weaver-core')}, PyTorch {torch.__version__}; eebench {stamp['commit']}, "
+        f"{stamp['date']}, {stamp['cpu']}.",
         "",
         "| model | mode | batch | weaver-core | eebench | ratio |",
         "|---|---|---|---|---|---|",
     ]
     for entry in table(cases, runs):
-        ratio = f"{entry['ratio']:.2f}" if "ratio" in entry else "—"
         lines.append(
             f"| {entry['model']} | {entry['mode']} | {entry['batch']} | {cell(entry, 'weaver-core')} "
-            f"| {cell(entry, 'eebench')} | {ratio} |"
+            f"| {cell(entry, 'eebench')} | {entry['ratio']:.2f} |"
         )
     return "\n".join(lines) + "\n"
 
