@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -146,14 +147,6 @@ def test_a_frozen_backbone_is_compared_before_and_after(eebench, tmp_path):
     assert changed and all("exits." in name for name in changed)
 
 
-def test_blocking_sums_hide_nothing_and_say_so(eebench, tmp_path):
-    end = train(eebench, tmp_path, "-o", "out", ranks=2)
-    header, _, row = [line for line in end.out.splitlines() if line.startswith("|")]
-    cells = dict(zip(header.split("|"), row.split("|")))
-    (hidden,) = [value for name, value in cells.items() if "all-reduce hidden" in name]
-    assert float(hidden) == 0.0
-
-
 def test_products_in_bfloat16_are_an_option(eebench, tmp_path):
     config = CONFIG.replace("global_batch", 'precision = "bf16"\nglobal_batch')
     assert train(eebench, tmp_path, "-o", "fp32").code == 0
@@ -169,13 +162,16 @@ def test_jets_that_are_cut_are_counted(eebench, tmp_path):
             per_jet = not name.startswith("part_")
             file[name] = np.delete(values[()], joined) if per_jet else values[()]
         file.attrs.update(source.attrs)
+    shutil.copyfile(tmp_path / "long.h5", tmp_path / "val.h5")
     (tmp_path / "tiny.toml").write_text(CONFIG)
     end = eebench(
-        *["train", "--config", "tiny.toml", "--data-train", "long.h5", "--steps", "1", "-o", "out"],
+        *["train", "--config", "tiny.toml", "--data-train", "long.h5", "--data-val", "val.h5"],
+        *["--steps", "1", "-o", "out"],
         ranks=2,
     )
     assert end.code == 0, end.err
-    assert "1 of the 239 jets of long.h5 are cut to their first 128 constituents" in end.err
+    for name in ("long.h5", "val.h5"):
+        assert f"1 of the 239 jets of {name} are cut to their first 128 constituents" in end.err
 
 
 def test_a_second_training_does_not_mix_with_the_first(eebench, tmp_path):
@@ -216,9 +212,65 @@ def test_jets_of_other_classes_are_refused(eebench, tmp_path):
     assert "jets_test_250.h5 has 10 classes, model tiny answers 2" in line
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_of_writing(eebench, tmp_path):
+@pytest.mark.parametrize("output", ["file", "file/out", ""])
+def test_a_folder_that_cannot_be_made_is_refused(eebench, tmp_path, output):
     (tmp_path / "file").write_text("")
-    end = train(eebench, tmp_path, "-o", "file/out", ranks=2)
-    assert end.code == 74
+    end = train(eebench, tmp_path, "-o", output, ranks=2)
+    assert end.code == 2, end.err
     (line,) = end.error_lines()
-    assert "cannot write into file/out" in line and "give another -o" in line
+    assert f"cannot write into '{output}'" in line and "give another -o" in line
+
+
+def test_a_negative_seed_is_refused(eebench, tmp_path):
+    end = train(eebench, tmp_path, "--seed", "-1", "-o", "out")
+    assert end.code == 2
+    assert "--seed" in end.err and "-1" in end.err and "9223372036854775807" in end.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_that_diverges_is_no_defect(eebench, tmp_path):
+    end = train(eebench, tmp_path, "--lr", "1e30", "-o", "out", ranks=2)
+    assert end.code == 2, end.err
+    (line,) = end.error_lines()
+    assert "diverged at step " in line and "lower --lr" in line
+
+
+def test_a_checkpoint_serves_as_weights(eebench, tmp_path):
+    assert train(eebench, tmp_path, "-o", "out").code == 0
+    checkpoint = "out/checkpoints/step-00000004.h5"
+    common = ["predict", "--model", "tiny.toml", "--data", str(SLICES / "jets_test_250.h5"), "--limit", "20"]
+    for weights, output in [(checkpoint, "a.h5"), ("out/weights.h5", "b.h5")]:
+        end = eebench(*common, "--weights", weights, "-o", output)
+        assert end.code == 0, end.err
+    with h5py.File(tmp_path / "a.h5") as a, h5py.File(tmp_path / "b.h5") as b:
+        assert np.array_equal(a["logits"][()], b["logits"][()])
+    assert train(eebench, tmp_path, "--weights", checkpoint, "-o", "more").code == 0
+
+
+@pytest.mark.parametrize("differs", ["jets.h5", "weights.h5", "tiny.toml"])
+def test_ranks_that_see_different_files_are_told(tmp_path, differs):
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(SLICES / "jets_test_250.h5", folder / "jets.h5")
+        (folder / "tiny.toml").write_text(CONFIG)
+    start = [os.environ["EEBENCH_PROGRAM"], *"train --config tiny.toml --data-train jets.h5 --steps 2 -o".split()]
+    for name, seed in (("a", "1"), ("b", "2" if differs == "weights.h5" else "1")):
+        first = [*start, "first", "--seed", seed]
+        done = subprocess.run(first, cwd=tmp_path / name, capture_output=True, timeout=SECONDS)
+        assert done.returncode == 0, done.stderr
+        shutil.copy(tmp_path / name / "first/weights.h5", tmp_path / name / "weights.h5")
+    if differs == "jets.h5":
+        with h5py.File(tmp_path / "b/jets.h5", "r+") as file:
+            file["jet_energy"][7] *= 1.01
+    if differs == "tiny.toml":
+        (tmp_path / "b/tiny.toml").write_text(CONFIG.replace("fc = 8", "fc = 9"))
+    one = ["-n", "1", "--wdir"]
+    command = [*start, "out", "--weights", "weights.h5"]
+    done = subprocess.run(
+        ["mpirun", "--oversubscribe", "--bind-to", "none", *one, str(tmp_path / "a"), *command]
+        + [":", *one, str(tmp_path / "b"), *command],
+        capture_output=True, text=True, timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert f"eebench: {differs}" in done.stderr and "rank 1 sees another one than rank 0" in done.stderr

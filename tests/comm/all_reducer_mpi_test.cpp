@@ -41,7 +41,7 @@ TEST_CASE("back end nccl says what to do where it cannot run") {
   if (std::filesystem::exists("/dev/nvidiactl")) {
     return;  // a GPU is here: eebench_cuda_tests is the test
   }
-  const std::string remedy = "run where there is one or use 'mpi'";
+  const std::string remedy = "run where there is one, or use 'mpi' with --device cpu";
 #else
   const std::string remedy = "-DEEBENCH_NCCL=ON";
 #endif

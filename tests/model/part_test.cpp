@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <catch2/catch.hpp>
 
+#include "eebench/nn/pair_features.hpp"
 #include "tests/model/golden.hpp"
 
 namespace eebench::model {
@@ -61,6 +62,72 @@ TEST_CASE("ParT reproduces the reference's logits") {
     const auto logits = test::all_exits(*network, test::golden_batch(at::kDouble));
     CHECK(largest_difference(logits.back()[0], at::tensor(v05_logits, at::kDouble)) < 1e-9);
   }
+}
+
+/// Sum over each jet's rows.
+std::vector<double> sums(const at::Tensor& rows, std::span<const std::int64_t> offsets) {
+  std::vector<double> result;
+  for (std::size_t jet = 0; jet + 1 < offsets.size(); ++jet) {
+    result.push_back(rows.narrow(0, offsets[jet], offsets[jet + 1] - offsets[jet])
+                         .to(at::kDouble)
+                         .sum()
+                         .item<double>());
+  }
+  return result;
+}
+
+void check_sums(const std::vector<double>& found, const std::vector<double>& expected) {
+  for (std::size_t jet = 0; jet < expected.size(); ++jet) {
+    CHECK(found[jet] == Approx(expected[jet]).epsilon(1e-10).margin(1e-7));
+  }
+}
+
+TEST_CASE("ParT reproduces the reference's sums on the way") {
+  const at::NoGradGuard no_grad;
+  const bool legacy = GENERATE(true, false);
+  // So that a segment ends after each of the reference's blocks 0 and 7.
+  const auto network = golden_network({.legacy_heads = legacy, .exits_after = {1}}, at::kDouble);
+  const State batch = test::golden_batch(at::kDouble);
+  nn::Context context;
+  State state = network->stem(batch, context);
+  const auto particles = batch.jets().offsets();
+  const auto pairs = batch.jets().pair_offsets();
+  check_sums(sums(state.get("x"), particles), {2639.90470215, 7547.75155630, 10401.24024413});
+  check_sums(sums(state.get("bias"), pairs), {5492.15401241, 29541.97152126, 54874.71775020});
+  state = network->segment(0, state, context);
+  check_sums(sums(state.get("x"), particles),
+             legacy ? std::vector{2540.37664340, 7313.10260870, 10065.37467619}
+                    : std::vector{3152.35647725, 8642.96090389, 11991.95048967});
+  state = network->segment(1, state, context);
+  check_sums(sums(state.get("x"), particles),
+             legacy ? std::vector{960.31114840, 3737.26760704, 4906.46242318}
+                    : std::vector{-3633.77592400, -6937.80974225, -10467.09918550});
+}
+
+TEST_CASE("pair features are the reference's") {
+  const at::Tensor vectors =
+      at::tensor({30.0, 40.0, 10.0, 60.0, -5.0, 12.0, -3.0, 14.0}, at::kDouble).view({2, 4});
+  const nn::PairRows rows{at::tensor({0}, at::kLong), at::tensor({1}, at::kLong)};
+  const at::Tensor found = nn::pair_features(vectors, rows).flatten();
+  const std::vector<double> expected{2.667221512, -1.578185369, 0.102272155, 7.648739789};
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(found[static_cast<std::int64_t>(i)].item<double>() ==
+          Approx(expected[i]).epsilon(0.0).margin(1e-9));
+  }
+}
+
+TEST_CASE("folded and packed weights answer as the reference's do") {
+  const at::NoGradGuard no_grad;
+  const at::Tensor expected = at::tensor(legacy_logits, at::kDouble).view({3, 10});
+  const auto network = golden_network({}, at::kFloat);
+  const State batch = test::golden_batch(at::kFloat);
+  const at::Tensor before = test::all_exits(*network, batch).back();
+  network->prepare();
+  const at::Tensor after = test::all_exits(*network, batch).back();
+  const double largest = expected.abs().max().item<double>();
+  CHECK(largest_difference(before, expected) < 1e-5 * largest);
+  CHECK(largest_difference(after, expected) < 1e-5 * largest);
+  CHECK(largest_difference(after, before) < 1e-5 * largest);
 }
 
 TEST_CASE("ParT's size and cost are the published ones") {

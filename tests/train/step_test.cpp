@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/core/error.hpp"
+#include "eebench/h5/file.hpp"
 #include "eebench/train/checkpoint.hpp"
 #include "eebench/train/continuation.hpp"
 #include "eebench/train/flat_parameters.hpp"
@@ -144,6 +145,15 @@ TEST_CASE("settings that make no sense are refused") {
   });
 }
 
+TEST_CASE("a setting that makes no sense is named with its value") {
+  Settings settings = good();
+  settings.lr = -0.5;
+  CHECK_THROWS_WITH(check(settings, 2), Catch::Contains("lr = -0.5 must be positive"));
+  settings = good();
+  settings.global_batch = 0;
+  CHECK_THROWS_WITH(check(settings, 2), Catch::Contains("global_batch = 0 must be at least 1"));
+}
+
 TEST_CASE("an unknown key of [train] is refused by name") {
   model::ModelConfig config;
   config.name = "mine";
@@ -190,7 +200,8 @@ Checkpoint checkpoint_at(std::int64_t step) {
           .step = step,
           .world_size = 3,
           .best = 0.75,
-          .best_epoch = 2};
+          .best_epoch = 2,
+          .validated_step = step};
 }
 
 void truncate(const std::filesystem::path& file) {
@@ -213,6 +224,7 @@ TEST_CASE("a checkpoint comes back as it was, and the last two are kept") {
   CHECK(back->training == "seed=7");
   CHECK(back->best == 0.75);
   CHECK(back->best_epoch == 2);
+  CHECK(back->validated_step == 100);
   REQUIRE(back->weights.size() == 1);
   CHECK(at::equal(back->weights[0].second, at::full({3}, 100.0, at::kDouble)));
   CHECK(at::equal(back->first_moment, at::full({3}, 0.5, at::kDouble)));
@@ -236,6 +248,25 @@ TEST_CASE("a damaged checkpoint is named and the one before it used") {
   truncate(scratch.path() / "step-00000001.h5");
   CHECK_THROWS_WITH(newest_checkpoint(scratch.path(), warn),
                     Catch::Contains("begin anew in another -o"));
+}
+
+TEST_CASE("a checkpoint whose numbers were changed is damaged, and removed by a run that goes on") {
+  const test::ScratchDir scratch;
+  for (const std::int64_t step : {1, 2}) {
+    write_checkpoint(scratch.path(), checkpoint_at(step));
+  }
+  h5::File file = h5::File::open_writable(scratch.path() / "step-00000002.h5");
+  file.set_attribute("best", 0.9);
+  file.close();
+  std::string said;
+  const auto back =
+      newest_checkpoint(scratch.path(), [&](const std::string& line) { said += line; });
+  REQUIRE(back);
+  CHECK(back->step == 1);
+  CHECK_THAT(said, Catch::Contains("step-00000002.h5: damaged"));
+  remove_checkpoints_after(scratch.path(), back->step);
+  CHECK(std::filesystem::exists(scratch.path() / "step-00000001.h5"));
+  CHECK(!std::filesystem::exists(scratch.path() / "step-00000002.h5"));
 }
 
 TEST_CASE("a training goes on with its own inputs alone") {

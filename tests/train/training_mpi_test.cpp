@@ -12,6 +12,7 @@
 #include "eebench/model/weights.hpp"
 #include "eebench/train/rank_sum.hpp"
 #include "eebench/train/session.hpp"
+#include "eebench/train/trainer.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/shared_dir.hpp"
 
@@ -93,6 +94,11 @@ std::vector<double> losses_in(const std::filesystem::path& output) {
     losses.push_back(std::stod(cell));
   }
   return losses;
+}
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 /// The losses of a run. \collective
@@ -261,10 +267,122 @@ TEST_CASE("a training that ended early says so, and goes on as if it never had")
     for (const std::string& said : {early, still}) {
       CHECK_THAT(said, Catch::Contains("ended early after epoch 3 of 4: none better than epoch 1"));
     }
-    std::ifstream file(session.output / "epochs.csv");
-    const std::string rows(std::istreambuf_iterator<char>(file), {});
+    const std::string rows = text_of(session.output / "epochs.csv");
     CHECK(std::count(rows.begin(), rows.end(), '\n') == 5);  // none lost, none twice
   }
+}
+
+TEST_CASE("steps are safe before their validation, and one that was cut short is made up for") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  const Session whole = session_of(part, dir.path() / "whole");
+  run(whole, jets, &jets, features, world);
+
+  Session session = session_of(part, dir.path() / "cut");
+  session.phase = [&](const std::string& name) {
+    if (name == "train:validation of epoch 2") {
+      throw InputError(std::filesystem::exists(session.output / "checkpoints/step-00000010.h5")
+                           ? "cut short"
+                           : "not safe");
+    }
+  };
+  CHECK(message_of([&] { run(session, jets, &jets, features, world); }) == "cut short");
+  session.phase = [](const std::string&) {};
+  session.resume = true;
+  run(session, jets, &jets, features, world);
+  CHECK(losses_in(session.output) == losses_in(whole.output));
+  CHECK(text_of(session.output / "epochs.csv") == text_of(whole.output / "epochs.csv"));
+  CHECK(model::sha256(model::read_weights(session.output / "weights.h5").tensors) ==
+        model::sha256(model::read_weights(whole.output / "weights.h5").tensors));
+}
+
+TEST_CASE("the last weights are validated also within an epoch") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  Session session = session_of(part, dir.path() / "out");
+  const auto validated = [&](std::int64_t last) {
+    session.settings.steps = last;
+    run(session, jets, &jets, features, world);
+    std::istringstream rows(text_of(session.output / "epochs.csv"));
+    std::vector<std::string> found;
+    for (std::string row; std::getline(rows, row);) {
+      found.push_back(row.substr(0, row.find(',', row.find(',') + 1)));
+    }
+    return found;
+  };
+  using Rows = std::vector<std::string>;
+  CHECK(validated(7) == Rows{"epoch,step", "1,5", "2,7"});
+  session.resume = true;
+  CHECK(validated(7) == Rows{"epoch,step", "1,5", "2,7"});
+  CHECK(validated(11) == Rows{"epoch,step", "1,5", "2,10", "3,11"});
+}
+
+TEST_CASE("a training that diverges says at which step and what to do") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  Session session = session_of(part, dir.path() / "out");
+  session.settings.lr = 1e200;
+  const std::string said = message_of([&] { run(session, jets, nullptr, features, world); });
+  CHECK_THAT(said, Catch::Contains("diverged at step ") && Catch::Contains("before; lower --lr"));
+}
+
+/// Counts the sums that were started.
+struct Counting final : comm::AllReducer {
+  explicit Counting(std::unique_ptr<comm::AllReducer> given) : real(std::move(given)) {}
+  std::string_view name() const override { return real->name(); }
+  void start(comm::Buffer buffer) override {
+    ++started;
+    real->start(buffer);
+  }
+  void wait() override { real->wait(); }
+  double seconds_blocked() const override { return real->seconds_blocked(); }
+  double bytes() const override { return real->bytes(); }
+  double seconds_running() const override { return real->seconds_running(); }
+  double seconds_hidden() const override { return real->seconds_hidden(); }
+
+  std::unique_ptr<comm::AllReducer> real;
+  std::int64_t started = 0;
+};
+
+TEST_CASE("gradients are summed bucket by bucket during the backward pass") {
+  const Communicator world = Communicator::world();
+  const data::JetSource jets = open_jets();
+  const data::JetBatch batch = jets.read(10 * world.rank(), 10 * world.rank() + 10);
+  const auto gradients = [&](std::size_t bucket_elements, std::int64_t& during,
+                             std::int64_t& after) {
+    at::manual_seed(5);
+    const auto network =
+        model::make_network(model::parse_model_config(particlenet, "test"), features);
+    move_to(*network, at::kCPU, at::kDouble);
+    network->train();
+    FlatParameters parameters(*network);
+    const auto counting = std::make_shared<Counting>(
+        comm::make_all_reducer(world.size() == 1 ? "self" : "mpi", world));
+    GradientSum sum(parameters, counting, bucket_elements);
+    nn::Context context{.training = true, .jet_index = batch.index};
+    model::State state = network->stem(model::make_inputs(batch, at::kCPU, at::kDouble), context);
+    at::Tensor loss = at::zeros({}, at::kDouble);
+    for (std::int64_t k = 0; k < network->exits(); ++k) {
+      state = network->segment(k, state, context);
+      loss = loss + network->head(k, state, context).logits.square().sum();
+    }
+    loss.backward();
+    during = counting->started;
+    sum.finish();
+    after = counting->started;
+    return parameters.gradients().clone();
+  };
+  std::int64_t during = 0;
+  std::int64_t after = 0;
+  const at::Tensor together = gradients(1 << 18, during, after);
+  CHECK(after == 1);
+  const at::Tensor in_buckets = gradients(100, during, after);
+  CHECK(after > 5);
+  CHECK(during == after);  // every parameter has a gradient, so none is left for finish()
+  CHECK(at::allclose(in_buckets, together, 1e-12, 1e-12));
 }
 
 TEST_CASE("config.toml holds what was asked for and repeats the run") {
@@ -351,8 +469,7 @@ TEST_CASE("validation sees each jet once, whatever the number of ranks") {
   const auto rows = [&](const std::string& name, const Communicator& comm) {
     const Session session = session_of(part, dir.path() / name);
     run(session, jets, &jets, features, comm);
-    std::ifstream file(session.output / "epochs.csv");
-    return std::string(std::istreambuf_iterator<char>(file), {});
+    return text_of(session.output / "epochs.csv");
   };
   const std::string together = rows("together", world);
   const std::string alone = world.broadcast(world.is_root() ? rows("alone", Communicator()) : "");
@@ -403,6 +520,13 @@ TEST_CASE("what does not fit is refused on every rank") {
   session = session_of(part, dir.path() / "out");
   session.model.table.insert_or_assign("classes", 2);
   CHECK_THAT(said(session), Catch::Contains("has 10 classes, model test answers 2"));
+
+  session = session_of(part, dir.path() / "out");
+  session.back_end = "nccl";
+  CHECK_THAT(said(session), Catch::Contains("--backend nccl cannot sum what --device cpu holds"));
+  session.back_end = "mpi";
+  session.device = "cuda";
+  CHECK_THAT(said(session), Catch::Contains("--backend mpi cannot sum what --device cuda holds"));
 
   session = session_of(part, dir.path() / "out");
   session.settings.patience = 3;

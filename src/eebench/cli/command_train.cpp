@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,7 +39,7 @@ struct Options {
   std::optional<std::int64_t> patience;
   std::optional<std::vector<double>> exit_weights;
   std::optional<std::int64_t> steps;
-  std::optional<std::uint64_t> seed;
+  std::optional<std::int64_t> seed;
   std::optional<std::string> precision;
   std::optional<std::int64_t> checkpoint_steps;
 };
@@ -155,7 +156,9 @@ Runner setup_train(CLI::App& app) {
                  "Weight of each exit's loss, the final one last; default: the configuration's");
   app.add_option("--patience", o->patience,
                  "Epochs without improvement before stopping; 0: never" + from(d.patience));
-  app.add_option("--seed", o->seed, "Of initial weights, order and dropout" + from(d.seed));
+  // A configuration keeps it as TOML's integer.
+  app.add_option("--seed", o->seed, "Of initial weights, order and dropout" + from(d.seed))
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
   app.add_option("--precision", o->precision,
                  "fp32, fp64, or bf16 for the products of linear layers" + from(d.precision));
   app.add_option("--checkpoint-steps", o->checkpoint_steps,

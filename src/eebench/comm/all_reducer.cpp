@@ -79,7 +79,7 @@ std::unique_ptr<AllReducer> make_all_reducer(std::string_view name, const Commun
 #else
     throw EnvironmentError(
         "all-reduce back end 'nccl' is not part of this build; configure with -DEEBENCH_NCCL=ON "
-        "(needs CUDA and NCCL) or use 'mpi'");
+        "(needs CUDA and NCCL), or use 'mpi' with --device cpu");
 #endif
   }
   throw InputError("unknown all-reduce back end '" + std::string(name) +

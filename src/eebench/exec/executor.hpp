@@ -19,9 +19,11 @@ namespace eebench::exec {
 /// How a network is run.
 struct Settings {
   std::string device = "cpu";  ///< "cpu" or "cuda": one GPU per rank of a node
-  bool deterministic = false;  ///< fixed-order kernels: run and replay agree on every jet
-  int threads = 1;             ///< threads of this rank
-  int local_rank = 0;          ///< among the ranks of the node: which GPU is this one's
+  /// Insists on fixed-order kernels, with which run and replay agree on every jet. The fast kernels
+  /// of CPUs are such kernels anyway; other devices are refused.
+  bool deterministic = false;
+  int threads = 1;     ///< threads of this rank
+  int local_rank = 0;  ///< among the ranks of the node: which GPU is this one's
 };
 
 /// What happened to one batch, and when. Times are seconds of a monotonic clock, taken after the

@@ -171,6 +171,9 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
                      bool without_exits) {
   std::map<std::string, at::Tensor> given;
   for (const auto& [name, tensor] : tensors) {
+    if (name.starts_with("optimiser.")) {
+      continue;  // of a checkpoint, which holds the weights beside it
+    }
     given.emplace(reference_name(name), tensor);
   }
   std::vector<std::string> missing;

@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/h5/file.hpp"
 #include "eebench/sys/files.hpp"
@@ -13,7 +14,7 @@
 namespace eebench::train {
 namespace {
 
-constexpr std::int64_t format_version = 1;
+constexpr std::int64_t format_version = 2;
 
 std::vector<std::filesystem::path> checkpoints(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
@@ -29,6 +30,16 @@ std::vector<std::filesystem::path> checkpoints(const std::filesystem::path& fold
   return files;
 }
 
+std::filesystem::path path_of(const std::filesystem::path& folder, std::int64_t step) {
+  return folder / fmt::format("step-{:08}.h5", step);
+}
+
+/// Of all but the tensors, which have a hash of their own.
+std::string state_sha256(const Checkpoint& c) {
+  return sha256(fmt::format("{}\n{}\n{} {} {} {} {}", c.config, c.training, c.step, c.world_size,
+                            c.best, c.best_epoch, c.validated_step));
+}
+
 Checkpoint read(const std::filesystem::path& path) {
   Checkpoint checkpoint;
   model::Weights all = model::read_weights(path);
@@ -39,6 +50,14 @@ Checkpoint read(const std::filesystem::path& path) {
   checkpoint.world_size = file.attribute<std::int64_t>("world_size");
   checkpoint.best = file.attribute<double>("best");
   checkpoint.best_epoch = file.attribute<std::int64_t>("best_epoch");
+  if (file.attribute<std::int64_t>("checkpoint_version") == 1) {
+    checkpoint.validated_step = checkpoint.step;  // it was written after validation
+  } else {
+    checkpoint.validated_step = file.attribute<std::int64_t>("validated_step");
+    if (file.attribute<std::string>("state_sha256") != state_sha256(checkpoint)) {
+      throw InputError(path.string() + ": damaged: its hash is another one");
+    }
+  }
   for (auto& [name, tensor] : all.tensors) {
     if (name == "optimiser.first_moment") {
       checkpoint.first_moment = tensor;
@@ -65,8 +84,7 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
   model::StateDict all = checkpoint.weights;
   all.emplace_back("optimiser.first_moment", checkpoint.first_moment);
   all.emplace_back("optimiser.second_moment", checkpoint.second_moment);
-  const auto path = folder / fmt::format("step-{:08}.h5", checkpoint.step);
-  sys::publish(path, [&](const std::filesystem::path& temporary) {
+  sys::publish(path_of(folder, checkpoint.step), [&](const std::filesystem::path& temporary) {
     model::write_weights(temporary, all, checkpoint.config);
     h5::File file = h5::File::open_writable(temporary);
     file.set_attribute("checkpoint_version", format_version);
@@ -75,11 +93,21 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
     file.set_attribute("world_size", checkpoint.world_size);
     file.set_attribute("best", checkpoint.best);
     file.set_attribute("best_epoch", checkpoint.best_epoch);
+    file.set_attribute("validated_step", checkpoint.validated_step);
+    file.set_attribute("state_sha256", state_sha256(checkpoint));
     file.close();
   });
   const auto files = checkpoints(folder);
   for (std::size_t i = 2; i < files.size(); ++i) {
     std::filesystem::remove(files[i]);
+  }
+}
+
+void remove_checkpoints_after(const std::filesystem::path& folder, std::int64_t step) {
+  for (const auto& file : checkpoints(folder)) {
+    if (file > path_of(folder, step)) {
+      std::filesystem::remove(file);
+    }
   }
 }
 

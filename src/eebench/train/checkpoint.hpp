@@ -21,10 +21,14 @@ struct Checkpoint {
   std::int64_t world_size = 1;
   double best = -1.0;  ///< best validation score so far
   std::int64_t best_epoch = -1;
+  std::int64_t validated_step = 0;  ///< after which the last validation was
 };
 
 /// Writes folder/step-00001234.h5 atomically and keeps the last two. Throws IoError.
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
+
+/// Removes the checkpoints behind `step`: a run that goes on from there found them damaged.
+void remove_checkpoints_after(const std::filesystem::path& folder, std::int64_t step);
 
 /// Whether there is any checkpoint, whole or not, in the output folder of a training.
 bool holds_checkpoint(const std::filesystem::path& output);

@@ -15,7 +15,7 @@ namespace {
 /// Of this rank's jets, for each exit: right answers, then losses.
 std::vector<double> local_sums(model::Network& network, const data::JetSource& jets,
                                std::int64_t last_exit, at::Device device, at::ScalarType type,
-                               const comm::Communicator& comm) {
+                               const comm::Communicator& comm, const std::function<void()>& alive) {
   constexpr std::int64_t batch = 256;
   nn::Context context;
   const auto exits = static_cast<std::size_t>(network.exits());
@@ -23,6 +23,7 @@ std::vector<double> local_sums(model::Network& network, const data::JetSource& j
   const std::int64_t begin = jets.jets() * comm.rank() / comm.size();
   const std::int64_t end = jets.jets() * (comm.rank() + 1) / comm.size();
   for (std::int64_t first = begin; first < end; first += batch) {
+    alive();
     const data::JetBatch part = jets.read(first, std::min(first + batch, end));
     const at::Tensor labels = at::tensor(part.labels, at::kLong).to(device);
     model::State state = network.stem(model::make_inputs(part, device, type), context);
@@ -50,12 +51,13 @@ void check_classes(const data::JetSource& jets, const model::Network& network,
 }
 
 Evaluation evaluate(model::Network& network, const data::JetSource& jets, std::int64_t last_exit,
-                    at::Device device, at::ScalarType type, const comm::Communicator& comm) {
+                    at::Device device, at::ScalarType type, const comm::Communicator& comm,
+                    const std::function<void()>& alive) {
   const at::NoGradGuard no_grad;
   network.eval();
   const auto exits = static_cast<std::size_t>(network.exits());
   std::vector<double> sums;
-  comm.agree([&] { sums = local_sums(network, jets, last_exit, device, type, comm); });
+  comm.agree([&] { sums = local_sums(network, jets, last_exit, device, type, comm, alive); });
   comm.all_reduce(std::span(sums), comm::Reduce::sum);
   Evaluation result;
   for (std::size_t k = 0; k < exits; ++k) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,10 @@ void check_classes(const data::JetSource& jets, const model::Network& network,
 
 /// \collective Each rank evaluates its share; bad jets of one are an InputError on all, and sums
 /// are taken over all: never to be called inside Communicator::agree. Exits beyond `last_exit` are
-/// not run and are NaN. The network is left in evaluation mode.
+/// not run and are NaN. The network is left in evaluation mode. `alive` is called before each
+/// batch.
 Evaluation evaluate(model::Network& network, const data::JetSource& jets, std::int64_t last_exit,
-                    at::Device device, at::ScalarType type, const comm::Communicator& comm);
+                    at::Device device, at::ScalarType type, const comm::Communicator& comm,
+                    const std::function<void()>& alive);
 
 }  // namespace eebench::train

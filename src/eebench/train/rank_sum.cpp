@@ -11,8 +11,6 @@
 namespace eebench::train {
 namespace {
 
-constexpr std::size_t bucket_elements = 1 << 18;  // 1 MiB of float32
-
 comm::Buffer buffer_of(const at::Tensor& tensor) {
   return {.data = tensor.data_ptr(),
           .count = static_cast<std::size_t>(tensor.numel()),
@@ -53,7 +51,8 @@ at::Tensor sum_over_ranks(const at::Tensor& x, const std::shared_ptr<comm::AllRe
   return SumFunction::apply(x, reinterpret_cast<std::int64_t>(reducer.get()));
 }
 
-GradientSum::GradientSum(FlatParameters& parameters, std::shared_ptr<comm::AllReducer> reducer)
+GradientSum::GradientSum(FlatParameters& parameters, std::shared_ptr<comm::AllReducer> reducer,
+                         std::size_t bucket_elements)
     : parameters_(parameters),
       reducer_(std::move(reducer)),
       schedule_(comm::plan_buckets(parameters.counts(), bucket_elements)) {

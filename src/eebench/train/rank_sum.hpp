@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include <ATen/core/Tensor.h>
@@ -18,7 +19,8 @@ at::Tensor sum_over_ranks(const at::Tensor& x, const std::shared_ptr<comm::AllRe
 /// finished it.
 class GradientSum {
  public:
-  GradientSum(FlatParameters& parameters, std::shared_ptr<comm::AllReducer> reducer);
+  GradientSum(FlatParameters& parameters, std::shared_ptr<comm::AllReducer> reducer,
+              std::size_t bucket_elements = 1 << 18);  // 1 MiB of float32
 
   /// \collective After backward(): sums what is left and waits for the rest.
   void finish();

@@ -1,16 +1,21 @@
 #include "eebench/train/session.hpp"
 
+#include <cerrno>
 #include <memory>
+#include <system_error>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "eebench/core/shell.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/train/evaluate.hpp"
+#include "eebench/train/inputs.hpp"
 #include "eebench/train/training_run.hpp"
 
 namespace eebench::train {
@@ -23,8 +28,52 @@ std::string back_end_of(const Session& session, at::Device device, const comm::C
   return comm.size() == 1 ? "self" : device.is_cuda() ? "nccl" : "mpi";
 }
 
+/// Each back end sums where it can: mpi in host memory, nccl on the GPUs.
+void check_back_end(const Session& session) {
+  const bool gpu = session.device == "cuda";
+  if ((session.back_end == "mpi" && gpu) || (session.back_end == "nccl" && !gpu)) {
+    throw InputError(fmt::format(
+        "--backend {} cannot sum what --device {} holds; use --backend nccl with --device cuda, or "
+        "mpi with cpu",
+        session.back_end, session.device));
+  }
+}
+
+/// Ranks that were given different files or options would wait for each other for ever.
+void check_same(const Session& session, const data::JetSource& training,
+                const data::JetSource* validation, const comm::Communicator& comm) {
+  require_same(
+      fmt::format("{} {} {} {} {} {}", session.model.text(), session.device, session.back_end,
+                  session.resume, session.weights.string(), validation == nullptr),
+      session.model.where + " and the command line", comm);
+  for (const data::JetSource* jets : {&training, validation}) {
+    if (jets != nullptr) {
+      require_same(fmt::format("{} {} {}", jets->jets(), jets->max_particles(),
+                               fmt::join(jets->classes(), " ")),
+                   jets->file().path().string(), comm);
+    }
+  }
+}
+
+void make_output(const std::filesystem::path& output, const comm::Communicator& comm) {
+  comm.agree([&] {
+    std::error_code error;
+    if (comm.is_root()) {
+      std::filesystem::create_directories(output, error);
+      if (!error && access(output.c_str(), W_OK) != 0) {
+        error.assign(errno, std::generic_category());
+      }
+    }
+    if (error) {
+      throw InputError(fmt::format("cannot write into '{}': {}; give another -o", output.string(),
+                                   error.message()));
+    }
+  });
+}
+
 /// The network with its first weights. Every rank draws or reads the same. \collective
 std::unique_ptr<model::Network> first_network(const Session& session, std::int64_t features,
+                                              InputDigests& inputs,
                                               const comm::Communicator& comm) {
   at::manual_seed(session.settings.seed);
   auto network = model::make_network(session.model, features);
@@ -36,9 +85,11 @@ std::unique_ptr<model::Network> first_network(const Session& session, std::int64
     return network;
   }
   comm.agree([&] {
-    model::load_state_dict(*network, model::read_weights(session.weights).tensors,
-                           session.weights.string(), /*without_exits=*/true);
+    const model::StateDict tensors = model::read_weights(session.weights).tensors;
+    inputs.weights = model::sha256(tensors);
+    model::load_state_dict(*network, tensors, session.weights.string(), /*without_exits=*/true);
   });
+  require_same(inputs.weights, session.weights.string(), comm);
   return network;
 }
 
@@ -82,20 +133,34 @@ Summary run(const Session& asked, const data::JetSource& training,
   if (session.settings.patience > 0 && validation == nullptr) {
     throw InputError("--patience looks at validation; add --data-val FILE or leave it at 0");
   }
-  const std::int64_t truncated = count_truncated(training, comm);
-  if (truncated > 0 && comm.is_root()) {
-    session.progress(fmt::format("{} of the {} jets of {} are cut to their first {} constituents",
-                                 truncated, training.jets(), training.file().path().string(),
-                                 training.max_particles()));
+  check_back_end(session);
+  make_output(session.output, comm);
+  check_same(session, training, validation, comm);
+  for (const data::JetSource* jets : {&training, validation}) {
+    const std::int64_t truncated = jets == nullptr ? 0 : count_truncated(*jets, comm);
+    if (truncated > 0 && comm.is_root()) {
+      session.progress(fmt::format("{} of the {} jets of {} are cut to their first {} constituents",
+                                   truncated, jets->jets(), jets->file().path().string(),
+                                   jets->max_particles()));
+    }
   }
+  InputDigests inputs;
   // As it was read: a copy of a table no longer knows the lines of its keys.
-  const auto network = first_network(asked, features, comm);
+  const auto network = first_network(asked, features, inputs, comm);
   check_classes(training, *network, session.model.name);
   if (validation != nullptr) {
     check_classes(*validation, *network, session.model.name);
   }
   const at::Device device = nn::device_of(session.device, comm.local_rank());
-  TrainingRun run(session, *network, training, validation, device,
+  const auto digest = [&](const data::JetSource& jets) {
+    return agreed_sha256(jets.file().path(), comm,
+                         [&] { session.phase("train:SHA-256 of what it reads"); });
+  };
+  inputs.training = digest(training);
+  if (validation != nullptr) {
+    inputs.validation = digest(*validation);
+  }
+  TrainingRun run(session, *network, training, validation, inputs, device,
                   comm::make_all_reducer(back_end_of(session, device, comm), comm), comm);
   comm.agree([&] {
     if (comm.is_root()) {

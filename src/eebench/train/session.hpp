@@ -35,7 +35,7 @@ struct Summary {
   std::int64_t steps = 0;
   double first_loss = std::nan("");  ///< of this run's first step
   double last_loss = std::nan("");
-  double seconds = 0.0;
+  double seconds = 0.0;  ///< spent in steps: without validation, checkpoints and hashes
   double jets_per_second = 0.0;
   double all_reduce_share = 0.0;  ///< of the time, blocked in the all-reduce, this rank
   double all_reduce_bytes = 0.0;  ///< summed by this rank

@@ -106,18 +106,27 @@ model::ModelConfig with_settings(model::ModelConfig config, const Settings& s) {
 void check(const Settings& s, std::int64_t exits) {
   const auto require = [](bool good, const std::string& what) {
     if (!good) {
-      throw InputError("training: " + what);
+      throw InputError(fmt::format("training: {}; change the option or its key in [train]", what));
     }
   };
-  require(s.epochs >= 1 && s.steps >= 0, "epochs must be at least 1 and steps at least 0");
-  require(s.lr > 0.0 && s.weight_decay >= 0.0 && s.clip >= 0.0,
-          "lr must be positive, weight decay and clip not negative");
-  require(s.warmup >= 0.0 && s.warmup < 1.0, "warmup is a share of all steps in [0, 1)");
+  const auto at_least = [&](std::string_view name, auto value, auto least) {
+    require(value >= least && std::isfinite(static_cast<double>(value)),
+            fmt::format("{} = {} must be at least {}", name, value, least));
+  };
+  at_least("global_batch", s.global_batch, 1);
+  at_least("epochs", s.epochs, 1);
+  at_least("steps", s.steps, 0);
+  at_least("weight_decay", s.weight_decay, 0.0);
+  at_least("clip", s.clip, 0.0);
+  at_least("patience", s.patience, 0);
+  at_least("checkpoint_steps", s.checkpoint_steps, 1);
+  require(s.lr > 0.0 && std::isfinite(s.lr), fmt::format("lr = {} must be positive", s.lr));
+  require(s.warmup >= 0.0 && s.warmup < 1.0,
+          fmt::format("warmup = {} is a share of all steps and must lie in [0, 1)", s.warmup));
   constexpr std::array precisions{"fp32", "fp64", "bf16"};
   if (std::find(precisions.begin(), precisions.end(), s.precision) == precisions.end()) {
     throw_unknown("precision", s.precision, "", precisions);
   }
-  require(s.checkpoint_steps >= 1, "checkpoints are at least 1 step apart");
   require(static_cast<std::int64_t>(s.exit_weights.size()) == exits,
           fmt::format("{} exit weights for a network with {} exits (the final one counted)",
                       s.exit_weights.size(), exits));

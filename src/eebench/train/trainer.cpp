@@ -7,6 +7,7 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
 #include "eebench/model/weights.hpp"
@@ -141,10 +142,15 @@ StepReport Trainer::step(const data::JetBatch& jets) {
   for (std::size_t k = 1; k < sums.size(); ++k) {
     report.exit_accuracy.push_back(sums[k] / static_cast<double>(settings_.global_batch));
   }
-  if (!std::isfinite(report.loss)) {
-    throw Error(ExitCode::internal,
-                "the loss is not a finite number; lower --lr or check the inputs");
+  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
+    throw InputError(fmt::format(
+        "the training diverged at step {}: loss {}, norm of the gradient {}, {} before; lower --lr "
+        "(now {}) or --clip (now {})",
+        steps_done_, report.loss, report.gradient_norm,
+        std::isnan(last_loss_) ? "no step" : fmt::format("loss {}", last_loss_), settings_.lr,
+        settings_.clip));
   }
+  last_loss_ = report.loss;
   return report;
 }
 

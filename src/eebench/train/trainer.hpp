@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,7 +30,8 @@ class Trainer {
   Trainer(model::Network& network, Settings settings, std::int64_t total_steps, at::Device device,
           const comm::Communicator& comm, std::shared_ptr<comm::AllReducer> reducer);
 
-  /// \collective One step on this rank's jets of a global batch.
+  /// \collective One step on this rank's jets of a global batch. Throws InputError where the
+  /// training diverges: loss or gradient are no longer finite numbers.
   StepReport step(const data::JetBatch& jets);
 
   std::int64_t steps_done() const { return steps_done_; }
@@ -55,6 +57,7 @@ class Trainer {
   GradientSum gradient_sum_;
   std::int64_t last_exit_;  ///< the deepest with a weight; nothing beyond it is run
   std::int64_t steps_done_ = 0;
+  double last_loss_ = std::nan("");
 };
 
 /// Of weights, gradients and inputs.

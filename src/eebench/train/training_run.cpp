@@ -6,37 +6,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "eebench/core/digest.hpp"
+#include "eebench/core/error.hpp"
 #include "eebench/model/weights.hpp"
+#include "eebench/sys/timer.hpp"
 #include "eebench/train/checkpoint.hpp"
-#include "eebench/train/continuation.hpp"
 #include "eebench/train/evaluate.hpp"
+#include "eebench/train/inputs.hpp"
 
 namespace eebench::train {
 namespace {
 
 constexpr double seconds_between_lines = 5.0;
-
-/// What decides the loss curve, files included. \collective
-std::string curve_of(const Session& session, const data::JetSource& training,
-                     const data::JetSource* validation, const comm::Communicator& comm) {
-  session.phase("train:SHA-256 of what it reads");
-  std::string text;
-  comm.agree([&] {
-    if (!comm.is_root()) {
-      return;
-    }
-    InputDigests inputs{.training = sha256_file(training.file().path())};
-    if (validation != nullptr) {
-      inputs.validation = sha256_file(validation->file().path());
-    }
-    if (!session.weights.empty()) {
-      inputs.weights = model::sha256(model::read_weights(session.weights).tensors);
-    }
-    text = curve_settings(session.settings, training.jets(), inputs);
-  });
-  return comm.broadcast(text);
-}
 
 /// Mean accuracy of the trained exits by their weights: what "best" means.
 double score(const Evaluation& evaluation, const std::vector<double>& weights) {
@@ -55,8 +35,8 @@ double score(const Evaluation& evaluation, const std::vector<double>& weights) {
 
 TrainingRun::TrainingRun(const Session& session, model::Network& network,
                          const data::JetSource& training, const data::JetSource* validation,
-                         at::Device device, std::shared_ptr<comm::AllReducer> reducer,
-                         const comm::Communicator& comm)
+                         const InputDigests& inputs, at::Device device,
+                         std::shared_ptr<comm::AllReducer> reducer, const comm::Communicator& comm)
     : session_(session),
       settings_(session.settings),
       comm_(comm),
@@ -67,7 +47,7 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
             comm),
       per_epoch_(jets_.order().batches()),
       total_(settings_.steps > 0 ? settings_.steps : settings_.epochs * per_epoch_),
-      curve_(curve_of(session, training, validation, comm)),
+      curve_(curve_settings(settings_, training.jets(), inputs)),
       reducer_(std::move(reducer)) {
   move_to(network_, at::kCPU, storage_type(settings_));
   backbone_ = backbone_sha256(network_);
@@ -80,6 +60,8 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
         model::load_state_dict(network_, from->weights, (session_.output / "checkpoints").string());
       }
     });
+    require_same(fmt::to_string(from ? from->step : -1), (session_.output / "checkpoints").string(),
+                 comm_);
   }
   trainer_.emplace(network_, settings_, total_, device_, comm, reducer_);
   if (from) {
@@ -88,44 +70,45 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
     trainer_->optimiser().second_moment.copy_(from->second_moment);
     best_ = from->best;
     best_epoch_ = from->best_epoch;
+    validated_step_ = from->validated_step;
   }
-  first_step_ = saved_step_ = trainer_->steps_done();
+  first_step_ = trainer_->steps_done();
   comm_.agree([&] {
     if (comm_.is_root()) {
-      std::error_code error;
-      std::filesystem::create_directories(session_.output, error);
-      if (error) {
-        throw IoError(fmt::format("cannot write into {}: {}; give another -o",
-                                  session_.output.string(), error.message()));
+      if (from) {
+        remove_checkpoints_after(session_.output / "checkpoints", first_step_);
       }
+      // The row of a last epoch that is not whole is of no use to a run that goes on.
+      const std::int64_t epochs =
+          first_step_ == total_ ? epochs_begun(validated_step_) : validated_step_ / per_epoch_;
       log_.emplace(session_.output, static_cast<std::size_t>(network_.exits()), first_step_,
-                   first_step_ / per_epoch_);
+                   epochs);
     }
   });
 }
 
 Summary TrainingRun::go() {
+  if (validation_due()) {
+    validate();  // the run before was ended between a checkpoint and its validation
+  }
   bool stop = without_improvement();
   while (!stop && trainer_->steps_done() < total_) {
     step();
-    const bool epoch_end = trainer_->steps_done() % per_epoch_ == 0;
-    if (epoch_end && validation_ != nullptr) {
-      validate();
-      stop = without_improvement();
-    }
+    const std::int64_t done = trainer_->steps_done();
     const bool interrupted =
         comm_.all_reduce(static_cast<std::int64_t>(session_.interrupted() ? 1 : 0),
                          comm::Reduce::max) != 0;
-    if (interrupted || epoch_end || trainer_->steps_done() % settings_.checkpoint_steps == 0) {
+    if (interrupted || done % per_epoch_ == 0 || done == total_ ||
+        done % settings_.checkpoint_steps == 0) {
       save_checkpoint();
     }
-    if (interrupted && trainer_->steps_done() < total_) {
+    if (interrupted && done < total_) {
       summary_.end = ExitCode::preempted;
       stop = true;
+    } else if (validation_due()) {
+      validate();
+      stop = without_improvement();
     }
-  }
-  if (saved_step_ != trainer_->steps_done()) {
-    save_checkpoint();
   }
   if (best_epoch_ < 0 && summary_.end == ExitCode::ok) {
     save_last();
@@ -134,6 +117,7 @@ Summary TrainingRun::go() {
 }
 
 void TrainingRun::step() {
+  const sys::Timer timer;
   const std::int64_t step = trainer_->steps_done();
   const std::int64_t epoch = step / per_epoch_;
   session_.phase(fmt::format("train:step {}", step + 1));
@@ -148,30 +132,38 @@ void TrainingRun::step() {
   if (log_) {
     log_->step(step + 1, epoch + 1, lr, report);
   }
-  const double seconds = timer_.seconds();
-  if (seconds - last_line_ > seconds_between_lines || step + 1 == total_) {
-    last_line_ = seconds;
+  seconds_ += timer.seconds();
+  if (seconds_ - last_line_ > seconds_between_lines || step + 1 == total_) {
+    last_line_ = seconds_;
     const auto done = static_cast<double>(step + 1 - first_step_);
     say(
         fmt::format("step {}/{} epoch {} loss {:.4f} accuracy {:.3f} {:.0f} jets/s all-reduce "
                     "{:.1f} % eta {:.0f} s",
                     step + 1, total_, epoch + 1, report.loss, fmt::join(report.exit_accuracy, ","),
-                    done * static_cast<double>(settings_.global_batch) / seconds,
-                    100.0 * reducer_->seconds_blocked() / seconds,
-                    static_cast<double>(total_ - step - 1) * seconds / done));
+                    done * static_cast<double>(settings_.global_batch) / seconds_,
+                    100.0 * reducer_->seconds_blocked() / seconds_,
+                    static_cast<double>(total_ - step - 1) * seconds_ / done));
   }
 }
 
+/// After each epoch, and after the last step where that is within one.
+bool TrainingRun::validation_due() const {
+  const std::int64_t done = trainer_->steps_done();
+  return validation_ != nullptr && done > validated_step_ &&
+         (done % per_epoch_ == 0 || done == total_);
+}
+
+/// The steps are safe in a checkpoint already, which then learns what came of it.
 void TrainingRun::validate() {
-  const std::int64_t epoch = trainer_->steps_done() / per_epoch_;
-  session_.phase(fmt::format("train:validation of epoch {}", epoch));
+  const std::int64_t epoch = epochs_begun(trainer_->steps_done());
   std::int64_t last_exit = network_.exits() - 1;
   while (settings_.freeze_backbone && last_exit > 0 &&
          settings_.exit_weights[static_cast<std::size_t>(last_exit)] == 0.0) {
     --last_exit;
   }
   const Evaluation evaluation =
-      evaluate(network_, *validation_, last_exit, device_, storage_type(settings_), comm_);
+      evaluate(network_, *validation_, last_exit, device_, storage_type(settings_), comm_,
+               [&] { session_.phase(fmt::format("train:validation of epoch {}", epoch)); });
   set_trainable(network_, settings_.freeze_backbone);
   if (log_) {
     log_->epoch(epoch, trainer_->steps_done(), evaluation);
@@ -183,6 +175,8 @@ void TrainingRun::validate() {
     best_epoch_ = epoch;
     save_best();
   }
+  validated_step_ = trainer_->steps_done();
+  save_checkpoint();
 }
 
 /// Whether validation has not become better for too long, which ends the training.
@@ -229,10 +223,10 @@ void TrainingRun::save_checkpoint() {
                         .step = trainer_->steps_done(),
                         .world_size = comm_.size(),
                         .best = best_,
-                        .best_epoch = best_epoch_});
+                        .best_epoch = best_epoch_,
+                        .validated_step = validated_step_});
     }
   });
-  saved_step_ = trainer_->steps_done();
 }
 
 Summary TrainingRun::finish() {
@@ -251,7 +245,7 @@ Summary TrainingRun::finish() {
                     trainer_->steps_done(), total_));
   }
   summary_.steps = trainer_->steps_done();
-  summary_.seconds = timer_.seconds();
+  summary_.seconds = seconds_;
   summary_.jets_per_second = static_cast<double>(steps * settings_.global_batch) / summary_.seconds;
   summary_.all_reduce_seconds = reducer_->seconds_blocked();
   summary_.all_reduce_share = summary_.all_reduce_seconds / summary_.seconds;

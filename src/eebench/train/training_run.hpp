@@ -7,7 +7,7 @@
 
 #include "eebench/comm/all_reducer.hpp"
 #include "eebench/data/sampler.hpp"
-#include "eebench/sys/timer.hpp"
+#include "eebench/train/continuation.hpp"
 #include "eebench/train/session.hpp"
 #include "eebench/train/train_log.hpp"
 #include "eebench/train/trainer.hpp"
@@ -20,7 +20,7 @@ class TrainingRun {
  public:
   /// \collective Goes on from the newest checkpoint where the session asks for that.
   TrainingRun(const Session& session, model::Network& network, const data::JetSource& training,
-              const data::JetSource* validation, at::Device device,
+              const data::JetSource* validation, const InputDigests& inputs, at::Device device,
               std::shared_ptr<comm::AllReducer> reducer, const comm::Communicator& comm);
 
   /// \collective
@@ -28,6 +28,10 @@ class TrainingRun {
 
  private:
   void step();
+  bool validation_due() const;
+  std::int64_t epochs_begun(std::int64_t steps) const {
+    return (steps + per_epoch_ - 1) / per_epoch_;
+  }
   void validate();
   bool without_improvement() const;
   void save_best();
@@ -57,8 +61,8 @@ class TrainingRun {
   double best_ = -1.0;
   std::int64_t best_epoch_ = -1;
   std::int64_t first_step_ = 0;
-  std::int64_t saved_step_ = 0;
-  sys::Timer timer_;
+  std::int64_t validated_step_ = 0;
+  double seconds_ = 0.0;  ///< spent in steps, reading their jets included
   double last_line_ = 0.0;
   Summary summary_;
 };

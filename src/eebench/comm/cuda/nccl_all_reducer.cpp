@@ -30,12 +30,13 @@ int choose_gpu(const Communicator& ranks) {
     if (status != cudaSuccess || gpus == 0) {
       const char* reason = status == cudaSuccess ? "none found" : cudaGetErrorString(status);
       throw EnvironmentError(std::string("all-reduce back end 'nccl' needs a GPU for each rank (") +
-                             reason + "); run where there is one or use 'mpi'");
+                             reason + "); run where there is one, or use 'mpi' with --device cpu");
     }
     if (ranks.local_size() > gpus && !ranks_may_share_a_gpu()) {
       throw EnvironmentError("all-reduce back end 'nccl' needs a GPU for each rank: here are " +
                              std::to_string(ranks.local_size()) + " ranks and " +
-                             std::to_string(gpus) + " GPUs; start fewer ranks or use 'mpi'");
+                             std::to_string(gpus) +
+                             " GPUs; start fewer ranks, or use 'mpi' with --device cpu");
     }
   });
   return ranks.local_rank() % gpus;
@@ -122,12 +123,15 @@ class NcclAllReducer final : public AllReducer {
   }
 
   void wait() override {
-    const auto begin = std::chrono::steady_clock::now();
     use_gpu(gpu_);
     if (under_way_ > 0) {
       computed_.record(computing_stream());
       const Event& end = sums_[under_way_ - 1]->end;
-      group_.await("ncclAllReduce", [&] { return end.happened() && computed_.happened(); });
+      group_.await("ncclAllReduce", [&] { return computed_.happened(); });
+      // From here on nothing but sums keeps this rank.
+      const auto begin = std::chrono::steady_clock::now();
+      group_.await("ncclAllReduce", [&] { return end.happened(); });
+      add_time_since(begin);
       double running = 0.0;
       for (std::size_t i = 0; i < under_way_; ++i) {
         running += sums_[i]->end.seconds_since(sums_[i]->begin);
@@ -136,7 +140,6 @@ class NcclAllReducer final : public AllReducer {
       running_ += running;
       hidden_ += running - std::clamp(end.seconds_since(computed_), 0.0, running);
     }
-    add_time_since(begin);
   }
 
   double seconds_blocked() const override { return seconds_; }

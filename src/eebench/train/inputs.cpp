@@ -1,0 +1,74 @@
+#include "eebench/train/inputs.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "eebench/core/digest.hpp"
+#include "eebench/core/error.hpp"
+
+namespace eebench::train {
+namespace {
+
+/// Equal where two ranks see the same file of the same node.
+std::string identity_of(const std::filesystem::path& file) {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  struct stat status {};
+  stat(file.c_str(), &status);
+  return fmt::format("{} {} {}", host.data(), status.st_dev, status.st_ino);
+}
+
+}  // namespace
+
+void require_same(const std::string& text, const std::string& what,
+                  const comm::Communicator& comm) {
+  const std::string of_root = comm.broadcast(text);
+  comm.agree([&] {
+    if (text != of_root) {
+      throw InputError(fmt::format(
+          "{}: rank {} sees another one than rank 0; give all ranks the same", what, comm.rank()));
+    }
+  });
+}
+
+std::string agreed_sha256(const std::filesystem::path& file, const comm::Communicator& comm,
+                          const std::function<void()>& alive) {
+  constexpr std::int64_t buffers_of_a_piece = 256;
+  std::vector<char> buffer(1 << 20);
+  const std::vector<std::string> identities = comm.all_gather(identity_of(file));
+  const auto rank = static_cast<std::size_t>(comm.rank());
+  const auto reader = std::find(identities.begin(), identities.end(), identities[rank]);
+  std::ifstream in;
+  if (reader == identities.begin() + comm.rank()) {
+    in.open(file, std::ios::binary);
+  }
+  const bool reads = in.is_open();
+  Digest digest;
+  bool more = true;
+  while (more) {
+    alive();
+    for (std::int64_t i = 0; reads && in && i < buffers_of_a_piece; ++i) {
+      in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+      digest.add(std::string_view(buffer.data(), static_cast<std::size_t>(in.gcount())));
+    }
+    comm.agree([&] {
+      if (in.bad() || in.rdstate() == std::ios::failbit) {
+        throw IoError(fmt::format("{}: cannot be read; check that it exists and its permissions",
+                                  file.string()));
+      }
+    });
+    more = !comm.all(!reads || in.eof());
+  }
+  const std::string own = reads ? digest.hex() : "";
+  const std::string of_root = comm.broadcast(own);
+  require_same(reads ? own : of_root, file.string(), comm);
+  return of_root;
+}
+
+}  // namespace eebench::train

@@ -1,0 +1,89 @@
+#include <algorithm>
+
+#include <catch2/catch.hpp>
+
+#include "eebench/data/jet_source.hpp"
+#include "eebench/exec/executor.hpp"
+#include "eebench/model/registry.hpp"
+#include "eebench/model/weights.hpp"
+#include "tests/support/paths.hpp"
+
+namespace eebench::exec {
+namespace {
+
+const exits::Rule rule{.kind = exits::RuleKind::confidence};
+
+struct Shipped {
+  std::unique_ptr<Executor> executor;
+  data::DataConfig features;
+};
+
+Shipped shipped(const std::string& name) {
+  const model::Weights weights =
+      model::read_weights(test::source_dir() / "suites" / "assets" / (name + ".h5"));
+  const model::ModelConfig config = model::parse_model_config(weights.config, name);
+  auto features =
+      data::DataConfig::load(test::source_dir() / "configs" / "data" / (config.features + ".yaml"));
+  auto network = model::make_network(config, static_cast<std::int64_t>(features.features.size()));
+  model::load_state_dict(*network, weights.tensors, name);
+  return {make_executor(std::move(network), {.deterministic = true}), std::move(features)};
+}
+
+TEST_CASE("shipped networks leave as replayed on real jets, bit for bit, at any batch size") {
+  const Shipped network = shipped(GENERATE("particlenet", "part-small", "particlenet-lite"));
+  Executor& executor = *network.executor;
+  const data::JetSource source(test::data("jets_test_250.h5"), network.features);
+  const auto jets = static_cast<std::size_t>(source.jets());
+  const auto exits = static_cast<std::size_t>(executor.exits());
+  const auto classes = static_cast<std::size_t>(executor.classes());
+  const data::JetBatch all = source.read(0, source.jets());
+  const std::vector<float> replayed = executor.replay(all);
+  const auto logits_of = [&](std::size_t jet, std::size_t exit) {
+    return std::span(replayed).subspan((jet * exits + exit) * classes, classes);
+  };
+  const auto score_of = [&](std::size_t jet, std::size_t exit) {
+    return exits::score(rule, static_cast<std::int64_t>(exit), logits_of(jet, exit),
+                        static_cast<std::int64_t>(all.multiplicity(jet)));
+  };
+  std::vector<double> thresholds;  // the median of each exit
+  for (std::size_t exit = 0; exit + 1 < exits; ++exit) {
+    std::vector<float> scores;
+    for (std::size_t jet = 0; jet < jets; ++jet) {
+      scores.push_back(score_of(jet, exit));
+    }
+    std::sort(scores.begin(), scores.end());
+    thresholds.push_back(scores[jets / 2]);
+  }
+  // 512 jets: all of them and then those from the first on again.
+  data::JetBatch many = all;
+  data::append(many, all);
+  data::append(many, source.read(0, 512 - 2 * source.jets()));
+
+  std::vector<std::int64_t> taken(exits, 0);
+  const auto compare = [&](const data::JetBatch& batch, std::size_t first) {
+    const BatchTrace trace = executor.run(batch, rule, thresholds);
+    for (std::size_t row = 0; row < batch.size(); ++row) {
+      const std::size_t jet = (first + row) % jets;
+      std::size_t exit = 0;
+      while (exit + 1 < exits && !exits::leaves(score_of(jet, exit), thresholds[exit])) {
+        ++exit;
+      }
+      REQUIRE(trace.exit_index[row] == static_cast<std::int32_t>(exit));
+      const auto expected = logits_of(jet, exit);
+      REQUIRE(std::equal(expected.begin(), expected.end(), &trace.logits[row * classes]));
+      ++taken[exit];
+    }
+  };
+  for (const std::int64_t size : {1, 7, 64}) {
+    for (std::int64_t first = 0; first < source.jets(); first += size) {
+      compare(source.read(first, std::min(first + size, source.jets())),
+              static_cast<std::size_t>(first));
+    }
+  }
+  REQUIRE(many.size() == 512);
+  compare(many, 0);
+  CHECK(std::all_of(taken.begin(), taken.end(), [](std::int64_t count) { return count > 0; }));
+}
+
+}  // namespace
+}  // namespace eebench::exec
