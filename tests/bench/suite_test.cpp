@@ -114,6 +114,8 @@ TEST_CASE("mistakes are named with their place and what would be right") {
   CHECK_THROWS_WITH(parse(minimal, {"effort=quik"}), Contains("'quick'"));
   CHECK_THROWS_WITH(parse(minimal, {"threshold=0.5:0.9"}), Contains("-a threshold=0.5:0.9"));
   CHECK_THROWS_WITH(parse("name = \n"), Contains("line 1"));
+  CHECK_THROWS_WITH(parse(minimal, {"threshold=1.5"}), Contains("from 0 to 1, not 1.5"));
+  CHECK_NOTHROW(parse(minimal, {"threshold=[[2.0, 0.8]]"}));  // passes one exit by
   CHECK_THROWS_WITH(parse("name = \"x\"\n"), Contains("data is missing"));
   CHECK_THROWS_WITH(parse("name = \"x\"\n[models.a]\nfeatures = \"kin\"\n"), Contains("weights"));
   CHECK_THROWS_AS(parse(minimal, {"scenario=server"}), InputError);

@@ -13,6 +13,16 @@ def test_doctor_looks_at_everything(eebench):
     assert "1 OpenMP runtime(s) loaded" in end.out
 
 
+@pytest.mark.parametrize("ranks", [0, 3])
+def test_doctor_tries_mpi_io_in_the_folder_of_results(eebench, tmp_path, ranks):
+    (line,) = [line for line in eebench("doctor", ranks=ranks).out.splitlines() if "MPI-IO" in line]
+    assert line.startswith("ok ") and f"writes and reads in {tmp_path} (" in line
+    assert list(tmp_path.iterdir()) == []
+    romio = eebench("doctor", ranks=ranks, OMPI_MCA_io="romio321").out
+    if "Open MPI v4" in romio:
+        assert "romio321 writes and reads" in romio and "export OMPI_MCA_io=ompio" in romio
+
+
 def test_doctor_says_what_to_do_about_threads_and_ranks(eebench):
     assert "lower OMP_NUM_THREADS" in eebench("doctor", OMP_NUM_THREADS="4096").out
     too_many = os.cpu_count() + 1
@@ -34,3 +44,4 @@ def test_a_folder_that_cannot_be_written_is_unusable(eebench):
     end = eebench("doctor", "-o", "/proc/1")
     assert end.code == 77
     assert "BAD" in end.out and "choose another folder" in end.out
+    assert "BAD  MPI-IO     ompio fails in /proc/1" in end.out

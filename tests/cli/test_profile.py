@@ -65,6 +65,14 @@ def test_jets_of_a_file_are_measured_with_random_and_trained_weights(eebench):
     assert random == 0 and trained > 0  # without training no exit is sure of anything
 
 
+def test_weights_that_travel_along_are_measured_unless_others_are_named(eebench):
+    profile = json.loads(eebench("profile", "particlenet", *MEASURE, "--json").out)
+    assert [m["weights"] for m in profile["measured"]] == ["random", "trained"]
+    assert profile["trained_weights"].endswith("assets/particlenet.h5")
+    table = eebench("profile", "part-small", "--features", "kin", *MEASURE)
+    assert "No trained weights; name some with --weights." in table.out and "time, trained" not in table.out
+
+
 def test_training_is_timed_when_asked(eebench):
     end = eebench(
         "profile", "part-small", "--data", JETS, "--batch", "8", "--limit", "8", "--repeat", "1",
@@ -104,6 +112,7 @@ def test_measurements_as_a_table(eebench):
         (["part", "--data", JETS, "--threads", "0"], "--threads: Value 0 not in range 1 to 1024"),
         (["part", "--features", "kinn"], "unknown feature set 'kinn' (did you mean 'kin'?); there are: full, kin, kinpid"),
         (["part", "--batch", "8"], "--batch requires --data"),
+        (["particlenet", "--weights", WEIGHTS], "--weights requires --data"),
         (["particlenet", "--features", "kin", "--weights", WEIGHTS, "--data", JETS], "particlenet.h5"),
         (["part", "--weights", JETS, "--data", JETS], "jets_test_250.h5"),
     ],

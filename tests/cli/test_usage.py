@@ -49,8 +49,11 @@ def test_lists_have_a_name_and_a_sentence_per_line(eebench, kind):
         (["list", "rulez"], "unknown kind 'rulez' in eebench list (did you mean 'rules'?)"),
         (["list", "rules", "--jsn"], "unknown option '--jsn' in eebench list (did you mean '--json'?)"),
         (["doctor", "--outpt=x"], "unknown option '--outpt' in eebench doctor (did you mean '--output'?)"),
-        (["list"], "eebench list: kind is required"),
-        (["doctor", "-o"], "eebench doctor: "),
+        (["list", "--jsn"], "unknown option '--jsn' in eebench list (did you mean '--json'?)"),
+        (["list"], "eebench: list: kind is required (see eebench list --help)"),
+        (["data", "info"], "eebench: data info: file is required (see eebench data info --help)"),
+        (["doctor", "-o"], "eebench: doctor: "),
+        (["doctor", "-o", ""], "--output: name a folder"),
         (["data", "info", "/nonexistent.h5"], "/nonexistent.h5"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -106,6 +107,67 @@ def test_bench(eebench, files):
     refused(bench(eebench), "jets.h5", "'part_d0val'", "add the column")
 
 
+def test_files_that_are_none(eebench, files):
+    (files / "folder.toml").mkdir()
+    os.mkfifo(files / "pipe.toml")
+    (files / "broken.toml").write_text('kind = "part"\n[network\n')
+    for command in (["bench", "--suite"], ["profile"], ["train", "--data-train", JETS, "-o", "out", "--config"]):
+        refused(eebench(*command, "none.toml"), "none.toml: no such file")
+        refused(eebench(*command, "folder.toml"), "folder.toml: is a folder")
+        refused(eebench(*command, "pipe.toml"), "pipe.toml: is a pipe")
+        refused(eebench(*command, "broken.toml"), "broken.toml, line 2: not TOML", "correct that line")
+    for name, reason in (("none.h5", "no such file"), ("folder.toml", "is a folder"), ("pipe.toml", "is a pipe")):
+        refused(eebench("data", "info", name), f"{name}: {reason}")
+
+
+def test_bench_output_and_thresholds(eebench, files):
+    suite = ["bench", "--suite", "suite.toml"]
+    refused(eebench(*suite, "-o", ""), "--output: name a folder")
+    refused(eebench(*suite, "-o", "jets.h5"), "jets.h5", "another -o")
+    refused(eebench(*suite, "-o", "jets.h5/below"), "jets.h5/below", "another -o")
+    refused(eebench(*suite, "-o", "/proc/x"), "/proc/x", "another -o")
+    refused(bench(eebench, "-a", "threshold=1.5"), "-a threshold=1.5", "from 0 to 1, not 1.5")
+    refused(bench(eebench, "-a", "threshold=[0.5, -0.1]"), "from 0 to 1, not -0.1")
+    refused(bench(eebench, "-a", "threshold=0.8:1.2:0.1"), "from 0 to 1, not 1.1")
+
+
+def two_ranks(folder, first, second=None):
+    """Each rank in a folder of its own, so that it sees other files under the same path."""
+    start = [os.environ["EEBENCH_PROGRAM"], "bench", "--suite"]
+    ranks = [["-n", "1", "--wdir", str(folder / name), *start, *map(str, more)]
+             for name, more in (("a", first), ("b", second or first))]  # fmt: skip
+    command = ["mpirun", "--oversubscribe", "--bind-to", "none", *ranks[0], ":", *ranks[1]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.returncode, [line for line in done.stderr.splitlines() if line.startswith("eebench: ")]
+
+
+def test_ranks_that_see_different_files(files):
+    for name in ("a", "b"):
+        (files / name).mkdir()
+        shutil.copy(JETS, files / name / "jets.h5")
+        shutil.copy(WEIGHTS, files / name / "weights.h5")
+        (files / name / "suite.toml").write_text(SUITE.replace(JETS, "jets.h5").replace(WEIGHTS, "weights.h5"))
+    asked = ["suite.toml", "-o", files / "out"]
+
+    def refused_for(*words):
+        code, lines = two_ranks(files, asked)
+        assert code == 2 and len(lines) == 1, lines
+        for word in words:
+            assert word in lines[0]
+
+    replace(files / "b/suite.toml", "threshold = 0.7", "threshold = 0.6")
+    refused_for("suite.toml: ranks read different files")
+    shutil.copy(files / "a/suite.toml", files / "b/suite.toml")
+    with h5py.File(files / "b/jets.h5", "r+") as file:
+        file["label"][0] = (file["label"][0] + 1) % 10
+    refused_for("jets.h5: ranks read different files")
+    shutil.copy(JETS, files / "b/jets.h5")
+    shutil.copy(SOURCE / "suites/assets/particlenet-lite.h5", files / "b/weights.h5")
+    refused_for("weights.h5: ranks read different files")
+    code, lines = two_ranks(files, asked, [*asked, "-a", "jets=64"])
+    assert code == 2 and ["different command lines" in line for line in lines] == [True]
+
+
 def gates(eebench, weights, data=JETS, *more):
     return eebench("gates", "--weights", weights, "--data", data, *more)
 
@@ -125,7 +187,7 @@ def test_gates(eebench, files):
 def test_data_info(eebench, files):
     refused(eebench("data", "info", "none.h5"), "none.h5")
     refused(eebench("data", "info", "mine.toml"), "mine.toml")
-    refused(eebench("data", "info"), "eebench data info", "file is required")
+    refused(eebench("data", "info"), "data info: ", "file is required")
     refused(eebench("data", "infos", "jets.h5"), "'infos'", "did you mean 'info'")
     refused(eebench("data", "info", WEIGHTS), "particlenet.h5", "no dataset 'offsets'", "convert it")
 
@@ -134,7 +196,7 @@ def test_data_info(eebench, files):
     "arguments, words",
     [
         (["--outputs", "x"], ["unknown option '--outputs'", "did you mean '--output'"]),
-        (["-o"], ["eebench doctor", "--output"]),
+        (["-o"], ["doctor: ", "--output"]),
         (["results"], ["results"]),
         (["--output=a", "--output=b"], ["--output"]),
         (["-o", "mine.toml"], ["mine.toml", "folder"]),

@@ -69,6 +69,18 @@ TEST_CASE("A folder that is not there is an error that names it") {
   CHECK_THROWS_AS(sys::file_system("/nonexistent"), IoError);
 }
 
+TEST_CASE("What is no file to read is named for what it is") {
+  using Catch::Matchers::Contains;
+  const test::ScratchDir scratch;
+  sys::publish_text(scratch / "file", "x");
+  CHECK_NOTHROW(sys::check_is_file(scratch / "file"));
+  CHECK_THROWS_WITH(sys::check_is_file(scratch / "none"), Contains("none: no such file"));
+  CHECK_THROWS_WITH(sys::check_is_file(scratch / "file" / "below"),
+                    Contains("below: no such file"));
+  CHECK_THROWS_WITH(sys::check_is_file(scratch.path()), Contains("is a folder"));
+  CHECK_THROWS_AS(sys::check_is_file("/dev/null"), InputError);
+}
+
 TEST_CASE("Free space and kind of a file system are known") {
   const test::ScratchDir scratch;
   CHECK(sys::free_bytes(scratch.path()) > 0);

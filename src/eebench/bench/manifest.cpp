@@ -1,5 +1,6 @@
 #include "eebench/bench/manifest.hpp"
 
+#include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -7,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
@@ -77,10 +79,10 @@ void check_same(const nlohmann::json& now, const std::filesystem::path& path) {
   for (const auto& [key, value] : now["machine"].items()) {
     const nlohmann::json there = before.value("machine", nlohmann::json::object())[key];
     if (there != value) {
-      throw InputError(
-          fmt::format("{} was measured with {} = {}, now it is {}: such times do not belong into one "
-                      "file; resume as it was begun or give another -o",
-                      path.string(), key, there.dump(), value.dump()));
+      throw InputError(fmt::format(
+          "{} was measured with {} = {}, now it is {}: such times do not belong into one "
+          "file; resume as it was begun or give another -o",
+          path.string(), key, there.dump(), value.dump()));
     }
   }
   if (before.value("points", nlohmann::json::array()) != now["points"]) {
@@ -111,9 +113,12 @@ void write_or_check_manifest(const comm::Communicator& comm, const CampaignFolde
     std::error_code error;
     std::filesystem::create_directories(folder.task(), error);
     std::filesystem::create_directories(folder.scores("any").parent_path(), error);
+    if (!error && access(folder.task().c_str(), W_OK) != 0) {
+      error.assign(errno, std::generic_category());
+    }
     if (error) {
-      throw IoError(fmt::format("cannot write into {}: {}; give another -o", folder.root.string(),
-                                error.message()));
+      throw InputError(fmt::format("cannot write into {}: {}; give another -o",
+                                   folder.root.string(), error.message()));
     }
     sys::publish_text(path, manifest.dump(2) + "\n");
   });

@@ -1,6 +1,7 @@
 #include "eebench/bench/physics.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -102,7 +103,8 @@ void put_exits(Values& values, const store::AllExits& jets, std::span<const std:
         stats::wilson_interval(answered[exit], left[exit]));
   }
   for (std::size_t i = 0; i < fraction.size(); ++i) {
-    fraction[i] /= in_bin[i / exits];
+    const double jets_of_bin = in_bin[i / exits];
+    fraction[i] = jets_of_bin > 0.0 ? fraction[i] / jets_of_bin : std::nan("");
   }
   values["exit_fraction_multiplicity"] = fraction;
   values["jets_multiplicity"] = in_bin;

@@ -16,6 +16,7 @@
 #include "eebench/core/names.hpp"
 #include "eebench/exits/rule.hpp"
 #include "eebench/exits/thresholds.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::bench {
 namespace {
@@ -118,6 +119,18 @@ std::vector<T> list_of(const Value& value, Read read) {
   return result;
 }
 
+/// Scores lie in [0, 1]. Above 1 nobody leaves: for one exit of several a way to pass it by, for
+/// all of them a slip.
+void check_thresholds(const Value& value, const std::vector<std::vector<double>>& all) {
+  for (const std::vector<double>& entry : all) {
+    for (const double threshold : entry) {
+      if (!(threshold >= 0.0 && (threshold <= 1.0 || entry.size() > 1))) {
+        value.fail(fmt::format("from 0 to 1, not {:g}", threshold));
+      }
+    }
+  }
+}
+
 /// "0.5:0.9:0.1", 0.7, [0.7, 0.9], or [[0.9, 0.7], 0.8] with a list for each early exit.
 std::vector<std::vector<double>> read_thresholds(const Value& value) {
   if (value.is_text()) {
@@ -172,12 +185,16 @@ Setters override_setters(Suite& suite, const std::filesystem::path& folder) {
       {"rule",
        [&](const Value& v) {
          suite.rules = list_of<std::string>(v, [](const Value& e) {
-           const std::string rule = e.text();
+           std::string rule = e.text();
            exits::parse_rule(rule);
            return rule;
          });
        }},
-      {"threshold", [&](const Value& v) { suite.thresholds = read_thresholds(v); }},
+      {"threshold",
+       [&](const Value& v) {
+         suite.thresholds = read_thresholds(v);
+         check_thresholds(v, suite.thresholds);
+       }},
       {"batch",
        [&](const Value& v) {
          suite.batches = list_of<std::int64_t>(v, [](const Value& e) { return e.integer(1); });
@@ -294,8 +311,8 @@ Suite parse_suite(std::string_view text, const std::string& origin,
   try {
     table = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    throw InputError(
-        fmt::format("{}: line {}: {}", origin, error.source().begin.line, error.description()));
+    throw InputError(fmt::format("{}, line {}: not TOML there ({}); correct that line", origin,
+                                 error.source().begin.line, error.description()));
   }
   Suite suite;
   Setters axes = override_setters(suite, folder);
@@ -339,10 +356,8 @@ Suite parse_suite(std::string_view text, const std::string& origin,
 }
 
 Suite load_suite(const std::filesystem::path& file, std::span<const std::string> overrides) {
+  sys::check_is_file(file);
   std::ifstream stream(file);
-  if (!stream) {
-    throw InputError(fmt::format("cannot read suite {}", file.string()));
-  }
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   return parse_suite(text, file.string(), std::filesystem::absolute(file).parent_path(), overrides);
 }

@@ -70,6 +70,7 @@ template <class T>
 void write_as(h5::Dataset& dataset, const std::vector<double>& row, const h5::Extents& start,
               const h5::Extents& count) {
   std::vector<T> values;
+  values.reserve(row.size());
   for (const double value : row) {
     values.push_back(static_cast<T>(value));
   }

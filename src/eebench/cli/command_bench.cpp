@@ -170,7 +170,12 @@ void report_results(const Options& options, const bench::CampaignFolder& folder,
 
 ExitCode run_bench(const Options& options, Context& context) {
   bench::Suite suite;
-  context.comm.agree([&] { suite = suite_of(options); });
+  std::string suite_sha256;
+  context.comm.agree([&] {
+    suite = suite_of(options);
+    suite_sha256 = sha256_file(suite_file(options.suite));
+  });
+  check_same_on_all_ranks(context.comm, options.suite, suite_sha256);
   const bench::CampaignFolder folder{context.comm.broadcast(folder_of(options, suite))};
   const std::string command = resume_command(options, folder.root.string(), context);
   std::string training;
@@ -218,7 +223,8 @@ Runner setup_bench(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--effort", o->effort, "smoke, quick, standard or official; default: the suite's");
   app.add_option("-o,--output", o->output,
-                 "Folder of the campaign; default: results/<suite>-<UTC>-<hash>");
+                 "Folder of the campaign; default: results/<suite>-<UTC>-<hash>")
+      ->check([](const std::string& folder) { return folder.empty() ? "name a folder" : ""; });
   app.add_option("--device", o->device,
                  "cpu or cuda (one GPU per local rank); default: the suite's")
       ->check(CLI::IsMember({"cpu", "cuda"}));

@@ -39,7 +39,7 @@ ExitCode look_around(const Options& options, const Context& context) {
     throw InputError(fmt::format("{}: not a folder; give one with -o", options.results.string()));
   }
   std::vector<Finding> findings = look_at_processes(context.comm);
-  for (auto& more : {look_at_files(options.results), look_at_devices()}) {
+  for (auto& more : {look_at_files(context.comm, options.results), look_at_devices()}) {
     findings.insert(findings.end(), more.begin(), more.end());
   }
   const bool usable = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
@@ -60,7 +60,8 @@ ExitCode look_around(const Options& options, const Context& context) {
 
 Runner setup_doctor(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  app.add_option("-o,--output", options->results, "Folder that results will be written to");
+  app.add_option("-o,--output", options->results, "Folder that results will be written to")
+      ->check([](const std::string& folder) { return folder.empty() ? "name a folder" : ""; });
   return [options](Context& context) { return look_around(*options, context); };
 }
 

@@ -16,6 +16,7 @@
 #include "eebench/exits/choose.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/report/progress.hpp"
+#include "eebench/sys/resource.hpp"
 #include "eebench/sys/timer.hpp"
 #include "eebench/train/trainer.hpp"
 
@@ -118,6 +119,15 @@ std::vector<double> time_training(LoadedNetwork loaded, const Options& options, 
   return rates;
 }
 
+/// The weights that travel along for this network with its own features, or none.
+std::filesystem::path shipped_weights(const Options& options) {
+  if (!options.features.empty() || options.model.ends_with(".toml")) {
+    return {};
+  }
+  const auto file = sys::find_resource("suites") / "assets" / (options.model + ".h5");
+  return std::filesystem::exists(file) ? file : std::filesystem::path();
+}
+
 void measure_all(ProfileReport& report, const bench::ModelEntry& entry, const LoadedNetwork& shown,
                  const Options& options, Context& context) {
   const std::vector<data::JetBatch> batches = read_batches(options, shown.features);
@@ -149,7 +159,8 @@ void measure_all(ProfileReport& report, const bench::ModelEntry& entry, const Lo
   };
   report.measured.push_back(
       measure("random", drawn(), settings, options.repeat, batches, begin("random weights")));
-  if (!options.weights.empty()) {
+  if (!entry.weights.empty()) {
+    report.trained_weights = entry.weights.string();
     report.measured.push_back(measure("trained", load_network(entry), settings, options.repeat,
                                       batches, begin("trained weights")));
   }
@@ -163,9 +174,10 @@ void measure_all(ProfileReport& report, const bench::ModelEntry& entry, const Lo
 ExitCode run_profile(const Options& options, Context& context) {
   ProfileReport report;
   context.comm.agree([&] {
+    const bool shipped = options.weights.empty() && !options.data.empty();
     const bench::ModelEntry entry{.name = options.model,
                                   .config = options.model,
-                                  .weights = options.weights,
+                                  .weights = shipped ? shipped_weights(options) : options.weights,
                                   .features = options.features};
     const LoadedNetwork shown = load_network(entry);
     report.model = shown.config.name;
@@ -194,16 +206,18 @@ ExitCode run_profile(const Options& options, Context& context) {
 Runner setup_profile(CLI::App& app) {
   const auto o = std::make_shared<Options>();
   app.add_option("model", o->model, "Name of `eebench list models` or a TOML file")->required();
-  app.add_option("--features", o->features, "kin, kinpid or full; default: the model's");
-  app.add_option("--weights", o->weights,
-                 "Also measures with these (.h5 of eebench or .pt); weights without early heads: "
-                 "the network without them");
+  app.add_option("--features", o->features,
+                 "kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   auto* multiplicity = app.add_option("--multiplicity", o->multiplicity, "Constituents of the jet")
                            ->check(CLI::Range(1, 128))
                            ->capture_default_str();
   auto* data =
       app.add_option("--data", o->data, "Jet file: means over its jets instead, and measurements")
           ->excludes(multiplicity);
+  app.add_option("--weights", o->weights,
+                 "Trained weights to measure with (.h5 of eebench or .pt; weights without early "
+                 "heads: the network without them); default: those that travel along, if any")
+      ->needs(data);
   app.add_option("--batch", o->batch, "Jets a batch")
       ->check(at_least(1))
       ->capture_default_str()

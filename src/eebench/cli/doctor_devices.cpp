@@ -15,10 +15,13 @@ std::vector<Finding> look_at_devices() {
                         "for one: NVIDIA driver, and a CUDA LibTorch through EEBENCH_TORCH_ROOT"});
   }
 #ifdef EEBENCH_HAVE_NCCL
-  findings.push_back({Level::fine, "NCCL", "back end built in"});
+  findings.push_back({Level::fine, "NCCL", "back end built in",
+                      torch::cuda::is_available() ? "" : "it needs a GPU for each local rank"});
 #else
-  findings.push_back({Level::fine, "NCCL", "back end not built in; gradients go through MPI",
-                      "for it: scripts/setup.sh --nccl, then cmake --preset nccl"});
+  findings.push_back(
+      {Level::fine, "NCCL", "back end not built in; gradients go through MPI",
+       "for it, with a CUDA toolkit: scripts/setup.sh --nccl && cmake --preset nccl && "
+       "cmake --build --preset nccl"});
 #endif
   return findings;
 }

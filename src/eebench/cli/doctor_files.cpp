@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "eebench/cli/doctor_findings.hpp"
+#include "eebench/comm/library.hpp"
+#include "eebench/comm/mpi_io.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
@@ -30,16 +32,34 @@ Finding look_at_hdf5() {
 #endif
 }
 
-Finding look_at_mpi_io() {
-  const char* chosen = std::getenv("OMPI_MCA_io");
-  if (chosen == nullptr) {
-    return {Level::fine, "MPI-IO", "the library's own choice (ompio in Open MPI)"};
+// Open MPI does not tell which component serves a file: the one asked for, else romio on Lustre and
+// ompio elsewhere.
+std::string mpi_io_component(const std::string& file_system) {
+  if (const char* chosen = std::getenv("OMPI_MCA_io")) {
+    return chosen;
   }
-  if (std::strstr(chosen, "romio") != nullptr) {
-    return {Level::notice, "MPI-IO", fmt::format("OMPI_MCA_io={}", chosen),
-            "romio of Open MPI 4 crashes on chunked HDF5 files: unset OMPI_MCA_io there"};
+  if (!comm::mpi_library().starts_with("Open MPI")) {
+    return "the MPI library";
   }
-  return {Level::fine, "MPI-IO", fmt::format("OMPI_MCA_io={}", chosen)};
+  return file_system == "lustre" ? "romio" : "ompio";
+}
+
+Finding look_at_mpi_io(const comm::Communicator& comm, const fs::path& folder) {
+  const std::string failure = comm::try_mpi_io(comm, folder);
+  const std::string file_system = sys::file_system(folder);
+  const std::string component = mpi_io_component(file_system);
+  const std::string where = fmt::format("in {} ({})", folder.string(), file_system);
+  if (!failure.empty()) {
+    return {Level::unusable, "MPI-IO", fmt::format("{} fails {}: {}", component, where, failure),
+            "choose another folder with -o; on several nodes one that all of them share"};
+  }
+  const std::string fact = fmt::format("{} writes and reads {}", component, where);
+  if (component.find("romio") != std::string::npos &&
+      comm::mpi_library().starts_with("Open MPI v4")) {
+    return {Level::notice, "MPI-IO", fact,
+            "romio of Open MPI 4 crashes on chunked HDF5 files: export OMPI_MCA_io=ompio"};
+  }
+  return {Level::fine, "MPI-IO", fact};
 }
 
 // The folder itself, or the nearest above it that exists.
@@ -97,10 +117,10 @@ Finding look_at_resources() {
 
 }  // namespace
 
-std::vector<Finding> look_at_files(const fs::path& results) {
+std::vector<Finding> look_at_files(const comm::Communicator& comm, const fs::path& results) {
   const fs::path folder = existing(results);
-  return {look_at_hdf5(), look_at_mpi_io(), look_at_space(folder), look_at_locks(folder),
-          look_at_resources()};
+  return {look_at_hdf5(), look_at_mpi_io(comm, folder), look_at_space(folder),
+          look_at_locks(folder), look_at_resources()};
 }
 
 }  // namespace eebench::cli

@@ -10,7 +10,9 @@ namespace eebench::cli {
 
 /// \collective
 std::vector<Finding> look_at_processes(const comm::Communicator& comm);
-std::vector<Finding> look_at_files(const std::filesystem::path& results);
+/// \collective
+std::vector<Finding> look_at_files(const comm::Communicator& comm,
+                                   const std::filesystem::path& results);
 std::vector<Finding> look_at_devices();
 
 }  // namespace eebench::cli

@@ -3,6 +3,7 @@
 
 #include "eebench/cli/run.hpp"
 #include "eebench/comm/mpi_session.hpp"
+#include "eebench/core/error.hpp"
 #include "eebench/core/shell.hpp"
 
 /// Read by jemalloc: freed memory is kept, because activations of the next step or batch are as
@@ -22,6 +23,12 @@ int main(int argc, char** argv) {
     for (const std::string& argument : arguments) {
       command_line += " " + eebench::shell_quoted(argument);
     }
+    const std::string of_root = world.broadcast(command_line);
+    world.agree([&] {
+      if (command_line != of_root) {
+        throw eebench::InputError("ranks were given different command lines; start all with one");
+      }
+    });
     eebench::cli::Context context{world, watchdog, command_line};
     return eebench::cli::run(arguments, context);
   });

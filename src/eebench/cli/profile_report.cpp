@@ -152,10 +152,12 @@ std::string to_markdown(const ProfileReport& r) {
   if (!r.measured.empty()) {
     text += fmt::format(
         "\nMeasured on {}, float32, {} thread{}, batches of {} jets, medians of {} passes{}. "
-        "Memory: most that tensors held\nbeside the weights. Every head, nobody leaves:\n\n",
+        "Memory: most that tensors held\nbeside the weights. {}Every head, nobody leaves:\n\n",
         r.device, r.threads, r.threads == 1 ? "" : "s", r.batch,
         r.measured.front().plain.jets_per_second.size(),
-        r.ranks > 1 ? fmt::format(", {} ranks at the same time, figures of rank 0", r.ranks) : "");
+        r.ranks > 1 ? fmt::format(", {} ranks at the same time, figures of rank 0", r.ranks) : "",
+        r.trained_weights.empty() ? "No trained weights; name some with --weights. "
+                                  : fmt::format("Trained weights: {}. ", r.trained_weights));
     text += report::to_markdown(pieces_table(r.measured));
     text += '\n';
     text += report::to_markdown(passes_table(r));
@@ -187,6 +189,7 @@ std::string to_json(const ProfileReport& r) {
     json["threads"] = r.threads;
     json["ranks"] = r.ranks;
     json["batch"] = r.batch;
+    json["trained_weights"] = r.trained_weights;
     json["jets_per_second"] = r.training_jets_per_second.empty()
                                   ? r.measured.back().plain.jets_per_second
                                   : r.training_jets_per_second;

@@ -31,6 +31,7 @@ struct ProfileReport {
   int ranks = 1;           ///< that measured at the same time
   std::int64_t batch = 0;  ///< jets
   double leaving_threshold = 0.0;
+  std::string trained_weights;                   ///< file they were read from; empty: none
   std::vector<MeasuredWeights> measured;         ///< empty without a file of jets
   std::vector<double> training_jets_per_second;  ///< [repeats], empty where not asked for
 };

@@ -61,14 +61,19 @@ std::string full_name(const CLI::App& app) {
   return parent == nullptr ? app.get_name() : full_name(*parent) + " " + app.get_name();
 }
 
+// Without the program's name, which begins the line anyway: "list: ".
+std::string prefix(const std::string& full_name) {
+  const std::size_t space = full_name.find(' ');
+  return space == std::string::npos ? "" : full_name.substr(space + 1) + ": ";
+}
+
 [[noreturn]] void throw_usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = named_command(app);
   const std::string name = full_name(command);
   const auto names = command_names(command);
   const auto extras = app.remaining(true);
-  const bool has_extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  // A misspelt subcommand is first missed and only then left over.
-  if (!extras.empty() && (has_extras || !names.empty())) {
+  // What was misspelt is first missed, if it is required, and only then left over.
+  if (!extras.empty()) {
     const std::string& extra = extras.front();
     if (extra.starts_with("-")) {
       const std::string option = extra.substr(0, extra.find('='));
@@ -78,7 +83,7 @@ std::string full_name(const CLI::App& app) {
       throw_unknown("command", extra, name, names);
     }
   }
-  throw InputError(fmt::format("{}: {} (see {} --help)", name, error.what(), name));
+  throw InputError(fmt::format("{}{} (see {} --help)", prefix(name), error.what(), name));
 }
 
 }  // namespace
@@ -111,7 +116,7 @@ ExitCode run(const std::vector<std::string>& arguments, Context& context) {
   const auto chosen = std::find_if(choices.begin(), choices.end(),
                                    [](const Choice& choice) { return choice.app->parsed(); });
   if (chosen == choices.end()) {
-    throw InputError("eebench: name a command (see eebench --help)");
+    throw InputError("name a command (see eebench --help)");
   }
   context.watchdog.enter(chosen->app->get_name());
   return chosen->run(context);

@@ -18,18 +18,27 @@ namespace {
 bench::Jets open_jets(const comm::Communicator& comm, const std::filesystem::path& file,
                       const std::shared_ptr<data::JetSource>& source) {
   bench::Jets jets;
-  comm.agree([&] {
-    if (comm.is_root()) {
-      jets.sha256 = sha256_file(file);
-    }
-  });
-  jets.sha256 = comm.broadcast(jets.sha256);
+  comm.agree([&] { jets.sha256 = sha256_file(file); });
+  check_same_on_all_ranks(comm, file, jets.sha256);
   jets.count = source->jets();
   jets.read = [source](std::int64_t begin, std::int64_t end) { return source->read(begin, end); };
   return jets;
 }
 
 }  // namespace
+
+void check_same_on_all_ranks(const comm::Communicator& comm, const std::filesystem::path& file,
+                             const std::string& digest) {
+  const std::string of_root = comm.broadcast(digest);
+  comm.agree([&] {
+    if (digest != of_root) {
+      throw InputError(
+          fmt::format("{}: ranks read different files under this path (rank {} another than rank "
+                      "0); start all ranks in one folder and give a path to one file on all nodes",
+                      file.string(), comm.rank()));
+    }
+  });
+}
 
 std::vector<exits::Gate> gates_of(const model::Weights& weights) {
   std::vector<exits::Gate> gates;
@@ -69,6 +78,9 @@ bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEn
                                                  .threads = threads,
                                                  .local_rank = comm.local_rank()});
   });
+  check_same_on_all_ranks(comm, entry.weights, subject.weights_sha256 + subject.gates_sha256);
+  check_same_on_all_ranks(comm, entry.config.empty() ? entry.weights.string() : entry.config,
+                          subject.config_sha256);
   subject.jets = open_jets(comm, suite.data, source);
   if (choosing) {
     subject.choosing = open_jets(comm, suite.choosing->data, choosing);

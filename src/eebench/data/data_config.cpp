@@ -42,7 +42,7 @@ Variable checked_variable(const YAML::Node& node, const std::string& group, std:
   try {
     const bool list = node.IsSequence() && node.size() >= 1 && node.size() <= 6;
     if (node.IsScalar() || list) {
-      const Variable variable = read_variable(node);
+      Variable variable = read_variable(node);
       if (variable.low <= variable.high) {
         return variable;
       }

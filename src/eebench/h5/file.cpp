@@ -11,6 +11,7 @@
 #include "eebench/h5/properties.hpp"
 #include "eebench/h5/strings.hpp"
 
+#include "eebench/sys/files.hpp"
 namespace eebench::h5 {
 namespace {
 
@@ -18,9 +19,7 @@ namespace {
 void keep_quiet() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 void check_readable(const std::filesystem::path& path) {
-  if (!std::filesystem::is_regular_file(path)) {
-    throw InputError(fmt::format("{}: no such file", path.string()));
-  }
+  sys::check_is_file(path);
   if (H5Fis_hdf5(path.c_str()) <= 0) {
     throw InputError(
         fmt::format("{}: not an HDF5 file, or its beginning is lost; copy it again or convert it",

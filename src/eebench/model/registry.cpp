@@ -13,6 +13,7 @@
 #include "eebench/core/names.hpp"
 #include "eebench/model/part/part.hpp"
 #include "eebench/model/particlenet/particlenet.hpp"
+#include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
 
 namespace eebench::model {
@@ -196,6 +197,8 @@ ModelConfig load_model_config(const std::string& name_or_path) {
   std::filesystem::path path = name_or_path;
   if (known) {
     path = sys::find_resource("configs/models/" + name_or_path + ".toml");
+  } else if (path.extension() == ".toml" || path.has_parent_path()) {
+    sys::check_is_file(path);
   } else if (!std::filesystem::is_regular_file(path)) {
     std::vector<std::string_view> names;
     for (const ModelEntry& entry : entries) {
@@ -206,8 +209,8 @@ ModelConfig load_model_config(const std::string& name_or_path) {
   try {
     return from_table(toml::parse_file(path.string()), path);
   } catch (const toml::parse_error& error) {
-    throw InputError(fmt::format("{}, line {}: {}", path.string(), error.source().begin.line,
-                                 error.description()));
+    throw InputError(fmt::format("{}, line {}: not TOML there ({}); correct that line",
+                                 path.string(), error.source().begin.line, error.description()));
   }
 }
 

@@ -9,14 +9,13 @@
 #include "eebench/core/error.hpp"
 #include "eebench/model/unpickler.hpp"
 #include "eebench/model/zip_archive.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::model {
 
 StateDict read_torch_file(const std::filesystem::path& path) {
+  sys::check_is_file(path);
   std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    throw InputError(fmt::format("{}: cannot be opened; check the path", path.string()));
-  }
   const std::vector<char> content((std::istreambuf_iterator<char>(in)), {});
   const Bytes file(reinterpret_cast<const unsigned char*>(content.data()), content.size());
   std::optional<Bytes> pickle;

@@ -168,6 +168,7 @@ std::vector<std::size_t> chosen_points(const TaskReader& task) {
     }
   }
   std::vector<std::size_t> result;
+  result.reserve(points.size());
   for (const auto& [key, point] : points) {
     result.push_back(point);
   }

@@ -97,6 +97,27 @@ void append_durably(const fs::path& file, std::string_view text) {
   out.sync();
 }
 
+void check_is_file(const fs::path& path) {
+  const auto refuse = [&](std::string_view reason) {
+    throw InputError(fmt::format("{}: {}", path.string(), reason));
+  };
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) {
+    refuse("no such file; check the path");
+  }
+  if (fs::is_directory(status)) {
+    refuse("is a folder; name a file");
+  }
+  if (!error && !fs::is_regular_file(status)) {
+    refuse("is a pipe or device; name a file on disk");
+  }
+  if (error || access(path.c_str(), R_OK) != 0) {
+    const int code = error ? error.value() : errno;
+    refuse(fmt::format("cannot be read ({}); check its permissions", std::strerror(code)));
+  }
+}
+
 std::uint64_t free_bytes(const fs::path& folder) {
   struct statvfs facts {};
   if (statvfs(folder.c_str(), &facts) != 0) {

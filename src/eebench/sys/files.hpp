@@ -23,6 +23,10 @@ void publish_finished(const std::filesystem::path& temporary, const std::filesys
 /// Adds to the end of a file and forces it to disk: a journal's line. Throws IoError.
 void append_durably(const std::filesystem::path& file, std::string_view text);
 
+/// Throws InputError that names the path and says what it is where it is no regular file that can
+/// be opened; so a pipe does not hang the reader.
+void check_is_file(const std::filesystem::path& path);
+
 /// Bytes that an ordinary user may still write at `folder`, which must exist. Throws IoError.
 std::uint64_t free_bytes(const std::filesystem::path& folder);
 
