@@ -1,7 +1,6 @@
 #include "eebench/bench/physics.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -102,9 +101,10 @@ void put_exits(Values& values, const store::AllExits& jets, std::span<const std:
     put(values, "exit_accuracy", static_cast<double>(answered[exit]) / count,
         stats::wilson_interval(answered[exit], left[exit]));
   }
-  for (std::size_t i = 0; i < fraction.size(); ++i) {
-    const double jets_of_bin = in_bin[i / exits];
-    fraction[i] = jets_of_bin > 0.0 ? fraction[i] / jets_of_bin : std::nan("");
+  for (std::size_t bin = 0; bin < bins; ++bin) {
+    for (std::size_t exit = 0; exit < exits; ++exit) {
+      fraction[bin * exits + exit] /= in_bin[bin];  // not a number where no jet is
+    }
   }
   values["exit_fraction_multiplicity"] = fraction;
   values["jets_multiplicity"] = in_bin;
