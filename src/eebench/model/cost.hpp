@@ -33,7 +33,8 @@ class CostCounter {
   void elementwise(std::int64_t elements, std::int64_t flops);
   void parameters(std::int64_t count) { cost_.parameters += count; }
   void weaver(std::int64_t macs) { cost_.weaver_macs += macs; }
-  /// Activations alive at the same time; the largest such set is the piece's activation memory.
+  /// Activations that one operation holds at once; the largest such set is the piece's activation
+  /// memory. Attention as the reference does it, its scores stored: fused kernels hold less.
   void live(std::int64_t elements);
   void work(const nn::Work& work) { cost_.work += work; }
 
