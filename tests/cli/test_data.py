@@ -75,6 +75,36 @@ def mislabel(file):
     file["label"][9] = 99
 
 
+def halve_a_label(file):
+    label = file["label"][:].astype(np.float32)
+    label[2] = 0.5
+    del file["label"]
+    file["label"] = label
+
+
+def make_offsets_a_group(file):
+    del file["offsets"]
+    file.create_group("offsets")
+
+
+def make_a_column_complex(file):
+    px = file["part_px"][:]
+    del file["part_px"]
+    file["part_px"] = px.astype(np.complex64)
+
+
+def lose_the_jet(file):
+    del file["jet_phi"]
+
+
+def lose_energy(file):
+    file["part_energy"][12] = 0
+
+
+def repeat_a_class(file):
+    file.attrs["classes"] = [b"QCD", b"QCD"]
+
+
 @pytest.mark.parametrize(
     "spoil, place, remedy",
     [
@@ -85,6 +115,12 @@ def mislabel(file):
         (disorder_offsets, "dataset 'offsets', index 7: jet 6 has -", "make the file again"),
         (remove_column, "no dataset 'part_pz'", "add the column"),
         (remove_labels, "no dataset 'label'", "convert it"),
+        (halve_a_label, "dataset 'label', index 2: 0.5", "correct the label"),
+        (make_offsets_a_group, "'offsets' is a group", "make the file again"),
+        (make_a_column_complex, "dataset 'part_px': holds no plain numbers", "expected"),
+        (lose_the_jet, "no dataset 'jet_phi'", "add the column"),
+        (lose_energy, "dataset 'part_energy', index 12: 0 is not above 0", "remove or repair this jet"),
+        (repeat_a_class, "attribute 'classes' names 'QCD' twice", "a name of its own"),
         (mislabel, "dataset 'label', index 9: 99", "correct the label"),
     ],
 )
@@ -97,6 +133,18 @@ def test_bad_content_is_refused_with_place_and_remedy(eebench, tmp_path, spoil, 
         assert end.code == 2 and end.out == ""
         (line,) = end.error_lines()
         assert "jets.h5: " + place in line and remedy in line
+
+
+def test_a_damaged_chunk_is_wrong_input(eebench, tmp_path):
+    with h5py.File(SLICES / "toptag_200.h5") as file:
+        chunk = file["part_pz"].id.get_chunk_info(0)
+    content = bytearray((SLICES / "toptag_200.h5").read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + 40] = bytes(40)
+    (tmp_path / "jets.h5").write_bytes(content)
+    end = eebench("data", "info", "jets.h5")
+    assert end.code == 2 and len(end.err.splitlines()) == 1
+    assert "jets.h5: dataset 'part_pz': cannot be read (" in end.err and "copy the file again" in end.err
+    assert len(end.err) < 250
 
 
 def test_a_config_is_not_a_jet_file(eebench, tmp_path):

@@ -101,6 +101,12 @@ TEST_CASE("bad jet files are refused in one line with dataset, index and remedy"
   CHECK_THAT(error_of([](JetFileContent& c) { c.label.push_back(0); }),
              Contains("'label' has 4 entries"));
   CHECK_THAT(error_of([](JetFileContent& c) { c.classes.clear(); }), Contains("'classes'"));
+  CHECK_THAT(error_of([](JetFileContent& c) { c.classes[1] = "QCD"; }),
+             Contains("'classes' names 'QCD' twice"));
+  CHECK_THAT(error_of([](JetFileContent& c) { c.columns["part_energy"][2] = 0; }),
+             Contains("'part_energy', index 2: 0 is not above 0") && Contains("repair"));
+  CHECK_THAT(error_of([](JetFileContent& c) { c.columns["jet_pt"][1] = -3; }),
+             Contains("'jet_pt', index 1: -3 is not above 0") && Contains("repair"));
 }
 
 TEST_CASE("files that are missing, cut short or something else are refused by name") {

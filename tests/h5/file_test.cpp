@@ -1,5 +1,9 @@
 #include "eebench/h5/file.hpp"
 
+#include <fstream>
+#include <sstream>
+#include <string>
+
 #include <catch2/catch.hpp>
 
 #include "eebench/core/error.hpp"
@@ -38,6 +42,31 @@ TEST_CASE("arrays of every type, with groups in their names") {
   CHECK(file.dataset("nothing").length() == 0);
   CHECK(file.dataset("filled").read<std::int32_t>() == std::vector<std::int32_t>{9, 9});
   CHECK(file.dimensions_of("charge") == std::vector<std::string>{""});
+}
+
+TEST_CASE("what cannot be read is wrong input, in one short line") {
+  const test::ScratchDir dir;
+  const auto path = dir.path() / "damaged.h5";
+  {
+    h5::File file = h5::File::create(path);
+    file.array<float>("group/x", {1000}, {{1000}, 1, {}}).write(std::vector<float>(1000, 1.5F));
+    file.close();
+  }
+  std::stringstream bytes;
+  bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  std::string content = bytes.str();
+  const std::size_t packed = content.find("\x78\x01");  // a chunk deflated at level 1 begins so
+  REQUIRE(packed != std::string::npos);
+  content.replace(packed, 2, 2, '\0');
+  std::ofstream(path, std::ios::binary) << content;
+
+  const h5::File file = h5::File::open(path);
+  CHECK_THROWS_AS(file.dataset("group/x").read<float>(), InputError);
+  CHECK_THROWS_WITH(file.dataset("group/x").read<float>(),
+                    Contains("damaged.h5: dataset 'group/x': cannot be read (") &&
+                        Contains("copy the file again"));
+  CHECK_THROWS_AS(file.dataset("group"), InputError);
+  CHECK_THROWS_WITH(file.dataset("group"), Contains("'group' is a group"));
 }
 
 TEST_CASE("attributes keep their type and can be replaced") {

@@ -10,7 +10,8 @@ namespace eebench::data {
 namespace {
 
 constexpr std::int64_t jets_per_read = 8192;
-constexpr std::array four_vector{"part_px", "part_py", "part_pz", "part_energy"};
+constexpr std::array needed{"part_px", "part_py", "part_pz", "part_energy",
+                            "jet_pt",  "jet_eta", "jet_phi", "jet_energy"};
 constexpr std::array levels{0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0};
 
 /// From the number of jets at each multiplicity.
@@ -42,7 +43,7 @@ DataInfo describe(const JetFile& file, std::int64_t limit) {
   }
   // What every network needs is read, and missed, even where the file has it not.
   std::vector<std::string> columns;
-  for (const char* name : four_vector) {
+  for (const char* name : needed) {
     if (!file.has(name)) {
       columns.emplace_back(name);
     }

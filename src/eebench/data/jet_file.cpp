@@ -1,5 +1,6 @@
 #include "eebench/data/jet_file.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -47,6 +48,13 @@ JetFile::JetFile(std::filesystem::path path)
          fmt::format("no attribute 'classes' with the names of the classes; {}", convert_again));
   }
   classes_ = file_.attribute<std::vector<std::string>>("classes");
+  std::vector<std::string> sorted = classes_;
+  std::sort(sorted.begin(), sorted.end());
+  if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end()) {
+    fail(path_,
+         fmt::format("attribute 'classes' names '{}' twice; give each class a name of its own",
+                     *twice));
+  }
 }
 
 std::string JetFile::source() const {
@@ -91,23 +99,28 @@ JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
   for (std::int64_t& offset : jets.offsets) {
     offset -= start;
   }
-  jets.labels = file_.dataset("label").read<std::int64_t>({first}, {count});
+  // As they may be stored: a fraction is not to be rounded in silence.
+  const std::vector<double> labels = file_.dataset("label").read<double>({first}, {count});
   for (std::size_t j = 0; j < count; ++j) {
-    if (jets.labels[j] < 0 || jets.labels[j] >= static_cast<std::int64_t>(classes_.size())) {
-      fail(path_,
-           fmt::format("dataset 'label', index {}: {} is not one of the {} classes in the "
-                       "attribute 'classes'; correct the label or the attribute",
-                       begin + static_cast<std::int64_t>(j), jets.labels[j], classes_.size()));
+    const double label = labels[j];
+    if (!(label >= 0.0 && label < static_cast<double>(classes_.size())) ||
+        label != std::floor(label)) {
+      fail(path_, fmt::format("dataset 'label', index {}: {} is not one of the {} classes in the "
+                              "attribute 'classes'; correct the label or the attribute",
+                              begin + static_cast<std::int64_t>(j), label, classes_.size()));
     }
+    jets.labels.push_back(static_cast<std::int64_t>(label));
   }
   for (const std::string& name : names) {
     if (!file_.has(name)) {
       fail(path_,
            fmt::format("no dataset '{}', which the chosen features need; choose features that "
-                       "the file has (kin needs 4-vectors only) or add the column",
+                       "the file has (kin needs part_px, part_py, part_pz, part_energy, jet_pt, "
+                       "jet_eta, jet_phi and jet_energy) or add the column",
                        name));
     }
     const h5::Dataset dataset = file_.dataset(name);
+    const bool positive = name == "part_energy" || name == "jet_pt" || name == "jet_energy";
     const bool per_jet = name.starts_with("jet_");
     const std::int64_t expected = per_jet ? jets_ : particles_;
     if (dataset.length() != static_cast<hsize_t>(expected)) {
@@ -121,6 +134,12 @@ JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
         fail(path_,
              fmt::format("dataset '{}', index {}: {} is not a finite number; remove or repair "
                          "this jet",
+                         name, from + i, values[i]));
+      }
+      if (positive && values[i] <= 0.0F) {
+        fail(path_,
+             fmt::format("dataset '{}', index {}: {} is not above 0, so it has no logarithm; "
+                         "remove or repair this jet",
                          name, from + i, values[i]));
       }
     }

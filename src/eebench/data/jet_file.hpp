@@ -24,8 +24,8 @@ struct JetColumns {
 /// opens it for itself and reads by hyperslab; only the range asked for is in memory.
 ///
 /// Whatever is wrong with it (truncated, missing column, offsets out of order, empty jet, label out
-/// of range, NaN or infinity, a particle with px = py = 0) is an InputError that names file,
-/// dataset, index and remedy.
+/// or not whole, NaN or infinity, energy or pT that is not above 0) is an InputError that names
+/// file, dataset, index and remedy.
 class JetFile {
  public:
   explicit JetFile(std::filesystem::path path);

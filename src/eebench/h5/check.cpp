@@ -19,6 +19,11 @@ herr_t append(unsigned, const H5E_error2_t* entry, void* data) {
   return 0;
 }
 
+herr_t keep_last(unsigned, const H5E_error2_t* entry, void* data) {
+  *static_cast<std::string*>(data) = entry->desc != nullptr ? entry->desc : "";
+  return 0;
+}
+
 [[noreturn]] void fail(std::string_view where, std::string_view doing) {
   throw IoError(fmt::format("{}: HDF5 could not {}: {}", where, doing, error_text()));
 }
@@ -35,6 +40,18 @@ std::string error_text() {
 void check(herr_t status, std::string_view where, std::string_view doing) {
   if (status < 0) {
     fail(where, doing);
+  }
+}
+
+void check_read(herr_t status, std::string_view where) {
+  if (status < 0) {
+    std::string cause;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_last, &cause);
+    H5Eclear2(H5E_DEFAULT);
+    throw InputError(
+        fmt::format("{}: cannot be read ({}); it is damaged or of another kind, copy "
+                    "the file again or make it again",
+                    where, cause));
   }
 }
 

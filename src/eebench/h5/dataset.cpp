@@ -127,12 +127,15 @@ void Dataset::write(const std::vector<std::string>& texts) {
 void Dataset::read_block(hid_t type, void* data, std::size_t size, const Extents& start,
                          const Extents& count) const {
   check_block(shape_, start, count, size, where());
-  if (is_text()) {
-    throw InputError(where() + ": holds text where numbers are expected");
+  const Handle stored = check_id(H5Dget_type(id()), where(), "describe");
+  if (const H5T_class_t kind = H5Tget_class(stored.get());
+      kind != H5T_INTEGER && kind != H5T_FLOAT && kind != H5T_ENUM) {
+    throw InputError(fmt::format("{}: holds {} where numbers are expected", where(),
+                                 kind == H5T_STRING ? "text" : "no plain numbers"));
   }
   const Selection block = select(id(), start, count, where());
-  check(H5Dread(id(), type, block.memory.get(), block.file.get(), transfer_.get(), data), where(),
-        "read");
+  check_read(H5Dread(id(), type, block.memory.get(), block.file.get(), transfer_.get(), data),
+             where());
 }
 
 bool Dataset::was_collective() const {

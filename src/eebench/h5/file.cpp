@@ -1,6 +1,7 @@
 #include "eebench/h5/file.hpp"
 
 #include <exception>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,8 +11,8 @@
 #include "eebench/h5/check.hpp"
 #include "eebench/h5/properties.hpp"
 #include "eebench/h5/strings.hpp"
-
 #include "eebench/sys/files.hpp"
+
 namespace eebench::h5 {
 namespace {
 
@@ -185,8 +186,15 @@ Dataset File::dataset(const std::string& name) const {
     throw InputError(fmt::format("{}: dataset '{}' is missing; the file has {}", where(), name,
                                  fmt::join(datasets(), ", ")));
   }
-  return wrap(check_id(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), place(name), "open"),
-              name);
+  Handle object(H5Oopen(file_.get(), name.c_str(), H5P_DEFAULT));
+  check_read(object.get() < 0 ? -1 : 0, place(name));
+  if (H5Iget_type(object.get()) != H5I_DATASET) {
+    throw InputError(
+        fmt::format("{}: '{}' is a group where a dataset is expected; make the file "
+                    "again",
+                    where(), name));
+  }
+  return wrap(std::move(object), name);
 }
 
 std::vector<std::string> File::datasets(const std::string& group) const {

@@ -73,7 +73,7 @@ class File : public Object {
   }
 
   bool has(const std::string& name) const;
-  /// Throws InputError where it is missing.
+  /// Throws InputError where it is missing, damaged or a group.
   Dataset dataset(const std::string& name) const;
   /// Names of the datasets of a group, in order of creation where the file recorded it.
   std::vector<std::string> datasets(const std::string& group = "/") const;

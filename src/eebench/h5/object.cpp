@@ -32,7 +32,7 @@ std::vector<T> read_numbers(hid_t attribute, const std::string& where) {
   const Handle space = check_id(H5Aget_space(attribute), where, "read");
   std::vector<T> values(static_cast<std::size_t>(H5Sget_simple_extent_npoints(space.get())));
   if (!values.empty()) {
-    check(H5Aread(attribute, native_type<T>(), values.data()), where, "read");
+    check_read(H5Aread(attribute, native_type<T>(), values.data()), where);
   }
   return values;
 }

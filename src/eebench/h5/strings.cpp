@@ -47,7 +47,7 @@ std::vector<std::string> read_strings(hid_t file_type, hid_t space, std::string_
   }
   if (H5Tis_variable_str(file_type) > 0) {
     std::vector<char*> pointers(count, nullptr);
-    check(read(file_type, pointers.data()), where, "read");
+    check_read(read(file_type, pointers.data()), where);
     for (std::size_t i = 0; i < count; ++i) {
       texts[i] = pointers[i] != nullptr ? pointers[i] : "";
     }
@@ -56,7 +56,7 @@ std::vector<std::string> read_strings(hid_t file_type, hid_t space, std::string_
   }
   const std::size_t width = H5Tget_size(file_type);
   std::vector<char> packed(count * width);
-  check(read(file_type, packed.data()), where, "read");
+  check_read(read(file_type, packed.data()), where);
   for (std::size_t i = 0; i < count; ++i) {
     const char* begin = packed.data() + i * width;
     texts[i].assign(begin, strnlen(begin, width));
