@@ -50,6 +50,7 @@ def test_gates_are_fitted_stored_and_used(eebench, tmp_path, weights):
     end = eebench("gates", "--weights", str(weights), "--data", str(JETS), ranks=2)
     assert end.code == 0
     assert "On the 250 jets" in end.out and str(weights) in end.out
+    assert "Of 250 jets 0 had more constituents" in end.out
     with h5py.File(weights) as file:
         assert sorted(file["gates"]) == ["0", "1"]
         assert file.attrs["gates_jets"] == 250
@@ -61,6 +62,13 @@ def test_gates_are_fitted_stored_and_used(eebench, tmp_path, weights):
         rules = task["rule"].attrs["flag_meanings"].decode().split()
         assert [rules[r] for r in task["rule"]] == ["full", "fixed", "fixed", "learned"]
         assert (task["state"][:] == 1).all()
+
+
+def test_weights_that_cannot_be_replaced_are_found_before_the_work(eebench, tmp_path, weights):
+    (tmp_path / "weights.h5.part").mkdir()
+    end = eebench("gates", "--weights", weights, "--data", JETS)
+    assert end.code == 2 and "weights.h5.part: cannot be written" in end.err
+    assert len(end.err.splitlines()) == 1
 
 
 def test_what_cannot_have_gates_is_refused(eebench, tmp_path):

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import torch
 import xarray
 
 SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
@@ -141,6 +143,36 @@ def test_weights_of_weaver_give_the_plain_network(predict):
     assert (plain.logits.values[:, 0] == exits.logits.values[:, 2]).all()
 
 
+def test_inputs_may_be_a_file_of_ones_own(eebench, predict, tmp_path):
+    full = (SOURCE / "configs/data/full.yaml").read_text()
+    (tmp_path / "own.yml").write_text(full)
+    _, shipped = predict()
+    _, own = predict("--features", "own.yml")
+    assert (own.logits == shipped.logits).all()
+
+    (tmp_path / "own.yml").write_text(full.replace("np.hypot(part_px, part_py)", "np.cbrt(part_px)"))
+    end = eebench("predict", "--weights", WEIGHTS, "--data", JETS, "--features", "own.yml", "-o", "no.h5")
+    assert end.code == 2 and len(end.err.splitlines()) == 1
+    assert "own.yml: " in end.err and "np.cbrt(part_px)" in end.err and "supported" in end.err
+
+
+def test_weights_keep_the_path_of_their_inputs(eebench, tmp_path):
+    shutil.copyfile(SOURCE / "configs/data/kin.yaml", tmp_path / "own.yaml")
+    (tmp_path / "tiny.toml").write_text(
+        'kind = "particlenet"\nfeatures = "own.yaml"\n'
+        "[network]\nk = 4\nblocks = [[8, 8]]\nfc = 8\n[train]\nglobal_batch = 50\nexit_weights = [1.0]\n"
+    )
+    end = eebench("train", "--config", "tiny.toml", "--data-train", JETS, "--steps", "1", "-o", "trained")
+    assert end.code == 0, end.err
+    arguments = ["predict", "--weights", "trained/weights.h5", "--data", JETS, "--limit", "9", "-o", "out.h5"]
+    assert eebench(*arguments).code == 0
+    (tmp_path / "own.yaml").rename(tmp_path / "moved.yaml")
+    end = eebench(*arguments)
+    assert end.code == 2 and len(end.err.splitlines()) == 1
+    assert "own.yaml: no such file; " in end.err and "--features" in end.err
+    assert eebench(*arguments, "--features", "moved.yaml").code == 0
+
+
 SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
 
 
@@ -179,6 +211,69 @@ def test_inputs_are_not_overwritten(eebench, tmp_path):
     assert end.code == 2
     assert "would replace what is read" in end.err and len(end.err.splitlines()) == 1
     assert jets.read_bytes() == JETS.read_bytes()
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(eebench, tmp_path):
+    (tmp_path / "out.h5.part").mkdir()
+    end = eebench("predict", "--weights", WEIGHTS, "--data", JETS, "-o", "out.h5")
+    assert end.code == 2 and len(end.err.splitlines()) == 1
+    assert "out.h5.part: cannot be written" in end.err
+
+
+def test_ranks_that_read_different_files_are_refused(eebench, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copyfile(ASSETS / "particlenet.h5", tmp_path / folder / "weights.h5")
+        shutil.copyfile(JETS, tmp_path / folder / "jets.h5")
+
+    def run(*command):
+        program = [os.environ["EEBENCH_PROGRAM"], *command, "--weights", "weights.h5", "--data", "jets.h5"]
+        ranks = [["-n", "1", "--wdir", str(tmp_path / folder), *program] for folder in ("a", "b")]
+        return subprocess.run(
+            ["mpirun", "--oversubscribe", "--bind-to", "none", *ranks[0], ":", *ranks[1]],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+
+    out = ["-o", str(tmp_path / "out.h5"), "--limit", "20"]
+    assert run("predict", *out).returncode == 0
+    with h5py.File(tmp_path / "b/jets.h5", "r+") as file:
+        file["label"][0] = 1 - min(file["label"][0], 1)
+    for command in (["predict", *out], ["gates"]):
+        end = run(*command)
+        assert end.returncode == 2 and "jets.h5: ranks read different files" in end.stderr
+    assert eebench("gates", "--weights", "b/weights.h5", "--data", JETS).code == 0
+    end = run("predict", *out)
+    assert end.returncode == 2 and "weights.h5: ranks read different files" in end.stderr
+
+
+def weaver_weights(trained, newer):
+    """The tensors of a weights.h5 as weaver-core 0.4 or 0.5 spells them."""
+    tensors = {}
+    with h5py.File(trained) as file:
+        for name, values in file["weights"].items():
+            if newer:
+                name = name.replace("attn.in_proj_", "attn.in_proj.")
+            tensors["mod." + name] = torch.from_numpy(values[:])
+    return tensors
+
+
+def test_heads_are_laid_out_as_the_spelling_of_weaver_says(eebench, predict, tmp_path):
+    text = (SOURCE / "configs/models/part-small.toml").read_text()
+    (tmp_path / "part.toml").write_text(text.split("[exits]")[0] + "[train]\nglobal_batch = 50\nexit_weights = [1.0]\n")
+    end = eebench("train", "--config", "part.toml", "--data-train", JETS, "--steps", "1", "-o", "trained")
+    assert end.code == 0, end.err
+    (tmp_path / "v05.toml").write_text((tmp_path / "part.toml").read_text().replace('"legacy"', '"v05"'))
+    logits = {}
+    for newer, file in ((False, "old.pt"), (True, "new.pt")):
+        torch.save(weaver_weights(tmp_path / "trained/weights.h5", newer), tmp_path / file)
+        for model in ("part.toml", "v05.toml"):
+            _, answers = predict("--model", model, weights=file, limit=9)
+            logits[file, model] = answers.logits.values
+    _, own = predict(weights="trained/weights.h5", limit=9)
+    assert (logits["old.pt", "part.toml"] == own.logits.values).all()
+    assert (logits["old.pt", "v05.toml"] == logits["old.pt", "part.toml"]).all()
+    assert (logits["new.pt", "v05.toml"] == logits["new.pt", "part.toml"]).all()
+    assert np.abs(logits["new.pt", "part.toml"] - logits["old.pt", "part.toml"]).max() > 1e-3
 
 
 def test_wrong_input_under_mpirun_is_one_line_too(eebench):

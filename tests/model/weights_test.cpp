@@ -1,5 +1,6 @@
 #include "eebench/model/weights.hpp"
 
+#include <filesystem>
 #include <fstream>
 
 #include <ATen/ATen.h>
@@ -10,6 +11,7 @@
 #include "eebench/model/part/part.hpp"
 #include "eebench/model/particlenet/particlenet.hpp"
 #include "tests/model/golden.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/scratch_dir.hpp"
 
 namespace eebench::model {
@@ -159,6 +161,29 @@ TEST_CASE("weights of a wrapper and of the newer spelling are understood") {
   }
   load_state_dict(*network, renamed, "renamed");
   CHECK(sha256(state_dict(*network)) == before);
+}
+
+TEST_CASE("the spelling of weaver's parameters tells how heads are laid out") {
+  const auto layout = [](const std::string& spelling, const std::string& text) {
+    ModelConfig config = parse_model_config(text, "part.toml");
+    adopt_head_layout(config, {{"mod.embed.weight", at::ones(1)}, {spelling, at::ones(1)}});
+    return std::string(config.table["network"]["head_layout"].value_or("none"));
+  };
+  const std::string legacy = "kind = 'part'\n[network]\nhead_layout = 'legacy'\n";
+  CHECK(layout("mod.blocks.0.attn.in_proj.weight", legacy) == "v05");
+  CHECK(layout("mod.blocks.0.attn.in_proj.weight", "kind = 'part'\n") == "v05");
+  CHECK(layout("blocks.0.attn.in_proj_weight", legacy) == "legacy");
+  CHECK(layout("blocks.0.attn.in_proj_weight", "[network]\nhead_layout = 'v05'\n") == "legacy");
+  CHECK(layout("edge_convs.0.weight", "kind = 'particlenet'\n") == "none");
+}
+
+TEST_CASE("PyTorch files are known by their content") {
+  const test::ScratchDir dir;
+  for (const char* name : {"weights.pth", "weights", "weights.h5"}) {
+    std::filesystem::copy_file(test::data("state_dict.pt"), dir.path() / name);
+    CHECK(read_weights(dir.path() / name).tensors.size() ==
+          read_weights(test::data("state_dict.pt")).tensors.size());
+  }
 }
 
 TEST_CASE("weights of another network are refused, early heads may be missing on request") {

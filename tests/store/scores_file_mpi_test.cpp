@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "eebench/store/scores_file.hpp"
@@ -28,9 +30,40 @@ TEST_CASE("shares of all ranks make one file in the order of the data") {
     CHECK(all.multiplicity == alone.multiplicity);
     CHECK(all.jet_pt == alone.jet_pt);
   }
+  const auto on_root = store::all_on_root(comm, share);
+  CHECK(on_root.exits == 3);
+  CHECK(on_root.labels == (comm.is_root() ? alone.labels : std::vector<std::int64_t>()));
+  CHECK(on_root.logits == (comm.is_root() ? alone.logits : std::vector<float>()));
+  CHECK(on_root.jet_pt == (comm.is_root() ? alone.jet_pt : std::vector<float>()));
   CHECK(store::find_scores(path, comm, origin).has_value());
   CHECK_FALSE(store::find_scores(path, comm, {{"weights_sha256", "other"}}).has_value());
   CHECK_FALSE(store::find_scores(dir.path() / "none.h5", comm, origin).has_value());
+}
+
+TEST_CASE("small batches are cut from what is read at once, and no jet is read twice or beyond") {
+  const std::int64_t last = 9000;
+  std::int64_t read = 0;
+  int reads = 0;
+  const store::ReadJets next = store::read_ahead(
+      [&](std::int64_t begin, std::int64_t end) {
+        CHECK(begin == read);
+        CHECK(end <= last);
+        read = end;
+        ++reads;
+        return test::fake_jets(begin, end);
+      },
+      last);
+  bool equal = true;
+  for (std::int64_t begin = 0; begin < last; begin += 16) {
+    const std::int64_t end = std::min(begin + 16, last);
+    const auto cut = next(begin, end);
+    const auto whole = test::fake_jets(begin, end);
+    equal = equal && cut.index == whole.index && cut.labels == whole.labels &&
+            cut.offsets == whole.offsets && cut.features == whole.features;
+  }
+  CHECK(equal);
+  CHECK(read == last);
+  CHECK(reads < 4);
 }
 
 TEST_CASE("shares cover the jets without gap or overlap") {

@@ -172,6 +172,7 @@ inline data::JetBatch fake_jets(std::int64_t begin, std::int64_t end) {
     batch.index.push_back(jet);
     batch.vectors.resize(static_cast<std::size_t>(4 * batch.offsets.back()),
                          10.0F + static_cast<float>(uniform(key, 3)));
+    batch.points.resize(static_cast<std::size_t>(2 * batch.offsets.back()));
   }
   return batch;
 }

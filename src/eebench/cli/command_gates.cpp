@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "eebench/cli/command.hpp"
+#include "eebench/cli/output.hpp"
 #include "eebench/cli/subject.hpp"
 #include "eebench/core/digest.hpp"
 #include "eebench/exits/replay.hpp"
@@ -29,12 +30,18 @@ struct Options {
 /// Longest time without progress, in seconds.
 constexpr double patience = 600.0;
 
-store::AllExits all_exits(const Options& options, Context& context) {
+/// On the root: of all jets; `cut`: how many lost constituents. \collective
+store::AllExits all_exits(const Options& options, Context& context, std::int64_t& cut) {
   if (options.weights.extension() != ".h5") {
     throw InputError(
         fmt::format("{}: gates are stored in a weights.h5 of eebench train; give such a file",
                     options.weights.string()));
   }
+  context.comm.agree([&] {
+    if (context.comm.is_root()) {
+      check_writable(options.weights);
+    }
+  });
   bench::Suite suite;
   suite.data = options.data;
   suite.device = options.device;
@@ -51,9 +58,15 @@ store::AllExits all_exits(const Options& options, Context& context) {
       progress.show(report::share_line("all exits", done, all), done == all);
     }
   };
-  return store::gather(context.comm,
-                       store::all_exits_pass(context.comm, *subject.executor, subject.jets.read,
-                                             subject.jets.count, subject.classes, advance));
+  const auto read = [&](std::int64_t begin, std::int64_t end) {
+    data::JetBatch batch = subject.jets.read(begin, end);
+    cut += batch.truncated;
+    return batch;
+  };
+  const store::AllExits share = store::all_exits_pass(context.comm, *subject.executor, read,
+                                                      subject.jets.count, subject.classes, advance);
+  cut = context.comm.all_reduce(cut, comm::Reduce::sum);
+  return store::all_on_root(context.comm, share);
 }
 
 std::vector<exits::Gate> fit(const store::AllExits& jets) {
@@ -106,7 +119,8 @@ report::Table table_of(const store::AllExits& jets, const std::vector<exits::Gat
 }
 
 ExitCode fit_gates(const Options& options, Context& context) {
-  const store::AllExits jets = all_exits(options, context);
+  std::int64_t cut = 0;
+  const store::AllExits jets = all_exits(options, context, cut);
   context.watchdog.enter("gates:fit", patience);
   context.comm.agree([&] {
     if (!context.comm.is_root()) {
@@ -121,8 +135,10 @@ ExitCode fit_gates(const Options& options, Context& context) {
       weights.gates.numbers.push_back(exits::pack(gate));
     }
     model::write_weights(options.weights, weights.tensors, weights.config, weights.gates);
-    fmt::print("On the {} jets that the gates were fitted on:\n\n{}\nThe gates are in {}\n",
-               jets.jets(), report::to_markdown(table_of(jets, gates)), options.weights.string());
+    fmt::print(
+        "On the {0} jets that the gates were fitted on:\n\n{1}\nOf {0} jets {2} had more "
+        "constituents than the network keeps and were cut. The gates are in {3}\n",
+        jets.jets(), report::to_markdown(table_of(jets, gates)), cut, options.weights.string());
   });
   return ExitCode::ok;
 }

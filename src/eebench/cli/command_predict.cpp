@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "eebench/cli/command.hpp"
+#include "eebench/cli/output.hpp"
 #include "eebench/cli/performance.hpp"
 #include "eebench/cli/provenance.hpp"
 #include "eebench/cli/subject.hpp"
@@ -44,6 +45,7 @@ void check_output(const Options& options) {
   if (std::filesystem::is_directory(output)) {
     throw InputError(fmt::format("-o {} is a folder; name a file in it", output.string()));
   }
+  check_writable(output);
   for (const std::filesystem::path& input : {options.data, options.model.weights}) {
     std::error_code missing;
     if (std::filesystem::equivalent(output, input, missing)) {
@@ -89,7 +91,11 @@ class Prediction {
       : options_(options), context_(context), comm_(context.comm), progress_(stderr) {}
 
   report::Table run() {
-    comm_.agree([&] { check_output(options_); });
+    comm_.agree([&] {
+      if (comm_.is_root()) {
+        check_output(options_);
+      }
+    });
     context_.watchdog.enter("predict:load", patience);
     subject_ = open(options_, comm_);
     jets_ =
@@ -106,7 +112,7 @@ class Prediction {
         store::all_exits_pass(comm_, *subject_.executor, reader(), jets_, subject_.classes,
                               advance("every exit"), options_.batch);
     store::write_predictions(options_.output, comm_, share, attributes({}));
-    return performance(store::gather(comm_, share));
+    return performance(comm_, share);
   }
 
   report::Table leaving() {
@@ -121,7 +127,7 @@ class Prediction {
         store::leaving_pass(comm_, *subject_.executor, reader(), jets_, subject_.classes, rule,
                             thresholds, advance("leaving early"), options_.batch);
     store::write_predictions(options_.output, comm_, share, attributes(thresholds));
-    return performance(store::gather(comm_, share));
+    return performance(comm_, share);
   }
 
   store::ReadJets reader() {
@@ -177,7 +183,8 @@ Runner setup_predict(CLI::App& app) {
   o->model.name = "predict";
   app.add_option("--model", o->model.config,
                  "Name of `eebench list models` or a TOML file; default: the one in the weights");
-  app.add_option("--features", o->model.features, "kin, kinpid or full; default: the model's");
+  app.add_option("--features", o->model.features,
+                 "kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   app.add_option("--weights", o->model.weights,
                  "Of eebench (.h5) or PyTorch (.pt); weights without early heads: one exit")
       ->required();

@@ -39,7 +39,7 @@ struct Options {
   std::optional<std::int64_t> patience;
   std::optional<std::vector<double>> exit_weights;
   std::optional<std::int64_t> steps;
-  std::optional<std::int64_t> seed;
+  std::optional<std::uint64_t> seed;
   std::optional<std::string> precision;
   std::optional<std::int64_t> checkpoint_steps;
 };
@@ -83,6 +83,12 @@ ExitCode train_network(const Options& options, Context& context) {
     session.model = model::load_model_config(options.config);
     if (!options.features.empty()) {
       session.model.features = options.features;
+    }
+    if (!options.weights.empty()) {
+      const model::Weights weights = model::read_weights(options.weights);
+      if (weights.config.empty()) {
+        model::adopt_head_layout(session.model, weights.tensors);
+      }
     }
     session.settings = settings_of(options, session.model);
     const data::DataConfig config = load_features(session.model.features);
@@ -136,7 +142,9 @@ Runner setup_train(CLI::App& app) {
   app.add_option("--data-train", o->data_train, "Jets to train on (HDF5)")->required();
   app.add_option("--data-val", o->data_val, "Jets to validate on after each epoch (HDF5)");
   app.add_option("-o,--output", o->output, "Folder for weights, checkpoints and logs")->required();
-  app.add_option("--features", o->features, "Inputs: kin, kinpid or full; default: the model's");
+  app.add_option(
+      "--features", o->features,
+      "Inputs: kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   app.add_option("--weights", o->weights,
                  "Weights to begin with (.h5 or .pt); early heads may be missing");
   app.add_option("--freeze", o->freeze,

@@ -40,6 +40,16 @@ bool has_early_heads(const model::StateDict& tensors) {
 }  // namespace
 
 data::DataConfig load_features(const std::string& name) {
+  const std::filesystem::path file = name;
+  if (file.extension() == ".yaml" || file.extension() == ".yml") {
+    if (!std::filesystem::is_regular_file(file)) {
+      throw InputError(fmt::format(
+          "{}: no such file; name the data configuration (YAML) that the network was made for: "
+          "--features, or in a suite [models.<name>] features = \"...\"",
+          name));
+    }
+    return data::DataConfig::load(file);
+  }
   const std::filesystem::path folder = sys::find_resource("configs/data");
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -67,6 +77,9 @@ LoadedNetwork load_network(const bench::ModelEntry& entry) {
   }
   model::Weights weights = model::read_weights(entry.weights);
   model::ModelConfig config = config_of(entry, weights);
+  if (weights.config.empty()) {
+    model::adopt_head_layout(config, weights.tensors);
+  }
   if (!has_early_heads(weights.tensors)) {
     config.table.erase("exits");
   }

@@ -23,7 +23,9 @@ struct LoadedNetwork {
 /// without them: one exit. Throws InputError.
 LoadedNetwork load_network(const bench::ModelEntry& entry);
 
-/// The inputs of that name, those of configs/data. Throws InputError that lists what exists.
+/// The inputs of that name, those of configs/data, or of a weaver data configuration (.yaml, .yml),
+/// seen from the working directory. Weights keep the name or path, not the content. Throws
+/// InputError that lists what exists, or names the file that is not there.
 data::DataConfig load_features(const std::string& name);
 
 /// With parameters drawn from a fixed seed.

@@ -1,6 +1,7 @@
 #include "eebench/cli/performance.hpp"
 
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -9,12 +10,6 @@
 
 namespace eebench::cli {
 namespace {
-
-/// Some of the jets, answered by one exit or by several.
-struct Answers {
-  std::vector<float> logits;         ///< [jets, classes]
-  std::vector<std::int64_t> labels;  ///< [jets]
-};
 
 std::string share(std::size_t jets, std::size_t all) {
   return report::number(100.0 * static_cast<double>(jets) / static_cast<double>(all));
@@ -54,13 +49,12 @@ report::Table empty_table(const std::vector<std::string>& classes) {
   return table;
 }
 
-void add_column(report::Table& table, const std::string& name, const Answers& answers,
-                std::size_t all_jets, const std::vector<std::string>& classes) {
-  const stats::Predictions predictions{answers.logits, answers.labels,
-                                       static_cast<std::int64_t>(classes.size())};
+void add_column(report::Table& table, const std::string& name, std::span<const float> logits,
+                std::span<const std::int64_t> labels, std::size_t all_jets,
+                const std::vector<std::string>& classes) {
+  const stats::Predictions predictions{logits, labels, static_cast<std::int64_t>(classes.size())};
   const double auc = stats::macro_auc(predictions);
-  std::vector<std::string> cells{std::to_string(answers.labels.size()),
-                                 share(answers.labels.size(), all_jets),
+  std::vector<std::string> cells{std::to_string(labels.size()), share(labels.size(), all_jets),
                                  text(stats::accuracy(predictions)),
                                  std::isnan(auc) ? std::string() : fmt::format("{:.5f}", auc)};
   const std::string background = stats::background_class(classes);
@@ -74,34 +68,47 @@ void add_column(report::Table& table, const std::string& name, const Answers& an
 
 }  // namespace
 
-report::Table performance(const store::AllExits& jets) {
-  const auto classes = static_cast<std::int64_t>(jets.classes.size());
-  report::Table table = empty_table(jets.classes);
-  for (std::int32_t exit = 0; exit < jets.exits; ++exit) {
-    const std::vector<std::int32_t> here(jets.labels.size(), exit);
-    add_column(table, fmt::format("exit {}", exit),
-               {exits::taken_logits(jets.logits, here, jets.exits, classes), jets.labels},
-               jets.labels.size(), jets.classes);
+report::Table performance(const comm::Communicator& comm, const store::AllExits& share) {
+  const auto classes = static_cast<std::int64_t>(share.classes.size());
+  report::Table table;
+  if (comm.is_root()) {
+    table = empty_table(share.classes);
+  }
+  const std::vector<std::int64_t> labels = store::gather_on_root(comm, share.labels);
+  for (std::int32_t exit = 0; exit < share.exits; ++exit) {
+    const std::vector<std::int32_t> here(share.labels.size(), exit);
+    const std::vector<float> logits =
+        store::gather_on_root(comm, exits::taken_logits(share.logits, here, share.exits, classes));
+    if (comm.is_root()) {
+      add_column(table, fmt::format("exit {}", exit), logits, labels, labels.size(), share.classes);
+    }
   }
   return table;
 }
 
-report::Table performance(const store::TakenExits& jets) {
-  const std::size_t classes = jets.classes.size();
-  report::Table table = empty_table(jets.classes);
-  for (std::int64_t exit = 0; exit < jets.exits; ++exit) {
-    Answers answers;
-    for (std::size_t jet = 0; jet < jets.labels.size(); ++jet) {
-      if (jets.exit_index[jet] == exit) {
-        const float* logits = &jets.logits[jet * classes];
-        answers.logits.insert(answers.logits.end(), logits, logits + classes);
-        answers.labels.push_back(jets.labels[jet]);
+report::Table performance(const comm::Communicator& comm, const store::TakenExits& share) {
+  const std::size_t classes = share.classes.size();
+  const std::vector<float> all_logits = store::gather_on_root(comm, share.logits);
+  const std::vector<std::int64_t> labels = store::gather_on_root(comm, share.labels);
+  const std::vector<std::int64_t> exit_index = store::gather_on_root(comm, share.exit_index);
+  if (!comm.is_root()) {
+    return {};
+  }
+  report::Table table = empty_table(share.classes);
+  for (std::int64_t exit = 0; exit < share.exits; ++exit) {
+    std::vector<float> of_exit;
+    std::vector<std::int64_t> labels_of_exit;
+    for (std::size_t jet = 0; jet < labels.size(); ++jet) {
+      if (exit_index[jet] == exit) {
+        const float* logits = &all_logits[jet * classes];
+        of_exit.insert(of_exit.end(), logits, logits + classes);
+        labels_of_exit.push_back(labels[jet]);
       }
     }
-    add_column(table, fmt::format("leaving at exit {}", exit), answers, jets.labels.size(),
-               jets.classes);
+    add_column(table, fmt::format("leaving at exit {}", exit), of_exit, labels_of_exit,
+               labels.size(), share.classes);
   }
-  add_column(table, "all", {jets.logits, jets.labels}, jets.labels.size(), jets.classes);
+  add_column(table, "all", all_logits, labels, labels.size(), share.classes);
   return table;
 }
 

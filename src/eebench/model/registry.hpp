@@ -21,7 +21,7 @@ std::span<const ModelEntry> model_registry();
 /// A model configuration: which network, with which inputs, classes and exits.
 struct ModelConfig {
   std::string name;      ///< as the file says, else its stem
-  std::string features;  ///< data configuration: a name of configs/data
+  std::string features;  ///< data configuration: a name of configs/data, or a YAML file
   toml::table table;
   std::string where;  ///< file it was read from, for errors
 

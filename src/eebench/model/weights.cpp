@@ -1,6 +1,8 @@
 #include "eebench/model/weights.hpp"
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 #include <map>
 #include <vector>
 
@@ -33,6 +35,19 @@ std::string reference_name(std::string name) {
     }
   }
   return name;
+}
+
+/// Zip archives, as torch.save writes them, begin so; the name of the file says little.
+bool is_torch_file(const std::filesystem::path& path) {
+  if (path.extension() == ".pt" || path.extension() == ".pth") {
+    return true;
+  }
+  if (!std::filesystem::is_regular_file(path)) {
+    return false;  // the other reader says so
+  }
+  std::array<char, 4> begin{};
+  std::ifstream(path, std::ios::binary).read(begin.data(), begin.size());
+  return begin == std::array{'P', 'K', '\3', '\4'};
 }
 
 std::string first_few(const std::vector<std::string>& names) {
@@ -210,10 +225,23 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
 }
 
 Weights read_weights(const std::filesystem::path& path) {
-  if (path.extension() == ".pt") {
+  if (is_torch_file(path)) {
     return {.tensors = read_torch_file(path), .config = ""};
   }
   return read_h5(path);
+}
+
+void adopt_head_layout(ModelConfig& config, const StateDict& tensors) {
+  for (const auto& [name, tensor] : tensors) {
+    const bool newer = name.ends_with("attn.in_proj.weight");
+    if (newer || name.ends_with("attn.in_proj_weight")) {
+      config.table.emplace("network", toml::table{});
+      if (toml::table* network = config.table["network"].as_table()) {
+        network->insert_or_assign("head_layout", newer ? "v05" : "legacy");
+      }
+      return;
+    }
+  }
 }
 
 void write_weights(const std::filesystem::path& path, const StateDict& tensors,

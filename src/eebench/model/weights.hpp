@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "eebench/model/network.hpp"
+#include "eebench/model/registry.hpp"
 #include "eebench/model/torch_file.hpp"
 
 namespace eebench::model {
@@ -40,8 +41,13 @@ struct Weights {
   Gates gates = {};
 };
 
-/// From eebench's HDF5 (.h5) or PyTorch's state_dict (.pt). Throws InputError.
+/// From eebench's HDF5 or PyTorch's state_dict (.pt, .pth, or any zip archive). Throws InputError.
 Weights read_weights(const std::filesystem::path& path);
+/// ParT of weaver-core 0.4 and 0.5 lays its heads out differently, and only the spelling of a
+/// parameter tells which it was: attn.in_proj_weight ("legacy") or attn.in_proj.weight ("v05").
+/// Sets network.head_layout to what such tensors of weaver were trained with; others change
+/// nothing.
+void adopt_head_layout(ModelConfig& config, const StateDict& tensors);
 /// Atomic. Throws IoError.
 void write_weights(const std::filesystem::path& path, const StateDict& tensors,
                    const std::string& config, const Gates& gates = {});

@@ -26,8 +26,9 @@ AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor
   AllExits result;
   result.exits = executor.exits();
   result.classes = classes;
+  const ReadJets next = read_ahead(read, share_of(jets, comm.rank(), comm.size()).end);
   const auto answer = [&](std::int64_t begin, std::int64_t end) {
-    const data::JetBatch batch = read(begin, end);
+    const data::JetBatch batch = next(begin, end);
     const std::vector<float> logits = executor.replay(batch);
     result.logits.insert(result.logits.end(), logits.begin(), logits.end());
     result.labels.insert(result.labels.end(), batch.labels.begin(), batch.labels.end());
@@ -49,6 +50,15 @@ AllExits gather(const comm::Communicator& comm, const AllExits& share) {
   all.multiplicity = comm.all_gather(std::span<const std::int64_t>(share.multiplicity));
   all.jet_pt = comm.all_gather(std::span<const float>(share.jet_pt));
   return all;
+}
+
+AllExits all_on_root(const comm::Communicator& comm, const AllExits& share) {
+  return {.exits = share.exits,
+          .classes = share.classes,
+          .logits = gather_on_root(comm, share.logits),
+          .labels = gather_on_root(comm, share.labels),
+          .multiplicity = gather_on_root(comm, share.multiplicity),
+          .jet_pt = gather_on_root(comm, share.jet_pt)};
 }
 
 }  // namespace eebench::store

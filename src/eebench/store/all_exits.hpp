@@ -23,10 +23,9 @@ struct AllExits {
   std::int64_t jets() const { return static_cast<std::int64_t>(labels.size()); }
 };
 
-using ReadJets = std::function<data::JetBatch(std::int64_t begin, std::int64_t end)>;
-
 /// \collective Runs every exit on the first `jets` jets of a data set, each rank on its share, in
-/// batches of `batch`. Returns this rank's share.
+/// batches of `batch`. Returns this rank's share; 10^8 jets of three exits and ten classes take
+/// 14 GB, over all ranks together. `read` is asked for more than a batch at once.
 AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor,
                         const ReadJets& read, std::int64_t jets,
                         const std::vector<std::string>& classes, const Advance& advance = {},
@@ -35,5 +34,8 @@ AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor
 /// \collective Every rank's share, in order, on every rank, so that ranks can replay rules in
 /// parallel: each holds 4 bytes times jets, exits and classes, 1.2 GB for 10^7 jets of three exits.
 AllExits gather(const comm::Communicator& comm, const AllExits& share);
+
+/// \collective The same on the root alone; the others get no jets.
+AllExits all_on_root(const comm::Communicator& comm, const AllExits& share);
 
 }  // namespace eebench::store

@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <vector>
 
 #include "eebench/comm/communicator.hpp"
+#include "eebench/data/jet_batch.hpp"
 
 namespace eebench::store {
 
@@ -13,6 +16,32 @@ struct Share {
   std::int64_t end;
 };
 Share share_of(std::int64_t jets, int rank, int ranks);
+
+using ReadJets = std::function<data::JetBatch(std::int64_t begin, std::int64_t end)>;
+
+/// Reads a few thousand jets at once, up to `last`, and cuts batches from them, which must be asked
+/// for in order: files are compressed in chunks of thousands of jets, and a small batch that was
+/// read by itself would unpack such a chunk for a few jets.
+ReadJets read_ahead(ReadJets read, std::int64_t last);
+
+/// Every rank's values, in order, on the root; nothing on the others, which hold one more share for
+/// a moment. \collective
+template <class T>
+std::vector<T> gather_on_root(const comm::Communicator& comm, const std::vector<T>& share) {
+  std::vector<T> all;
+  const std::vector<std::int64_t> sizes = comm.all_gather(static_cast<std::int64_t>(share.size()));
+  for (int rank = 0; rank < comm.size(); ++rank) {
+    std::vector<T> part(static_cast<std::size_t>(sizes[static_cast<std::size_t>(rank)]));
+    if (rank == comm.rank()) {
+      part = share;
+    }
+    comm.broadcast(std::as_writable_bytes(std::span(part)), rank);
+    if (comm.is_root()) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+  }
+  return all;
+}
 
 /// Told how many jets of this rank's share are done, and how many there are.
 using Advance = std::function<void(std::int64_t done, std::int64_t all)>;

@@ -10,8 +10,9 @@ TakenExits leaving_pass(const comm::Communicator& comm, exec::Executor& executor
   TakenExits result;
   result.exits = executor.exits();
   result.classes = classes;
+  const ReadJets next = read_ahead(read, share_of(jets, comm.rank(), comm.size()).end);
   const auto answer = [&](std::int64_t begin, std::int64_t end) {
-    const data::JetBatch batch = read(begin, end);
+    const data::JetBatch batch = next(begin, end);
     const exec::BatchTrace trace = executor.run(batch, rule, thresholds);
     result.logits.insert(result.logits.end(), trace.logits.begin(), trace.logits.end());
     result.exit_index.insert(result.exit_index.end(), trace.exit_index.begin(),
@@ -20,16 +21,6 @@ TakenExits leaving_pass(const comm::Communicator& comm, exec::Executor& executor
   };
   for_each_batch(comm, jets, batch_size, answer, advance);
   return result;
-}
-
-TakenExits gather(const comm::Communicator& comm, const TakenExits& share) {
-  TakenExits all;
-  all.exits = share.exits;
-  all.classes = share.classes;
-  all.logits = comm.all_gather(std::span<const float>(share.logits));
-  all.exit_index = comm.all_gather(std::span<const std::int64_t>(share.exit_index));
-  all.labels = comm.all_gather(std::span<const std::int64_t>(share.labels));
-  return all;
 }
 
 }  // namespace eebench::store

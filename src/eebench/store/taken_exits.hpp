@@ -30,7 +30,4 @@ TakenExits leaving_pass(const comm::Communicator& comm, exec::Executor& executor
                         std::span<const double> thresholds, const Advance& advance,
                         std::int64_t batch);
 
-/// \collective Every rank's share, in order, on every rank.
-TakenExits gather(const comm::Communicator& comm, const TakenExits& share);
-
 }  // namespace eebench::store
