@@ -106,6 +106,28 @@ TEST_CASE("a campaign fills every point, whatever the number of ranks") {
   CHECK(task.mark("accuracy") == "replayed");
 }
 
+TEST_CASE("jets that lose constituents are counted once, whatever the number of ranks") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  bench::Hooks cutting = hooks();
+  cutting.open = [](const bench::ModelEntry&, const bench::Suite&) {
+    bench::Subject subject = test::fake_subject({}, 400);
+    subject.jets.cut = [](std::int64_t begin, std::int64_t end) {
+      std::int64_t cut = 0;
+      for (std::int64_t jet = begin; jet < end; ++jet) {
+        cut += jet % 10 == 3 ? 1 : 0;
+      }
+      return cut;
+    };
+    return subject;
+  };
+  bench::run_campaign(comm, suite({"scenario=offline", "batch=32", "jets=200"}), folder, false,
+                      provenance, cutting);
+  comm.barrier();
+  CHECK(bench::TaskReader(folder.task_file()).integer_attribute("jets_cut") == 20);
+}
+
 TEST_CASE("the learned rule runs with the gates of its network as it replays") {
   const auto comm = comm::Communicator::world();
   const test::SharedDir dir(comm);

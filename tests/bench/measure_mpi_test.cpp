@@ -1,11 +1,10 @@
-#include "eebench/bench/measure.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
 #include <catch2/catch.hpp>
 
+#include "eebench/bench/measure.hpp"
 #include "tests/support/fake_executor.hpp"
 
 using namespace eebench;
@@ -25,13 +24,13 @@ class Timed {
   }
 
   Values measure(const comm::Communicator& comm, Scenario scenario, const bench::Effort& effort) {
-    const bench::Workload workload{batches_, replayed_, 3, [this](const data::JetBatch& batch) {
-                                     exec::BatchTrace trace = executor_.run_fixed(batch, 1);
-                                     trace.seconds = seconds_(batch.index.front());
-                                     trace.answer_seconds = {std::nan(""), 0.9 * trace.seconds,
-                                                             std::nan("")};
-                                     return trace;
-                                   }};
+    const bench::Workload workload{
+        batches_, replayed_, 3, [this](const data::JetBatch& batch) {
+          exec::BatchTrace trace = executor_.run_fixed(batch, 1);
+          trace.seconds = seconds_(batch.index.front());
+          trace.answer_seconds = {std::nan(""), 0.9 * trace.seconds, std::nan("")};
+          return trace;
+        }};
     return bench::measure(comm, workload, scenario, effort, 1);
   }
 
@@ -76,8 +75,7 @@ TEST_CASE("times are those of the slowest rank, also where ranks do not run side
       const double slow = std::floor((count + 19.0 - rank) / 20.0);
       const double seconds = slow * 0.5 + (count - slow) * (rank == slowest ? 3e-3 : 1e-3);
       CHECK(values.at("throughput_rank")[place] == Approx(count / seconds));
-      CHECK(values.at("latency_rank")[3 * place] ==
-            Approx(0.9 * (rank == slowest ? 3e-3 : 1e-3)));
+      CHECK(values.at("latency_rank")[3 * place] == Approx(0.9 * (rank == slowest ? 3e-3 : 1e-3)));
     }
     // 50, 90 and 99 %: the last has too few batches; a rank where nobody left has no say.
     CHECK(values.at("latency")[0] == Approx(0.9 * 3e-3));

@@ -70,8 +70,8 @@ TEST_CASE("a table has one row a point, baselines first, and dashes for too few 
   REQUIRE(rejection != table.columns.end());
   const std::string signal = rejection->name.substr(11, rejection->name.find(" at ") - 11);
   const std::vector<std::string> classes = task.texts("class");
-  const auto place = static_cast<std::size_t>(
-      std::find(classes.begin(), classes.end(), signal) - classes.begin());
+  const auto place =
+      static_cast<std::size_t>(std::find(classes.begin(), classes.end(), signal) - classes.begin());
   REQUIRE(place < classes.size());
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const std::size_t i = row * classes.size() + place;

@@ -43,6 +43,19 @@ TEST_CASE("a table in three formats") {
   CHECK(json[1]["model"] == "b, \"c\"");
 }
 
+TEST_CASE("columns that say the same in every row are said once") {
+  report::Table both = table();
+  both.columns.push_back({"batch", "jets", {"64", "64"}});
+  both.columns.push_back({"p99", "ms", {"", ""}});
+  CHECK(report::take_constants(both) == "In every row: batch 64 jets, p99 — ms.");
+  CHECK(report::to_csv(both) == report::to_csv(table()));
+  CHECK(report::take_constants(both).empty());
+  report::Table one;
+  one.columns = {{"batch", "jets", {"64"}}};
+  CHECK(report::take_constants(one).empty());
+  CHECK(one.columns.size() == 1);
+}
+
 TEST_CASE("the progress line says where we are and how long it takes") {
   bench::Point point;
   point.rule = "confidence";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "eebench/bench/physics.hpp"
 #include "eebench/bench/recorder.hpp"
 #include "eebench/core/error.hpp"
+#include "eebench/data/jet_source.hpp"
 #include "eebench/store/scores_file.hpp"
 #include "eebench/sys/environment.hpp"
 
@@ -227,6 +229,10 @@ void Driver::choose() {
 
 Attributes Driver::with_data(Attributes attributes) const {
   const Subject& subject = stations_.front().subject;
+  const store::Share share = store::share_of(jets_of(subject), comm_.rank(), comm_.size());
+  std::int64_t cut = 0;
+  comm_.agree([&] { cut = subject.jets.cut(share.begin, share.end); });
+  attributes["jets_cut"] = comm_.all_reduce(cut, comm::Reduce::sum);
   attributes["data_sha256"] = subject.jets.sha256;
   if (suite_.choosing) {
     attributes["choosing_data"] = suite_.choosing->data.filename().string();
@@ -265,11 +271,16 @@ const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::in
     const std::int64_t ranks = comm_.size();
     const std::int64_t count =
         (std::min(suite_.run_jets, jets) + ranks * batch - 1) / (ranks * batch);
+    // Where the jets do not fill every rank's batches, the last ones are used again.
+    const auto begin = [&](std::int64_t i) {
+      return std::min((comm_.rank() * count + i) * batch, jets - batch);
+    };
     comm_.agree([&] {
+      const data::JetBatch own = station.subject.jets.read(begin(0), begin(count - 1) + batch);
+      std::vector<std::int64_t> places(static_cast<std::size_t>(batch));
       for (std::int64_t i = 0; i < count; ++i) {
-        // Where the jets do not fill every rank's batches, the last ones are used again.
-        const std::int64_t begin = std::min((i * ranks + comm_.rank()) * batch, jets - batch);
-        batches.push_back(station.subject.jets.read(begin, begin + batch));
+        std::iota(places.begin(), places.end(), begin(i) - begin(0));
+        batches.push_back(data::select(own, places));
       }
     });
   }

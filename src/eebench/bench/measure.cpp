@@ -30,8 +30,8 @@ constexpr double chunk_seconds = 0.05;
 /// Passes that an interval of the median or of the throughput needs at least.
 constexpr std::int64_t fewest_for_interval = 8;
 
-/// Decides on rank 0 whether to go on. A sample is what ranks start together: in offline a pass over
-/// the batches, in single_stream a batch; its time is that of the slowest rank.
+/// Decides on rank 0 whether to go on. A sample is what ranks start together: in offline a pass
+/// over the batches, in single_stream a batch; its time is that of the slowest rank.
 class Stopping {
  public:
   Stopping(const Effort& effort, Scenario scenario, std::int64_t pass)
@@ -169,8 +169,8 @@ class Measurement {
   std::size_t next_ = 0;
   std::vector<Sample> own_;
   std::vector<double> stride_seconds_;  // slowest rank
-  std::vector<bool> seen_;    // of the distinct batches, for what does not depend on time
-  std::vector<double> left_;  // [exits] jets of the distinct batches
+  std::vector<bool> seen_;              // of the distinct batches, for what does not depend on time
+  std::vector<double> left_;            // [exits] jets of the distinct batches
   double flips_ = 0.0;
   double multiply_adds_ = 0.0;
   double peak_bytes_ = 0.0;
@@ -253,8 +253,7 @@ void Measurement::put_times(Values& values, std::span<const Sample> slowest) con
   }
   values["compact_time"] = {stats::median(compact)};
   values["n_samples"] = {static_cast<double>(own_.size())};
-  values["measured_time"] = {
-      std::accumulate(stride_seconds_.begin(), stride_seconds_.end(), 0.0)};
+  values["measured_time"] = {std::accumulate(stride_seconds_.begin(), stride_seconds_.end(), 0.0)};
 }
 
 void Measurement::put_throughput(Values& values, const Effort& effort, std::uint64_t seed) const {
@@ -265,8 +264,8 @@ void Measurement::put_throughput(Values& values, const Effort& effort, std::uint
     seconds += sample.seconds;
   }
   values["throughput_rank"] = comm_.all_gather(jets / seconds);
-  const double jets_per_stride = comm_.all_reduce(jets, comm::Reduce::sum) /
-                                 static_cast<double>(stride_seconds_.size());
+  const double jets_per_stride =
+      comm_.all_reduce(jets, comm::Reduce::sum) / static_cast<double>(stride_seconds_.size());
   const auto throughput = [&](std::span<const double> strides) {
     return jets_per_stride * static_cast<double>(strides.size()) /
            std::accumulate(strides.begin(), strides.end(), 0.0);

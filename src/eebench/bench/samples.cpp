@@ -27,8 +27,8 @@ Sample sample_of(const exec::BatchTrace& trace, std::int64_t exits) {
   return sample;
 }
 
-std::vector<Sample> samples_of_rank(const comm::Communicator& comm,
-                                    std::span<const Sample> samples, int rank) {
+std::vector<Sample> samples_of_rank(const comm::Communicator& comm, std::span<const Sample> samples,
+                                    int rank) {
   std::vector<Sample> theirs(samples.begin(), samples.end());
   const auto visit = [&](const auto& action) {
     for (Sample& sample : theirs) {

@@ -23,8 +23,8 @@ struct Sample {
 Sample sample_of(const exec::BatchTrace& trace, std::int64_t exits);
 
 /// \collective The samples of one rank, on every rank. Every rank gives the same number of them.
-std::vector<Sample> samples_of_rank(const comm::Communicator& comm,
-                                    std::span<const Sample> samples, int rank);
+std::vector<Sample> samples_of_rank(const comm::Communicator& comm, std::span<const Sample> samples,
+                                    int rank);
 
 /// A time and how many jets waited that long.
 struct Weighted {

@@ -19,6 +19,9 @@ struct Jets {
   std::int64_t count = 0;
   /// Jets [begin, end) with the features of this network.
   std::function<data::JetBatch(std::int64_t begin, std::int64_t end)> read;
+  /// How many of them have more constituents than networks keep, and lose those.
+  std::function<std::int64_t(std::int64_t begin, std::int64_t end)> cut =
+      [](std::int64_t, std::int64_t) { return 0; };
 };
 
 /// A network, loaded, with the jets it is measured on.

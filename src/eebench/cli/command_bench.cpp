@@ -13,6 +13,7 @@
 #include "eebench/cli/provenance.hpp"
 #include "eebench/cli/subject.hpp"
 #include "eebench/cli/training_stage.hpp"
+#include "eebench/comm/same_input.hpp"
 #include "eebench/core/digest.hpp"
 #include "eebench/core/names.hpp"
 #include "eebench/core/shell.hpp"
@@ -104,7 +105,7 @@ class Surroundings {
   bench::Hooks hooks() {
     bench::Hooks hooks;
     hooks.open = [this](const bench::ModelEntry& model, const bench::Suite& suite) {
-      return open_subject(context_.comm, model, suite, options_.threads);
+      return open_subject(context_, model, suite, options_.threads);
     };
     hooks.on_stage = [this](const std::string& stage) {
       stage_ = stage;
@@ -157,11 +158,7 @@ void report_results(const Options& options, const bench::CampaignFolder& folder,
   const bench::TaskReader task(folder.task_file());
   report::write_summaries(folder, task);
   if (options.format == "markdown") {
-    fmt::print("{}{}{}\n{}\n", training, training.empty() ? "" : "\n", report::preamble(task),
-               report::to_markdown(report::summary_table(task)));
-    if (const std::string chosen = report::chosen_preamble(task); !chosen.empty()) {
-      fmt::print("{}\n{}\n", chosen, report::to_markdown(report::chosen_table(task)));
-    }
+    fmt::print("{}{}{}\n", training, training.empty() ? "" : "\n", report::summary_text(task));
   } else {
     const report::Table table = report::points_table(task);
     fmt::print("{}", options.format == "csv" ? report::to_csv(table) : report::to_json(table));
@@ -170,12 +167,8 @@ void report_results(const Options& options, const bench::CampaignFolder& folder,
 
 ExitCode run_bench(const Options& options, Context& context) {
   bench::Suite suite;
-  std::string suite_sha256;
-  context.comm.agree([&] {
-    suite = suite_of(options);
-    suite_sha256 = sha256_file(suite_file(options.suite));
-  });
-  check_same_on_all_ranks(context.comm, options.suite, suite_sha256);
+  context.comm.agree([&] { suite = suite_of(options); });
+  comm::require_same(bench::to_toml(suite), options.suite, context.comm);
   const bench::CampaignFolder folder{context.comm.broadcast(folder_of(options, suite))};
   const std::string command = resume_command(options, folder.root.string(), context);
   std::string training;
@@ -229,7 +222,8 @@ Runner setup_bench(CLI::App& app) {
                  "cpu or cuda (one GPU per local rank); default: the suite's")
       ->check(CLI::IsMember({"cpu", "cuda"}));
   add_threads(app, o->threads);
-  app.add_option("--format", o->format, "markdown for people; csv or json with every number of a point")
+  app.add_option("--format", o->format,
+                 "markdown for people; csv or json with every number of a point")
       ->check(CLI::IsMember({"markdown", "csv", "json"}))
       ->capture_default_str();
   app.add_flag("--resume", o->resume, "Go on with the campaign in -o; begins one if there is none");

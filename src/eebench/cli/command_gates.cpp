@@ -46,7 +46,7 @@ store::AllExits all_exits(const Options& options, Context& context, std::int64_t
   suite.data = options.data;
   suite.device = options.device;
   const bench::ModelEntry entry{.name = options.weights.stem(), .weights = options.weights};
-  const bench::Subject subject = open_subject(context.comm, entry, suite, options.threads);
+  const bench::Subject subject = open_subject(context, entry, suite, options.threads);
   if (subject.executor->exits() < 2) {
     throw InputError(
         fmt::format("{} has no early exits, so it needs no gates", options.weights.string()));

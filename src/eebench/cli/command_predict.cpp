@@ -55,12 +55,12 @@ void check_output(const Options& options) {
   }
 }
 
-bench::Subject open(const Options& options, const comm::Communicator& comm) {
+bench::Subject open(const Options& options, Context& context) {
   bench::Suite suite;
   suite.data = options.data;
   suite.device = options.settings.device;
   suite.deterministic = options.settings.deterministic;
-  return open_subject(comm, options.model, suite, options.settings.threads);
+  return open_subject(context, options.model, suite, options.settings.threads);
 }
 
 /// Where the answers come from. \collective
@@ -97,7 +97,7 @@ class Prediction {
       }
     });
     context_.watchdog.enter("predict:load", patience);
-    subject_ = open(options_, comm_);
+    subject_ = open(options_, context_);
     jets_ =
         options_.limit == 0 ? subject_.jets.count : std::min(options_.limit, subject_.jets.count);
     return options_.rule.empty() ? every_exit() : leaving();

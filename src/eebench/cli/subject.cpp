@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "eebench/cli/network.hpp"
-#include "eebench/core/digest.hpp"
+#include "eebench/comm/same_input.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/train/evaluate.hpp"
@@ -14,31 +14,24 @@
 namespace eebench::cli {
 namespace {
 
+constexpr double seconds_without_progress = 600.0;
+
 /// The suite's jets as the network wants them. \collective
-bench::Jets open_jets(const comm::Communicator& comm, const std::filesystem::path& file,
+bench::Jets open_jets(Context& context, const std::filesystem::path& file,
                       const std::shared_ptr<data::JetSource>& source) {
   bench::Jets jets;
-  comm.agree([&] { jets.sha256 = sha256_file(file); });
-  check_same_on_all_ranks(comm, file, jets.sha256);
+  jets.sha256 = comm::agreed_sha256(file, context.comm, [&] {
+    context.watchdog.enter("SHA-256 of " + file.string(), seconds_without_progress);
+  });
   jets.count = source->jets();
   jets.read = [source](std::int64_t begin, std::int64_t end) { return source->read(begin, end); };
+  jets.cut = [source](std::int64_t begin, std::int64_t end) {
+    return source->truncated(begin, end);
+  };
   return jets;
 }
 
 }  // namespace
-
-void check_same_on_all_ranks(const comm::Communicator& comm, const std::filesystem::path& file,
-                             const std::string& digest) {
-  const std::string of_root = comm.broadcast(digest);
-  comm.agree([&] {
-    if (digest != of_root) {
-      throw InputError(
-          fmt::format("{}: ranks read different files under this path (rank {} another than rank "
-                      "0); start all ranks in one folder and give a path to one file on all nodes",
-                      file.string(), comm.rank()));
-    }
-  });
-}
 
 std::vector<exits::Gate> gates_of(const model::Weights& weights) {
   std::vector<exits::Gate> gates;
@@ -48,8 +41,9 @@ std::vector<exits::Gate> gates_of(const model::Weights& weights) {
   return gates;
 }
 
-bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEntry& entry,
+bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
                             const bench::Suite& suite, int threads) {
+  const comm::Communicator& comm = context.comm;
   bench::Subject subject;
   std::shared_ptr<data::JetSource> source;
   std::shared_ptr<data::JetSource> choosing;
@@ -78,12 +72,12 @@ bench::Subject open_subject(const comm::Communicator& comm, const bench::ModelEn
                                                  .threads = threads,
                                                  .local_rank = comm.local_rank()});
   });
-  check_same_on_all_ranks(comm, entry.weights, subject.weights_sha256 + subject.gates_sha256);
-  check_same_on_all_ranks(comm, entry.config.empty() ? entry.weights.string() : entry.config,
-                          subject.config_sha256);
-  subject.jets = open_jets(comm, suite.data, source);
+  comm::require_same(subject.weights_sha256 + subject.gates_sha256, entry.weights.string(), comm);
+  comm::require_same(subject.config_sha256,
+                     entry.config.empty() ? entry.weights.string() : entry.config, comm);
+  subject.jets = open_jets(context, suite.data, source);
   if (choosing) {
-    subject.choosing = open_jets(comm, suite.choosing->data, choosing);
+    subject.choosing = open_jets(context, suite.choosing->data, choosing);
   }
   return subject;
 }

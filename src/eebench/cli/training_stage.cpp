@@ -39,9 +39,10 @@ std::string training_report(const train::Summary& summary, const std::string& na
                    {"all-reduce with waiting", "GB/s", {report::number(rate)}}};
   const bool crowded = oversubscribed(comm, threads);
   return report::to_markdown(table) +
-         (crowded ? "\nMore ranks than cores: speed and shares say how the program behaves, not how "
-                    "fast the machine is.\n"
-                  : "");
+         (crowded
+              ? "\nMore ranks than cores: speed and shares say how the program behaves, not how "
+                "fast the machine is.\n"
+              : "");
 }
 
 std::string run_training_stage(const bench::TrainingStage& stage, const bench::Suite& suite,

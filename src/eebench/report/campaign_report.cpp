@@ -116,8 +116,8 @@ std::size_t hardest_class(const TaskReader& task) {
   std::size_t hardest = 0;
   for (std::size_t c = 0; c < classes; ++c) {
     const bool known = limits_and_sums[c].second > 0.0;
-    if (known && (limits_and_sums[hardest].second == 0.0 ||
-                  limits_and_sums[c] < limits_and_sums[hardest])) {
+    if (known &&
+        (limits_and_sums[hardest].second == 0.0 || limits_and_sums[c] < limits_and_sums[hardest])) {
       hardest = c;
     }
   }
@@ -264,21 +264,39 @@ std::string preamble(const TaskReader& task) {
       jets_run = std::min(jets_run, task.values("jets_run")[point]);
     }
   }
-  std::string text = fmt::format(
-      "Effort {}{}. {} ranks on {} cores, device {}. Accuracy, loss against full depth, mixing, AUC, "
-      "rejection, exits, cost and multiply-adds are replayed from one all-exits pass over {} jets; "
-      "run (executed multiply-adds), throughput, latency and flips are measured on the first {} of "
-      "them or more. A latency is from the hand-over of a batch to a jet's answer; a dash means too "
-      "few batches. `mixing` is the accuracy of a coin tossed between two fixed exits at the same "
-      "cost; the rejection shown is that of the hardest class, all are in summary.csv.",
+  const bool crowded = task.integer_attribute("oversubscribed") != 0;
+  const std::int64_t cut = task.integer_attribute("jets_cut");
+  return fmt::format(
+      "Effort {}{}; {} ranks on {} cores, device {}.\n"
+      "- Replayed from one all-exits pass over {} jets{}: accuracy, loss against full depth, "
+      "mixing "
+      "(a "
+      "coin tossed between two fixed exits at the same cost), AUC, rejection, exits, cost, "
+      "multiply-adds.\n"
+      "- Measured on the first {} of them or more: run (executed multiply-adds), throughput, "
+      "latency "
+      "(hand-over of a batch to a jet's answer; a dash: too few batches), flips (jets that leave "
+      "elsewhere than replayed).\n"
+      "- The rejection is that of the hardest class; all, and every other number, are in "
+      "summary.csv.\n{}",
       effort, effort == "official" ? "" : " (not official)", task.length("rank"),
-      task.integer_attribute("cores"), task.attribute("device"), jets, jets_run);
-  if (task.integer_attribute("oversubscribed") != 0) {
-    text +=
-        " \\* More ranks than cores: these times say how the program behaves, not how fast the "
-        "machine is.";
+      task.integer_attribute("cores"), task.attribute("device"), jets,
+      cut > 0 ? fmt::format(", of which {} were cut to 128 constituents", cut) : "", jets_run,
+      crowded
+          ? "- \\* More ranks than cores: these times say how the program behaves, not how fast "
+            "the machine is.\n"
+          : "");
+}
+
+std::string summary_text(const TaskReader& task) {
+  Table table = summary_table(task);
+  const std::string constants = take_constants(table);
+  std::string text = preamble(task) + (constants.empty() ? "" : "\n" + constants + "\n") + "\n" +
+                     to_markdown(table);
+  if (has_chosen(task)) {
+    text += "\n" + chosen_preamble(task) + "\n" + to_markdown(chosen_table(task));
   }
-  return text + "\n";
+  return text;
 }
 
 std::string final_block(const bench::CampaignFolder& folder, const bench::Outcome& outcome,
@@ -305,10 +323,7 @@ std::string final_block(const bench::CampaignFolder& folder, const bench::Outcom
 }
 
 void write_summaries(const bench::CampaignFolder& folder, const TaskReader& task) {
-  const std::string chosen =
-      has_chosen(task) ? "\n" + chosen_preamble(task) + "\n" + to_markdown(chosen_table(task)) : "";
-  sys::publish_text(folder.root / "summary.md",
-                    preamble(task) + "\n" + to_markdown(summary_table(task)) + chosen);
+  sys::publish_text(folder.root / "summary.md", summary_text(task));
   sys::publish_text(folder.root / "summary.csv", to_csv(points_table(task)));
 }
 

@@ -10,12 +10,14 @@
 namespace eebench::report {
 
 /// One row a point that is `ok`, in file order: the baselines full and fixed first for each network
-/// and batch. `±` is half the 95 % interval. The rejection is that of one class, the hardest; a lower
-/// limit begins with ">". Everything measured on more ranks than cores is marked by a column header that says so.
+/// and batch. `±` is half the 95 % interval. The rejection is that of one class, the hardest; a
+/// lower limit begins with ">". Everything measured on more ranks than cores is marked by a column
+/// header that says so.
 Table summary_table(const bench::TaskReader& task);
 
 /// Thresholds that were chosen on other jets, one row a network, rule, loss and kind of threshold,
-/// after the network's baselines: what they did there and what they do on the jets reported on. No columns where none were chosen.
+/// after the network's baselines: what they did there and what they do on the jets reported on. No
+/// columns where none were chosen.
 Table chosen_table(const bench::TaskReader& task);
 
 /// The heading of that table: which jets chose, which are reported on; empty where none chose.
@@ -24,6 +26,10 @@ std::string chosen_preamble(const bench::TaskReader& task);
 /// What has to be said above such a table: effort, machine, ranks, oversubscription, what is
 /// replayed and what measured.
 std::string preamble(const bench::TaskReader& task);
+
+/// All of that, without the columns that say the same in every row, which are named above the
+/// table.
+std::string summary_text(const bench::TaskReader& task);
 
 /// The end of a campaign: where everything is, how to open it, which points failed and how to go
 /// on. `resume_command` is complete.

@@ -54,6 +54,25 @@ std::string number(double value) {
   return fmt::format("{:.3e}", value);
 }
 
+std::string take_constants(Table& table) {
+  std::string said;
+  if (table.rows() < 2) {
+    return said;
+  }
+  std::erase_if(table.columns, [&](const Table::Column& column) {
+    const std::string& first = column.cells.front();
+    const bool constant = std::count(column.cells.begin(), column.cells.end(), first) ==
+                          static_cast<std::ptrdiff_t>(column.cells.size());
+    if (constant) {
+      said += fmt::format("{}{} {}{}{}", said.empty() ? "In every row: " : ", ", column.name,
+                          first.empty() ? dash : std::string_view(first),
+                          column.unit.empty() ? "" : " ", column.unit);
+    }
+    return constant;
+  });
+  return said.empty() ? said : said + ".";
+}
+
 std::string to_markdown(const Table& table) {
   std::vector<std::size_t> widths;
   for (const Table::Column& column : table.columns) {

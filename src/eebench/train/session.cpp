@@ -10,12 +10,12 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "eebench/comm/same_input.hpp"
 #include "eebench/core/shell.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/train/evaluate.hpp"
-#include "eebench/train/inputs.hpp"
 #include "eebench/train/training_run.hpp"
 
 namespace eebench::train {
@@ -42,15 +42,15 @@ void check_back_end(const Session& session) {
 /// Ranks that were given different files or options would wait for each other for ever.
 void check_same(const Session& session, const data::JetSource& training,
                 const data::JetSource* validation, const comm::Communicator& comm) {
-  require_same(
+  comm::require_same(
       fmt::format("{} {} {} {} {} {}", session.model.text(), session.device, session.back_end,
                   session.resume, session.weights.string(), validation == nullptr),
       session.model.where + " and the command line", comm);
   for (const data::JetSource* jets : {&training, validation}) {
     if (jets != nullptr) {
-      require_same(fmt::format("{} {} {}", jets->jets(), jets->max_particles(),
-                               fmt::join(jets->classes(), " ")),
-                   jets->file().path().string(), comm);
+      comm::require_same(fmt::format("{} {} {}", jets->jets(), jets->max_particles(),
+                                     fmt::join(jets->classes(), " ")),
+                         jets->file().path().string(), comm);
     }
   }
 }
@@ -89,7 +89,7 @@ std::unique_ptr<model::Network> first_network(const Session& session, std::int64
     inputs.weights = model::sha256(tensors);
     model::load_state_dict(*network, tensors, session.weights.string(), /*without_exits=*/true);
   });
-  require_same(inputs.weights, session.weights.string(), comm);
+  comm::require_same(inputs.weights, session.weights.string(), comm);
   return network;
 }
 
@@ -153,8 +153,8 @@ Summary run(const Session& asked, const data::JetSource& training,
   }
   const at::Device device = nn::device_of(session.device, comm.local_rank());
   const auto digest = [&](const data::JetSource& jets) {
-    return agreed_sha256(jets.file().path(), comm,
-                         [&] { session.phase("train:SHA-256 of what it reads"); });
+    return comm::agreed_sha256(jets.file().path(), comm,
+                               [&] { session.phase("train:SHA-256 of what it reads"); });
   };
   inputs.training = digest(training);
   if (validation != nullptr) {

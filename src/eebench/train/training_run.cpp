@@ -6,12 +6,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "eebench/comm/same_input.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/sys/timer.hpp"
 #include "eebench/train/checkpoint.hpp"
 #include "eebench/train/evaluate.hpp"
-#include "eebench/train/inputs.hpp"
 
 namespace eebench::train {
 namespace {
@@ -60,8 +60,8 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
         model::load_state_dict(network_, from->weights, (session_.output / "checkpoints").string());
       }
     });
-    require_same(fmt::to_string(from ? from->step : -1), (session_.output / "checkpoints").string(),
-                 comm_);
+    comm::require_same(fmt::to_string(from ? from->step : -1),
+                       (session_.output / "checkpoints").string(), comm_);
   }
   trainer_.emplace(network_, settings_, total_, device_, comm, reducer_);
   if (from) {

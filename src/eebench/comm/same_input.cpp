@@ -1,4 +1,4 @@
-#include "eebench/train/inputs.hpp"
+#include "eebench/comm/same_input.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 
-namespace eebench::train {
+namespace eebench::comm {
 namespace {
 
 /// Equal where two ranks see the same file of the same node.
@@ -26,18 +26,19 @@ std::string identity_of(const std::filesystem::path& file) {
 
 }  // namespace
 
-void require_same(const std::string& text, const std::string& what,
-                  const comm::Communicator& comm) {
+void require_same(const std::string& text, const std::string& what, const Communicator& comm) {
   const std::string of_root = comm.broadcast(text);
   comm.agree([&] {
     if (text != of_root) {
-      throw InputError(fmt::format(
-          "{}: rank {} sees another one than rank 0; give all ranks the same", what, comm.rank()));
+      throw InputError(
+          fmt::format("{}: rank {} sees another one than rank 0; start all ranks in one folder and "
+                      "give a path to one file on all nodes",
+                      what, comm.rank()));
     }
   });
 }
 
-std::string agreed_sha256(const std::filesystem::path& file, const comm::Communicator& comm,
+std::string agreed_sha256(const std::filesystem::path& file, const Communicator& comm,
                           const std::function<void()>& alive) {
   constexpr std::int64_t buffers_of_a_piece = 256;
   std::vector<char> buffer(1 << 20);
@@ -71,4 +72,4 @@ std::string agreed_sha256(const std::filesystem::path& file, const comm::Communi
   return of_root;
 }
 
-}  // namespace eebench::train
+}  // namespace eebench::comm

@@ -6,15 +6,16 @@
 
 #include "eebench/comm/communicator.hpp"
 
-namespace eebench::train {
+namespace eebench::comm {
 
-/// \collective Throws InputError that names `what` where a rank has another text than the root.
-void require_same(const std::string& text, const std::string& what, const comm::Communicator& comm);
+/// \collective Throws InputError that names `what` where a rank has another text than the root: one
+/// path may lead to other files on other nodes.
+void require_same(const std::string& text, const std::string& what, const Communicator& comm);
 
 /// \collective SHA-256 of a file that all ranks name alike. It is read once on each node, and once
 /// more for each different file that a rank sees there; calls `alive` on every rank from time to
 /// time. Throws InputError where two ranks see different contents.
-std::string agreed_sha256(const std::filesystem::path& file, const comm::Communicator& comm,
+std::string agreed_sha256(const std::filesystem::path& file, const Communicator& comm,
                           const std::function<void()>& alive);
 
-}  // namespace eebench::train
+}  // namespace eebench::comm
