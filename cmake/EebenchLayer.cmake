@@ -74,7 +74,7 @@ function(eebench_add_test layer)
       set(name mpi/${layer}.np${ranks})
       add_test(NAME ${name} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} --oversubscribe
         --bind-to none $<TARGET_FILE:eebench_${layer}_mpi_tests>)
-      set_tests_properties(${name} PROPERTIES LABELS "mpi" TIMEOUT 300 PROCESSORS ${ranks})
+      set_tests_properties(${name} PROPERTIES LABELS "mpi" TIMEOUT 600 PROCESSORS ${ranks})
       eebench_test_environment(${name})
     endforeach()
   endif()

@@ -14,7 +14,7 @@
 
 namespace {
 
-constexpr unsigned seconds_per_test = 60;
+constexpr unsigned seconds_per_test = 120;
 std::string timeout_message;
 
 // A rank that waits for ever in a collective call ends the job and says in which test.

@@ -229,10 +229,7 @@ void Driver::choose() {
 
 Attributes Driver::with_data(Attributes attributes) const {
   const Subject& subject = stations_.front().subject;
-  const store::Share share = store::share_of(jets_of(subject), comm_.rank(), comm_.size());
-  std::int64_t cut = 0;
-  comm_.agree([&] { cut = subject.jets.cut(share.begin, share.end); });
-  attributes["jets_cut"] = comm_.all_reduce(cut, comm::Reduce::sum);
+  attributes["jets_cut"] = count_cut(comm_, subject.jets, jets_of(subject));
   attributes["data_sha256"] = subject.jets.sha256;
   if (suite_.choosing) {
     attributes["choosing_data"] = suite_.choosing->data.filename().string();
@@ -264,9 +261,8 @@ void Driver::replay_points(Station& station, const std::vector<const Point*>& po
 }
 
 const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::int64_t batch) {
-  const bool is_new = !station.batches.contains(batch);
-  std::vector<data::JetBatch>& batches = station.batches[batch];
-  if (is_new) {
+  if (!station.batches.contains(batch)) {
+    std::vector<data::JetBatch> batches;
     const std::int64_t jets = jets_of(station.subject);
     const std::int64_t ranks = comm_.size();
     const std::int64_t count =
@@ -283,8 +279,9 @@ const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::in
         batches.push_back(data::select(own, places));
       }
     });
+    station.batches.emplace(batch, std::move(batches));  // only what was read by every rank
   }
-  return batches;
+  return station.batches.at(batch);
 }
 
 Values Driver::measure_point(const Point& point) {

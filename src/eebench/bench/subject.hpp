@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "eebench/bench/suite.hpp"
+#include "eebench/comm/communicator.hpp"
 #include "eebench/data/jet_batch.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/exits/gate.hpp"
@@ -24,11 +25,14 @@ struct Jets {
       [](std::int64_t, std::int64_t) { return 0; };
 };
 
+/// \collective Of the first `count` jets, those that lose constituents.
+std::int64_t count_cut(const comm::Communicator& comm, const Jets& jets, std::int64_t count);
+
 /// A network, loaded, with the jets it is measured on.
 struct Subject {
   std::unique_ptr<exec::Executor> executor;
   std::string weights_sha256;
-  std::string config_sha256;         ///< of what the network is built from
+  std::string config_sha256;         ///< of what network and inputs are built from
   std::vector<std::string> classes;  ///< names, in the order of the logits
   std::vector<exits::Gate> gates;    ///< [exits - 1] for the rule `learned`; empty where not fitted
   std::string gates_sha256;

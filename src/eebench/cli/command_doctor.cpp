@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -26,15 +28,29 @@ std::string_view mark(Level level) {
   return "";
 }
 
-void print(const Finding& finding) {
-  fmt::print("{:<5}{:<11}{}\n", mark(finding.level), finding.topic, finding.fact);
-  if (!finding.remedy.empty()) {
-    fmt::print("{:16}-> {}\n", "", finding.remedy);
+std::string text_of(const Finding& finding, const std::string& where = "") {
+  return fmt::format("{:<5}{:<11}{}{}\n{}", mark(finding.level), finding.topic, where, finding.fact,
+                     finding.remedy.empty() ? "" : fmt::format("{:16}-> {}\n", "", finding.remedy));
+}
+
+/// What the others lack, on every rank; the root's own findings are printed anyway. \collective
+std::string lacking_elsewhere(const comm::Communicator& comm, const std::vector<Finding>& own) {
+  std::string text;
+  for (const Finding& finding : own) {
+    if (finding.level == Level::unusable && !comm.is_root()) {
+      text += text_of(finding, fmt::format("[rank {}] ", comm.rank()));
+    }
   }
+  std::string all;
+  for (const std::string& part : comm.all_gather(text)) {
+    all += part;
+  }
+  return all;
 }
 
 // Every rank knows only its own place; the worst rank decides.
-ExitCode look_around(const Options& options, const Context& context) {
+ExitCode look_around(const Options& options, Context& context) {
+  context.watchdog.enter("doctor", 120);
   if (std::filesystem::exists(options.results) && !std::filesystem::is_directory(options.results)) {
     throw InputError(fmt::format("{}: not a folder; give one with -o", options.results.string()));
   }
@@ -45,8 +61,12 @@ ExitCode look_around(const Options& options, const Context& context) {
   const bool usable = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.level == Level::unusable;
   });
+  const std::string elsewhere = lacking_elsewhere(context.comm, findings);
   if (context.comm.is_root()) {
-    std::for_each(findings.begin(), findings.end(), print);
+    for (const Finding& finding : findings) {
+      fmt::print("{}", text_of(finding));
+    }
+    fmt::print("{}", elsewhere);
   }
   const bool all_usable = context.comm.all(usable);
   if (context.comm.is_root()) {

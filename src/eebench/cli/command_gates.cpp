@@ -58,14 +58,10 @@ store::AllExits all_exits(const Options& options, Context& context, std::int64_t
       progress.show(report::share_line("all exits", done, all), done == all);
     }
   };
-  const auto read = [&](std::int64_t begin, std::int64_t end) {
-    data::JetBatch batch = subject.jets.read(begin, end);
-    cut += batch.truncated;
-    return batch;
-  };
-  const store::AllExits share = store::all_exits_pass(context.comm, *subject.executor, read,
-                                                      subject.jets.count, subject.classes, advance);
-  cut = context.comm.all_reduce(cut, comm::Reduce::sum);
+  cut = bench::count_cut(context.comm, subject.jets, subject.jets.count);
+  const store::AllExits share =
+      store::all_exits_pass(context.comm, *subject.executor, subject.jets.read, subject.jets.count,
+                            subject.classes, advance);
   return store::all_on_root(context.comm, share);
 }
 

@@ -100,17 +100,18 @@ class Prediction {
     subject_ = open(options_, context_);
     jets_ =
         options_.limit == 0 ? subject_.jets.count : std::min(options_.limit, subject_.jets.count);
+    cut_ = bench::count_cut(comm_, subject_.jets, jets_);
     return options_.rule.empty() ? every_exit() : leaving();
   }
   std::int64_t jets() const { return jets_; }
-  /// Jets that lost constituents. \collective
-  std::int64_t truncated() const { return comm_.all_reduce(truncated_, comm::Reduce::sum); }
+  /// Jets that lost constituents.
+  std::int64_t cut() const { return cut_; }
 
  private:
   report::Table every_exit() {
     const store::AllExits share =
-        store::all_exits_pass(comm_, *subject_.executor, reader(), jets_, subject_.classes,
-                              advance("every exit"), options_.batch);
+        store::all_exits_pass(comm_, *subject_.executor, subject_.jets.read, jets_,
+                              subject_.classes, advance("every exit"), options_.batch);
     store::write_predictions(options_.output, comm_, share, attributes({}));
     return performance(comm_, share);
   }
@@ -124,18 +125,10 @@ class Prediction {
       thresholds = exits::thresholds_for(options_.thresholds, exits);
     });
     const store::TakenExits share =
-        store::leaving_pass(comm_, *subject_.executor, reader(), jets_, subject_.classes, rule,
-                            thresholds, advance("leaving early"), options_.batch);
+        store::leaving_pass(comm_, *subject_.executor, subject_.jets.read, jets_, subject_.classes,
+                            rule, thresholds, advance("leaving early"), options_.batch);
     store::write_predictions(options_.output, comm_, share, attributes(thresholds));
     return performance(comm_, share);
-  }
-
-  store::ReadJets reader() {
-    return [this](std::int64_t begin, std::int64_t end) {
-      data::JetBatch batch = subject_.jets.read(begin, end);
-      truncated_ += batch.truncated;
-      return batch;
-    };
   }
 
   store::Advance advance(const std::string& what) {
@@ -150,7 +143,7 @@ class Prediction {
   h5::Attributes attributes(const std::vector<double>& thresholds) {
     context_.watchdog.enter("predict:write", patience);
     h5::Attributes all = origin(comm_, options_, subject_, thresholds, context_.command_line);
-    all["jets_cut"] = truncated();
+    all["jets_cut"] = cut_;
     return all;
   }
 
@@ -160,18 +153,17 @@ class Prediction {
   report::Progress progress_;
   bench::Subject subject_;
   std::int64_t jets_ = 0;
-  std::int64_t truncated_ = 0;  ///< of this rank's share
+  std::int64_t cut_ = 0;
 };
 
 ExitCode predict(const Options& options, Context& context) {
   Prediction prediction(options, context);
   const report::Table table = prediction.run();
-  const std::int64_t truncated = prediction.truncated();
   if (context.comm.is_root()) {
     fmt::print(
         "{}\nOf {} jets {} had more constituents than the network keeps and were cut. The answers "
         "are in {}\n",
-        report::to_markdown(table), prediction.jets(), truncated, options.output.string());
+        report::to_markdown(table), prediction.jets(), prediction.cut(), options.output.string());
   }
   return ExitCode::ok;
 }
@@ -206,9 +198,10 @@ Runner setup_predict(CLI::App& app) {
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
   add_threads(app, o->settings.threads);
-  app.add_flag("--deterministic", o->settings.deterministic,
-               "Fixed-order arithmetic: a jet's answer does not depend on its batch, so that with "
-               "and without --rule agree bit for bit");
+  app.add_flag(
+      "--deterministic", o->settings.deterministic,
+      "Insist on kernels whose sums have a fixed order, so that run and replay agree on every "
+      "jet: on CPUs all float32 kernels are such anyway, other devices are refused");
   app.add_option("-o,--output", o->output, "HDF5 file for xarray")->required();
   return [o](Context& context) { return predict(*o, context); };
 }

@@ -7,6 +7,7 @@
 
 #include "eebench/cli/network.hpp"
 #include "eebench/comm/same_input.hpp"
+#include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/train/evaluate.hpp"
@@ -52,7 +53,7 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
     std::unique_ptr<model::Network> network = std::move(loaded.network);
     source = std::make_shared<data::JetSource>(suite.data, loaded.features);
     subject.weights_sha256 = model::sha256(loaded.weights.tensors);
-    subject.config_sha256 = model::network_sha256(loaded.config);
+    subject.config_sha256 = sha256(model::network_sha256(loaded.config) + source->config_sha256());
     subject.gates = gates_of(loaded.weights);
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.classes = source->classes();

@@ -60,8 +60,8 @@ std::string agreed_sha256(const std::filesystem::path& file, const Communicator&
     }
     comm.agree([&] {
       if (in.bad() || in.rdstate() == std::ios::failbit) {
-        throw IoError(fmt::format("{}: cannot be read; check that it exists and its permissions",
-                                  file.string()));
+        throw InputError(fmt::format("{}: cannot be read; check that it exists and its permissions",
+                                     file.string()));
       }
     });
     more = !comm.all(!reads || in.eof());

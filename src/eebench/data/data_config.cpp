@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
+#include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 
 namespace eebench::data {
@@ -142,6 +143,7 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
     }
   }
   DataConfig config;
+  config.sha256 = sha256_file(path);
   if (const YAML::Node variables = root["new_variables"]) {
     for (const auto& item : variables) {
       const auto name = item.first.as<std::string>();

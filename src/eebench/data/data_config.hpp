@@ -34,6 +34,7 @@ struct DataConfig {
   /// What the network tells apart, in the order of its outputs: labels.value without "label_".
   /// Empty: the classes of the file as they are.
   std::vector<std::string> classes;
+  std::string sha256;  ///< of the file's text
 
   /// Throws InputError naming file, key and what is expected.
   static DataConfig load(const std::filesystem::path& yaml);

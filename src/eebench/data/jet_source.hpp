@@ -23,6 +23,8 @@ class JetSource {
   const std::vector<std::string>& classes() const {
     return config_.classes.empty() ? file_.classes() : config_.classes;
   }
+  /// Of the data configuration, as DataConfig::sha256.
+  const std::string& config_sha256() const { return config_.sha256; }
   /// Constituents that are kept of a jet.
   std::int64_t max_particles() const { return config_.length; }
   /// Jets [begin, end). Particles beyond the configured length are cut and such jets counted.

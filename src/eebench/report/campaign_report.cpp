@@ -255,37 +255,42 @@ Table summary_table(const TaskReader& task) {
 
 std::string preamble(const TaskReader& task) {
   const std::string effort = task.attribute("effort");
-  double jets = 0.0;
-  double jets_run = std::numeric_limits<double>::infinity();
   const std::vector<std::string> states = task.names("state");
+  const std::vector<double> all_jets = task.values("jets");
+  const std::vector<double> all_run = task.values("jets_run");
+  double jets = 0.0;
+  double run = std::numeric_limits<double>::infinity();
   for (std::size_t point = 0; point < states.size(); ++point) {
     if (states[point] == "ok") {
-      jets = std::max(jets, task.values("jets")[point]);
-      jets_run = std::min(jets_run, task.values("jets_run")[point]);
+      jets = std::max(jets, all_jets[point]);
+      run = std::min(run, all_run[point]);
     }
   }
-  const bool crowded = task.integer_attribute("oversubscribed") != 0;
-  const std::int64_t cut = task.integer_attribute("jets_cut");
-  return fmt::format(
-      "Effort {}{}; {} ranks on {} cores, device {}.\n"
-      "- Replayed from one all-exits pass over {} jets{}: accuracy, loss against full depth, "
-      "mixing "
-      "(a "
-      "coin tossed between two fixed exits at the same cost), AUC, rejection, exits, cost, "
-      "multiply-adds.\n"
-      "- Measured on the first {} of them or more: run (executed multiply-adds), throughput, "
-      "latency "
-      "(hand-over of a batch to a jet's answer; a dash: too few batches), flips (jets that leave "
-      "elsewhere than replayed).\n"
+  std::string text = fmt::format("Effort {}{}; {} ranks on {} cores, device {}.\n", effort,
+                                 effort == "official" ? "" : " (not official)", task.length("rank"),
+                                 task.integer_attribute("cores"), task.attribute("device"));
+  if (jets > 0.0) {
+    const std::int64_t cut = task.integer_attribute("jets_cut");
+    text += fmt::format(
+        "- Replayed from one all-exits pass over {} jets{}: accuracy, loss against full depth, "
+        "mixing (a coin tossed between two fixed exits at the same cost), AUC, rejection, exits, "
+        "cost, multiply-adds.\n",
+        jets, cut > 0 ? fmt::format(", {} of them cut to what networks keep", cut) : "");
+    text += fmt::format(
+        "- Measured on the first {} of them or more: run (executed multiply-adds), throughput, "
+        "latency (hand-over of a batch to a jet's answer; a dash: too few batches), flips (jets "
+        "that leave elsewhere than replayed).\n",
+        run);
+  }
+  text +=
       "- The rejection is that of the hardest class; all, and every other number, are in "
-      "summary.csv.\n{}",
-      effort, effort == "official" ? "" : " (not official)", task.length("rank"),
-      task.integer_attribute("cores"), task.attribute("device"), jets,
-      cut > 0 ? fmt::format(", of which {} were cut to 128 constituents", cut) : "", jets_run,
-      crowded
-          ? "- \\* More ranks than cores: these times say how the program behaves, not how fast "
-            "the machine is.\n"
-          : "");
+      "summary.csv.\n";
+  if (task.integer_attribute("oversubscribed") != 0) {
+    text +=
+        "- \\* More ranks than cores: these times say how the program behaves, not how fast the "
+        "machine is.\n";
+  }
+  return text;
 }
 
 std::string summary_text(const TaskReader& task) {

@@ -44,10 +44,10 @@ std::string curve_settings(const Settings& s, std::int64_t jets, const InputDige
   return fmt::format(
       "global_batch={} epochs={} steps={} lr={} weight_decay={} warmup={} clip={} "
       "exit_weights=[{}] loss={} seed={} precision={} freeze_backbone={} jets={} "
-      "training_jets={} validation_jets={} first_weights={}",
+      "training_jets={} validation_jets={} first_weights={} features={}",
       s.global_batch, s.epochs, s.steps, s.lr, s.weight_decay, s.warmup, s.clip,
       fmt::join(s.exit_weights, ","), s.loss, s.seed, s.precision, s.freeze_backbone, jets,
-      inputs.training, inputs.validation, inputs.weights);
+      inputs.training, inputs.validation, inputs.weights, inputs.features);
 }
 
 std::optional<Checkpoint> find_continuation(const std::filesystem::path& output,

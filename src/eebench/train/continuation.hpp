@@ -16,7 +16,8 @@ namespace eebench::train {
 struct InputDigests {
   std::string training;
   std::string validation = "none";
-  std::string weights = "drawn";  ///< to begin with; drawn: the seed decides
+  std::string weights = "drawn";     ///< to begin with; drawn: the seed decides
+  std::string features = "unknown";  ///< of the data configuration
 };
 
 /// The settings that decide the loss curve, the number of jets and the inputs, as words

@@ -42,10 +42,10 @@ void check_back_end(const Session& session) {
 /// Ranks that were given different files or options would wait for each other for ever.
 void check_same(const Session& session, const data::JetSource& training,
                 const data::JetSource* validation, const comm::Communicator& comm) {
-  comm::require_same(
-      fmt::format("{} {} {} {} {} {}", session.model.text(), session.device, session.back_end,
-                  session.resume, session.weights.string(), validation == nullptr),
-      session.model.where + " and the command line", comm);
+  comm::require_same(fmt::format("{} {} {} {} {} {} {}", session.model.text(),
+                                 training.config_sha256(), session.device, session.back_end,
+                                 session.resume, session.weights.string(), validation == nullptr),
+                     session.model.where + " and the command line", comm);
   for (const data::JetSource* jets : {&training, validation}) {
     if (jets != nullptr) {
       comm::require_same(fmt::format("{} {} {}", jets->jets(), jets->max_particles(),
@@ -157,6 +157,7 @@ Summary run(const Session& asked, const data::JetSource& training,
                                [&] { session.phase("train:SHA-256 of what it reads"); });
   };
   inputs.training = digest(training);
+  inputs.features = training.config_sha256();
   if (validation != nullptr) {
     inputs.validation = digest(*validation);
   }
