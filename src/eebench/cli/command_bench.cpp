@@ -167,8 +167,12 @@ void report_results(const Options& options, const bench::CampaignFolder& folder,
 
 ExitCode run_bench(const Options& options, Context& context) {
   bench::Suite suite;
-  context.comm.agree([&] { suite = suite_of(options); });
-  comm::require_same(bench::to_toml(suite), options.suite, context.comm);
+  std::string text;  // of the file: resolved paths may differ where nodes mount differently
+  context.comm.agree([&] {
+    suite = suite_of(options);
+    text = sha256_file(suite_file(options.suite));
+  });
+  comm::require_same(text, options.suite, context.comm);
   const bench::CampaignFolder folder{context.comm.broadcast(folder_of(options, suite))};
   const std::string command = resume_command(options, folder.root.string(), context);
   std::string training;
