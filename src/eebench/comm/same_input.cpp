@@ -67,7 +67,7 @@ std::string agreed_sha256(const std::filesystem::path& file, const Communicator&
     more = !comm.all(!reads || in.eof());
   }
   const std::string own = reads ? digest.hex() : "";
-  const std::string of_root = comm.broadcast(own);
+  std::string of_root = comm.broadcast(own);
   require_same(reads ? own : of_root, file.string(), comm);
   return of_root;
 }
