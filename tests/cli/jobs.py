@@ -1,10 +1,27 @@
-"""A program of the build under mpirun, for tests that disturb it while it runs."""
+"""The program under mpirun, and a network to train, for tests that disturb it while it runs."""
 
 import os
 import subprocess
 from pathlib import Path
 
 SECONDS = 60
+# A network that trains in no time.
+CONFIG = """
+kind = "particlenet"
+features = "kin"
+classes = 10
+[network]
+k = 4
+blocks = [[8, 8], [8, 8]]
+fc = 8
+[exits]
+after = [1]
+particle_widths = [8]
+width = 8
+[train]
+exit_weights = [0.5, 1.0]
+global_batch = 50
+"""
 
 
 class Job:

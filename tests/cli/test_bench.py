@@ -14,26 +14,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from jobs import SECONDS, Job
+from jobs import CONFIG, SECONDS, Job
 
 SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
 JETS = SOURCE / "tests/data/jets_test_250.h5"
-CONFIG = """
-kind = "particlenet"
-features = "kin"
-classes = 10
-[network]
-k = 4
-blocks = [[8, 8], [8, 8]]
-fc = 8
-[exits]
-after = [1]
-particle_widths = [8]
-width = 8
-[train]
-exit_weights = [0.5, 1.0]
-global_batch = 50
-"""
 SUITE = """
 name = "kills"
 data = "{jets}"

@@ -11,26 +11,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from jobs import SECONDS, Job
+from jobs import CONFIG, SECONDS, Job
 
 SLICES = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "tests" / "data"
 STEPS = 120
-CONFIG = """
-kind = "particlenet"
-features = "kin"
-classes = 10
-[network]
-k = 4
-blocks = [[8, 8], [8, 8]]
-fc = 8
-[exits]
-after = [1]
-particle_widths = [8]
-width = 8
-[train]
-exit_weights = [0.5, 1.0]
-global_batch = 50
-"""
 
 
 def losses(folder):
