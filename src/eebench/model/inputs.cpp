@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
+#include "eebench/core/error.hpp"
 #include "eebench/model/network.hpp"
 
 namespace eebench::model {
@@ -20,6 +22,14 @@ State make_inputs(const data::JetBatch& batch, at::Device device, at::ScalarType
   state.set("points", Axis::particle, rows(batch.points, 2));
   state.set("vectors", Axis::particle, rows(batch.vectors, 4));
   return state.to(device, type);
+}
+
+void check_classes(const data::JetSource& jets, const Network& network, const std::string& name) {
+  if (static_cast<std::int64_t>(jets.classes().size()) != network.classes()) {
+    throw InputError(fmt::format("{} has {} classes, model {} answers {}; give data that fit",
+                                 jets.file().path().string(), jets.classes().size(), name,
+                                 network.classes()));
+  }
 }
 
 }  // namespace eebench::model

@@ -8,7 +8,7 @@
 
 #include <torch/nn/module.h>
 
-#include "eebench/data/jet_batch.hpp"
+#include "eebench/data/jet_source.hpp"
 #include "eebench/model/state.hpp"
 #include "eebench/nn/context.hpp"
 #include "eebench/nn/work.hpp"
@@ -51,5 +51,8 @@ class Network : public torch::nn::Module {
 
 /// The batch as the stem wants it, on the device and in the precision given.
 State make_inputs(const data::JetBatch& batch, at::Device device, at::ScalarType type);
+
+/// Throws InputError where the jets have another number of classes than the network, here `name`.
+void check_classes(const data::JetSource& jets, const Network& network, const std::string& name);
 
 }  // namespace eebench::model

@@ -13,6 +13,7 @@
 #include "eebench/core/names.hpp"
 #include "eebench/model/part/part.hpp"
 #include "eebench/model/particlenet/particlenet.hpp"
+#include "eebench/model/settings.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
 
@@ -27,127 +28,15 @@ constexpr std::array entries{
                "ParticleNet at about a fourteenth of the cost, kinematic inputs"},
 };
 
-/// Reads the keys of one table and, at the end, refuses those that nobody read.
-class Settings {
- public:
-  Settings(const toml::table& root, const std::string& name, std::string where)
-      : table_(name.empty() ? &root : root[name].as_table()),
-        name_(name),
-        where_(std::move(where)) {}
-
-  template <class T>
-  void read(const std::string& key, T& value) {
-    known_.push_back(key);
-    if (table_ != nullptr && table_->contains(key)) {
-      convert(*table_->get(key), key, value);
-    }
-  }
-
-  void ignore(const std::string& key) { known_.push_back(key); }
-
-  void finish() const {
-    if (table_ == nullptr) {
-      return;
-    }
-    for (const auto& [key, value] : *table_) {
-      if (std::find(known_.begin(), known_.end(), std::string(key.str())) == known_.end()) {
-        throw_unknown(name_.empty() ? "key" : fmt::format("key of [{}]", name_), key.str(),
-                      fmt::format("{}, line {}", where_, value.source().begin.line), known_);
-      }
-    }
-  }
-
- private:
-  [[noreturn]] void wrong(const toml::node& node, const std::string& key,
-                          const std::string& kind) const {
-    throw InputError(
-        fmt::format("{}, line {}: '{}' must be {}", where_, node.source().begin.line, key, kind));
-  }
-  void convert(const toml::node& node, const std::string& key, std::int64_t& value) const {
-    if (!node.is_integer()) {
-      wrong(node, key, "an integer");
-    }
-    value = *node.value<std::int64_t>();
-  }
-  void convert(const toml::node& node, const std::string& key, double& value) const {
-    if (!node.is_number()) {
-      wrong(node, key, "a number");
-    }
-    value = *node.value<double>();
-  }
-  void convert(const toml::node& node, const std::string& key, bool& value) const {
-    if (!node.is_boolean()) {
-      wrong(node, key, "true or false");
-    }
-    value = *node.value<bool>();
-  }
-  void convert(const toml::node& node, const std::string& key, std::string& value) const {
-    if (!node.is_string()) {
-      wrong(node, key, "a text");
-    }
-    value = *node.value<std::string>();
-  }
-  template <class T>
-  void convert(const toml::node& node, const std::string& key, std::vector<T>& values) const {
-    const toml::array* array = node.as_array();
-    if (array == nullptr) {
-      wrong(node, key, "a list");
-    }
-    values.assign(array->size(), T{});
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      convert(*array->get(i), key, values[i]);
-    }
-  }
-
-  const toml::table* table_;
-  std::string name_;
-  std::string where_;
-  std::vector<std::string> known_;
+struct Kind {
+  std::string_view name;
+  std::unique_ptr<Network> (*make)(const ModelConfig& config, std::int64_t features,
+                                   std::int64_t classes);
 };
-
-std::unique_ptr<Network> part_from(const ModelConfig& config, std::int64_t features,
-                                   std::int64_t classes) {
-  PartConfig part{.features = features, .classes = classes};
-  Settings network(config.table, "network", config.where);
-  network.read("embed", part.embed);
-  network.read("pair_embed", part.pair_embed);
-  network.read("heads", part.heads);
-  network.read("layers", part.layers);
-  network.read("class_layers", part.class_layers);
-  network.read("ffn_ratio", part.ffn_ratio);
-  network.read("dropout", part.dropout);
-  std::string layout = part.legacy_heads ? "legacy" : "v05";
-  network.read("head_layout", layout);
-  network.finish();
-  if (layout != "legacy" && layout != "v05") {
-    throw InputError(fmt::format("{}: network.head_layout = '{}' is neither 'legacy' nor 'v05'",
-                                 config.where, layout));
-  }
-  part.legacy_heads = layout == "legacy";
-  Settings exits(config.table, "exits", config.where);
-  exits.read("after", part.exits_after);
-  exits.read("head", part.exit_head);
-  exits.read("width", part.exit_width);
-  exits.finish();
-  return make_part(part);
-}
-
-std::unique_ptr<Network> particlenet_from(const ModelConfig& config, std::int64_t features,
-                                          std::int64_t classes) {
-  ParticleNetConfig particlenet{.features = features, .classes = classes};
-  Settings network(config.table, "network", config.where);
-  network.read("k", particlenet.k);
-  network.read("blocks", particlenet.blocks);
-  network.read("fc", particlenet.fc);
-  network.read("dropout", particlenet.dropout);
-  network.finish();
-  Settings exits(config.table, "exits", config.where);
-  exits.read("after", particlenet.exits_after);
-  exits.read("particle_widths", particlenet.exit_particle_widths);
-  exits.read("width", particlenet.exit_width);
-  exits.finish();
-  return make_particlenet(particlenet);
-}
+constexpr std::array kinds{
+    Kind{"part", part_from},
+    Kind{"particlenet", particlenet_from},
+};
 
 std::string print(const toml::table& table) {
   std::ostringstream out;
@@ -160,7 +49,7 @@ ModelConfig from_table(toml::table table, const std::filesystem::path& where) {
                      .features = "full",
                      .table = std::move(table),
                      .where = where.string()};
-  Settings(config.table, "", config.where).read("features", config.features);
+  Settings(config, "").read("features", config.features);
   return config;
 }
 
@@ -218,20 +107,21 @@ std::unique_ptr<Network> make_network(const ModelConfig& config, std::int64_t fe
   std::string kind;
   std::string unused;
   std::int64_t classes = 10;
-  Settings root(config.table, "", config.where);
+  Settings root(config, "");
   root.read("kind", kind);
   root.read("classes", classes);
   for (const char* key : {"name", "features", "network", "exits", "train"}) {
     root.ignore(key);
   }
   root.finish();
-  if (kind == "part") {
-    return part_from(config, features, classes);
+  std::vector<std::string_view> names;
+  for (const Kind& known : kinds) {
+    if (known.name == kind) {
+      return known.make(config, features, classes);
+    }
+    names.push_back(known.name);
   }
-  if (kind == "particlenet") {
-    return particlenet_from(config, features, classes);
-  }
-  throw_unknown("kind of network", kind, config.where, std::array{"part", "particlenet"});
+  throw_unknown("kind of network", kind, config.where, names);
 }
 
 }  // namespace eebench::model

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -98,6 +100,12 @@ at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t site,
     out += count;
   }
   return x * mask.view(x.sizes()).to(x.device(), x.scalar_type());
+}
+
+at::Tensor dropout_jets(const at::Tensor& x, double p, std::uint64_t site, const Context& context) {
+  std::vector<std::int64_t> one_each(static_cast<std::size_t>(x.size(0)) + 1);
+  std::iota(one_each.begin(), one_each.end(), 0);
+  return dropout(x, p, site, one_each, context.jet_index, context);
 }
 
 }  // namespace eebench::nn

@@ -28,5 +28,7 @@ void count_activation(std::int64_t elements, Activation activation, std::int64_t
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t site,
                    std::span<const std::int64_t> row_offsets,
                    std::span<const std::int64_t> jet_index, const Context& context);
+/// The same of one row a jet, x [B, ...], jets indexed by the context.
+at::Tensor dropout_jets(const at::Tensor& x, double p, std::uint64_t site, const Context& context);
 
 }  // namespace eebench::nn

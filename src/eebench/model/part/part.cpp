@@ -9,7 +9,9 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/model/part/blocks.hpp"
+#include "eebench/model/placement.hpp"
 #include "eebench/model/ranges.hpp"
+#include "eebench/model/settings.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pool.hpp"
 
@@ -105,13 +107,6 @@ void check(const PartConfig& config) {
   require(
       config.exit_head == "pooled" || config.exit_head == "class_attention",
       fmt::format("exits.head = '{}' is neither 'pooled' nor 'class_attention'", config.exit_head));
-  std::int64_t previous = 0;
-  for (const std::int64_t after : config.exits_after) {
-    require(after > previous && after < config.layers,
-            fmt::format("exits.after must rise and lie between 1 and layers - 1 = {}; found {}",
-                        config.layers - 1, after));
-    previous = after;
-  }
 }
 
 /// Consecutive jets and where their rows are.
@@ -147,7 +142,8 @@ at::Tensor in_chunks(const nn::Ragged& jets, const at::Tensor& x, const nn::Cont
 
 class Part final : public Network {
  public:
-  explicit Part(PartConfig config) : config_(std::move(config)) {
+  explicit Part(PartConfig config)
+      : config_(std::move(config)), placement_(config_.exits_after, config_.layers, "layers") {
     check(config_);
     const std::int64_t width = config_.embed.back();
     cls_token_ = register_parameter("cls_token", at::randn({1, 1, width}) * 0.02);
@@ -182,7 +178,7 @@ class Part final : public Network {
     }
   }
 
-  std::int64_t exits() const override { return static_cast<std::int64_t>(early_.size()) + 1; }
+  std::int64_t exits() const override { return placement_.exits(); }
   std::int64_t classes() const override { return config_.classes; }
 
   State stem(const State& batch, nn::Context& context) override {
@@ -200,7 +196,7 @@ class Part final : public Network {
   State segment(std::int64_t k, const State& state, nn::Context& context) override {
     const at::Tensor& before = state.get("x");
     const at::Tensor& bias = state.get("bias");
-    const auto [first, last] = blocks_of(k);
+    const auto [first, last] = placement_.blocks_of(k);
     const at::Tensor after =
         in_chunks(state.jets(), before, context, [&, first = first, last = last](const Chunk& c) {
           at::Tensor x = c.particles(before);
@@ -218,7 +214,7 @@ class Part final : public Network {
   }
 
   HeadOutput head(std::int64_t k, const State& state, nn::Context& context) override {
-    if (k + 1 < exits()) {
+    if (placement_.early(k)) {
       return early_[static_cast<std::size_t>(k)]->forward(state.get("x"), state.jets(), context);
     }
     const std::int64_t width = config_.embed.back();
@@ -254,7 +250,7 @@ class Part final : public Network {
 
   Cost segment_cost(std::int64_t k, std::int64_t n) const override {
     CostCounter counter;
-    const auto [first, last] = blocks_of(k);
+    const auto [first, last] = placement_.blocks_of(k);
     for (std::int64_t l = first; l < last; ++l) {
       blocks_[static_cast<std::size_t>(l)]->cost(n, n, counter);
     }
@@ -263,7 +259,7 @@ class Part final : public Network {
 
   Cost head_cost(std::int64_t k, std::int64_t n) const override {
     CostCounter counter;
-    if (k + 1 < exits()) {
+    if (placement_.early(k)) {
       early_[static_cast<std::size_t>(k)]->cost(n, counter);
     } else {
       counter.parameters(config_.embed.back());  // the class token
@@ -277,15 +273,8 @@ class Part final : public Network {
   }
 
  private:
-  /// Blocks [first, last) of segment k.
-  std::pair<std::int64_t, std::int64_t> blocks_of(std::int64_t k) const {
-    const auto& after = config_.exits_after;
-    const auto segment = static_cast<std::size_t>(k);
-    return {segment == 0 ? 0 : after[segment - 1],
-            segment < after.size() ? after[segment] : config_.layers};
-  }
-
   PartConfig config_;
+  Placement placement_;
   at::Tensor cls_token_;
   PartEmbed embed_{nullptr};
   PartPairEmbed pair_embed_{nullptr};
@@ -300,6 +289,33 @@ class Part final : public Network {
 
 std::unique_ptr<Network> make_part(const PartConfig& config) {
   return std::make_unique<Part>(config);
+}
+
+std::unique_ptr<Network> part_from(const ModelConfig& config, std::int64_t features,
+                                   std::int64_t classes) {
+  PartConfig part{.features = features, .classes = classes};
+  Settings network(config, "network");
+  network.read("embed", part.embed);
+  network.read("pair_embed", part.pair_embed);
+  network.read("heads", part.heads);
+  network.read("layers", part.layers);
+  network.read("class_layers", part.class_layers);
+  network.read("ffn_ratio", part.ffn_ratio);
+  network.read("dropout", part.dropout);
+  std::string layout = part.legacy_heads ? "legacy" : "v05";
+  network.read("head_layout", layout);
+  network.finish();
+  if (layout != "legacy" && layout != "v05") {
+    throw InputError(fmt::format("{}: network.head_layout = '{}' is neither 'legacy' nor 'v05'",
+                                 config.where, layout));
+  }
+  part.legacy_heads = layout == "legacy";
+  Settings exits(config, "exits");
+  exits.read("after", part.exits_after);
+  exits.read("head", part.exit_head);
+  exits.read("width", part.exit_width);
+  exits.finish();
+  return make_part(part);
 }
 
 }  // namespace eebench::model

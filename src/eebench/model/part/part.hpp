@@ -8,6 +8,7 @@
 #include <torch/nn/modules/container/modulelist.h>
 
 #include "eebench/model/network.hpp"
+#include "eebench/model/registry.hpp"
 #include "eebench/nn/linear.hpp"
 #include "eebench/nn/norm.hpp"
 
@@ -37,5 +38,8 @@ struct PartConfig {
 
 /// Throws InputError for settings that do not fit together.
 std::unique_ptr<Network> make_part(const PartConfig& config);
+/// From [network] and [exits] of a model configuration.
+std::unique_ptr<Network> part_from(const ModelConfig& config, std::int64_t features,
+                                   std::int64_t classes);
 
 }  // namespace eebench::model

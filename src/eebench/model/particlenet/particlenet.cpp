@@ -1,6 +1,5 @@
 #include "eebench/model/particlenet/particlenet.hpp"
 
-#include <numeric>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -9,74 +8,21 @@
 #include "eebench/core/error.hpp"
 #include "eebench/model/cost.hpp"
 #include "eebench/model/particlenet/edge_conv.hpp"
+#include "eebench/model/placement.hpp"
+#include "eebench/model/pooled_head.hpp"
 #include "eebench/model/ranges.hpp"
+#include "eebench/model/settings.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pool.hpp"
 
 namespace eebench::model {
 namespace {
 
-/// Dropout on one row a jet.
-at::Tensor drop_rows(const at::Tensor& x, double p, std::uint64_t site,
-                     const nn::Context& context) {
-  std::vector<std::int64_t> one_each(static_cast<std::size_t>(x.size(0)) + 1);
-  std::iota(one_each.begin(), one_each.end(), 0);
-  return nn::dropout(x, p, site, one_each, context.jet_index, context);
-}
-
-class ParticleNetExitImpl : public torch::nn::Module {
- public:
-  ParticleNetExitImpl(std::int64_t in, const ParticleNetConfig& config, std::uint64_t site)
-      : dropout_(config.dropout), site_(site) {
-    norm_ = register_module("norm", nn::BatchNorm(in));
-    const auto layers =
-        register_module("particle", std::make_shared<torch::nn::Module>("particle"));
-    for (const std::int64_t width : config.exit_particle_widths) {
-      particle_.push_back(layers->register_module(
-          fmt::to_string(particle_.size()),
-          nn::Linear(fmt::format("exit.particle.{}", particle_.size()), in, width)));
-      in = width;
-    }
-    hidden_ = register_module("hidden", nn::Linear("exit.hidden", 2 * in, config.exit_width));
-    fc_ = register_module("fc", nn::Linear("exit.fc", config.exit_width, config.classes));
-  }
-
-  HeadOutput forward(at::Tensor x, const nn::Ragged& jets, const nn::Context& context) {
-    x = norm_->forward(x, context);
-    for (nn::Linear& layer : particle_) {
-      x = nn::relu(layer->forward(x, context), context);
-    }
-    const at::Tensor pooled = at::cat({nn::mean_pool(x, jets), nn::max_pool(x, jets)}, 1);
-    const at::Tensor embedding = nn::relu(hidden_->forward(pooled, context), context);
-    return {fc_->forward(drop_rows(embedding, dropout_, site_, context), context), embedding};
-  }
-
-  void cost(std::int64_t n, CostCounter& counter) const {
-    counter.batch_norm(n, norm_->weight.size(0));
-    for (const nn::Linear& layer : particle_) {
-      counter.linear(n, layer->in(), layer->out());
-      counter.relu(n, layer->out());
-    }
-    counter.pool(n, hidden_->in() / 2);
-    counter.pool(n, hidden_->in() / 2);
-    counter.linear(1, hidden_->in(), hidden_->out());
-    counter.relu(1, hidden_->out());
-    counter.linear(1, fc_->in(), fc_->out());
-  }
-
- private:
-  double dropout_;
-  std::uint64_t site_;
-  nn::BatchNorm norm_{nullptr};
-  std::vector<nn::Linear> particle_;
-  nn::Linear hidden_{nullptr};
-  nn::Linear fc_{nullptr};
-};
-TORCH_MODULE(ParticleNetExit);
-
 class ParticleNet final : public Network {
  public:
-  explicit ParticleNet(ParticleNetConfig config) : config_(std::move(config)) {
+  explicit ParticleNet(ParticleNetConfig config)
+      : config_(std::move(config)),
+        placement_(config_.exits_after, static_cast<std::int64_t>(config_.blocks.size())) {
     check();
     bn_fts_ = register_module("bn_fts", nn::BatchNorm(config_.features));
     const auto convs =
@@ -96,12 +42,17 @@ class ParticleNet final : public Network {
       for (const std::int64_t after : config_.exits_after) {
         early_.push_back(heads->register_module(
             fmt::to_string(early_.size()),
-            ParticleNetExit(width_after(after), config_, early_.size() + 1)));
+            PooledHead(PooledHeadOptions{.in = width_after(after),
+                                         .particle_widths = config_.exit_particle_widths,
+                                         .width = config_.exit_width,
+                                         .classes = config_.classes,
+                                         .dropout = config_.dropout,
+                                         .site = early_.size() + 1})));
       }
     }
   }
 
-  std::int64_t exits() const override { return static_cast<std::int64_t>(early_.size()) + 1; }
+  std::int64_t exits() const override { return placement_.exits(); }
   std::int64_t classes() const override { return config_.classes; }
 
   State stem(const State& batch, nn::Context& context) override {
@@ -113,7 +64,7 @@ class ParticleNet final : public Network {
 
   State segment(std::int64_t k, const State& state, nn::Context& context) override {
     State next = state;
-    const auto [first, last] = blocks_of(k);
+    const auto [first, last] = placement_.blocks_of(k);
     for (std::int64_t b = first; b < last; ++b) {
       const at::Tensor f = next.get("f");
       const at::Tensor coordinates = b == 0 ? next.get("points") : f;
@@ -121,7 +72,7 @@ class ParticleNet final : public Network {
           blocks_[static_cast<std::size_t>(b)]->forward(coordinates, f, state.jets(), context);
       next.erase("points");
       next.set("f", Axis::particle, out);
-      if (k + 1 < exits()) {  // an early head reads it
+      if (placement_.early(k)) {  // an early head reads it
         next.set("seen", Axis::particle, b == 0 ? out : at::cat({next.get("seen"), out}, 1));
       } else {
         next.erase("seen");
@@ -131,12 +82,13 @@ class ParticleNet final : public Network {
   }
 
   HeadOutput head(std::int64_t k, const State& state, nn::Context& context) override {
-    if (k + 1 < exits()) {
+    if (placement_.early(k)) {
       return early_[static_cast<std::size_t>(k)]->forward(state.get("seen"), state.jets(), context);
     }
     const at::Tensor pooled = nn::mean_pool(state.get("f"), state.jets());
     const at::Tensor embedding = nn::relu(hidden_->forward(pooled, context), context);
-    return {fc_->forward(drop_rows(embedding, config_.dropout, 0, context), context), embedding};
+    return {fc_->forward(nn::dropout_jets(embedding, config_.dropout, 0, context), context),
+            embedding};
   }
 
   void prepare() override {
@@ -155,7 +107,7 @@ class ParticleNet final : public Network {
 
   Cost segment_cost(std::int64_t k, std::int64_t n) const override {
     CostCounter counter;
-    const auto [first, last] = blocks_of(k);
+    const auto [first, last] = placement_.blocks_of(k);
     for (std::int64_t b = first; b < last; ++b) {
       const auto block = static_cast<std::size_t>(b);
       blocks_[block]->cost(n, b == 0 ? 2 : blocks_[block - 1]->out(), counter);
@@ -165,7 +117,7 @@ class ParticleNet final : public Network {
 
   Cost head_cost(std::int64_t k, std::int64_t n) const override {
     CostCounter counter;
-    if (k + 1 < exits()) {
+    if (placement_.early(k)) {
       early_[static_cast<std::size_t>(k)]->cost(n, counter);
     } else {
       counter.pool(n, hidden_->in());
@@ -178,17 +130,6 @@ class ParticleNet final : public Network {
 
  private:
   void check() const {
-    const auto blocks = static_cast<std::int64_t>(config_.blocks.size());
-    std::int64_t previous = 0;
-    for (const std::int64_t after : config_.exits_after) {
-      if (after <= previous || after >= blocks) {
-        throw InputError(
-            fmt::format("model configuration: exits.after must rise and lie between 1 and blocks - "
-                        "1 = {}; found {}",
-                        blocks - 1, after));
-      }
-      previous = after;
-    }
     if (config_.blocks.empty()) {
       throw InputError("model configuration: network.blocks must not be empty");
     }
@@ -216,26 +157,36 @@ class ParticleNet final : public Network {
     return width;
   }
 
-  /// Blocks [first, last) of segment k.
-  std::pair<std::int64_t, std::int64_t> blocks_of(std::int64_t k) const {
-    const auto& after = config_.exits_after;
-    const auto segment = static_cast<std::size_t>(k);
-    return {segment == 0 ? 0 : after[segment - 1],
-            segment < after.size() ? after[segment] : static_cast<std::int64_t>(blocks_.size())};
-  }
-
   ParticleNetConfig config_;
+  Placement placement_;
   nn::BatchNorm bn_fts_{nullptr};
   std::vector<EdgeConv> blocks_;
   nn::Linear hidden_{nullptr};
   nn::Linear fc_{nullptr};
-  std::vector<ParticleNetExit> early_;
+  std::vector<PooledHead> early_;
 };
 
 }  // namespace
 
 std::unique_ptr<Network> make_particlenet(const ParticleNetConfig& config) {
   return std::make_unique<ParticleNet>(config);
+}
+
+std::unique_ptr<Network> particlenet_from(const ModelConfig& config, std::int64_t features,
+                                          std::int64_t classes) {
+  ParticleNetConfig particlenet{.features = features, .classes = classes};
+  Settings network(config, "network");
+  network.read("k", particlenet.k);
+  network.read("blocks", particlenet.blocks);
+  network.read("fc", particlenet.fc);
+  network.read("dropout", particlenet.dropout);
+  network.finish();
+  Settings exits(config, "exits");
+  exits.read("after", particlenet.exits_after);
+  exits.read("particle_widths", particlenet.exit_particle_widths);
+  exits.read("width", particlenet.exit_width);
+  exits.finish();
+  return make_particlenet(particlenet);
 }
 
 }  // namespace eebench::model

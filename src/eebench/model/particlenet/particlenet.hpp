@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "eebench/model/network.hpp"
+#include "eebench/model/registry.hpp"
 
 namespace eebench::model {
 
@@ -26,5 +27,8 @@ struct ParticleNetConfig {
 
 /// Throws InputError for settings that do not fit together.
 std::unique_ptr<Network> make_particlenet(const ParticleNetConfig& config);
+/// From [network] and [exits] of a model configuration.
+std::unique_ptr<Network> particlenet_from(const ModelConfig& config, std::int64_t features,
+                                          std::int64_t classes);
 
 }  // namespace eebench::model
