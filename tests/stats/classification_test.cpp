@@ -27,14 +27,10 @@ const std::vector<std::int64_t> labels = {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2};
 
 }  // namespace
 
-TEST_CASE("binary AUC and the rank test count ties half, as scipy and scikit-learn do") {
+TEST_CASE("binary AUC counts ties half, as scikit-learn does") {
   CHECK(binary_auc(signal, background) == Approx(0.31666666666666665).epsilon(1e-14));
-  const RankTest test = mann_whitney(signal, background);
-  CHECK(test.u == 28.5);
-  CHECK(test.p_value == Approx(0.1896611805785552).epsilon(1e-12));
   const std::vector<double> same(5, 1.0);
   CHECK(binary_auc(same, same) == 0.5);
-  CHECK(std::isnan(mann_whitney(same, same).p_value));
   CHECK(std::isnan(binary_auc({}, same)));
 }
 
@@ -45,7 +41,6 @@ TEST_CASE("a score that is not a number has no rank: NaN, wherever it stands") {
     spoilt[place] = nan;
     CHECK(std::isnan(binary_auc(spoilt, background)));
     CHECK(std::isnan(binary_auc(background, spoilt)));
-    CHECK(std::isnan(mann_whitney(spoilt, background).p_value));
     CHECK(std::isnan(rejection(spoilt, background, 0.5).value));
     CHECK(std::isnan(rejection(signal, spoilt, 0.5).interval.low));
   }
@@ -120,12 +115,8 @@ TEST_CASE("two answers on the same jets are compared pair by pair") {
   std::fill_n(b.begin(), 12, std::uint8_t{0});
   std::fill_n(a.rbegin(), 3, std::uint8_t{0});
   const PairedDifference result = paired_difference(a, b);
-  CHECK(result.only_a == 12);
-  CHECK(result.only_b == 3);
   CHECK(result.difference == Approx(0.09));
-  CHECK(result.p_value == Approx(0.03515625).epsilon(1e-9));
   CHECK(result.interval.low == Approx(0.010881029788499641).epsilon(1e-9));
   CHECK(result.interval.high == Approx(0.16558955844679446).epsilon(1e-9));
-  CHECK(paired_difference(a, a).p_value == 1.0);
   CHECK_THROWS_AS(paired_difference(a, std::span(b).first(99)), InputError);
 }

@@ -4,12 +4,13 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
-#include "eebench/stats/compare.hpp"
 
 namespace eebench::stats {
 namespace {
@@ -69,11 +70,33 @@ Accuracy accuracy(const Predictions& predictions) {
 }
 
 double binary_auc(std::span<const double> signal, std::span<const double> background) {
-  if (signal.empty() || background.empty()) {
+  const auto is_nan = [](double value) { return std::isnan(value); };
+  if (signal.empty() || background.empty() || std::any_of(signal.begin(), signal.end(), is_nan) ||
+      std::any_of(background.begin(), background.end(), is_nan)) {
     return nan;
   }
-  return mann_whitney(signal, background).u /
-         (static_cast<double>(signal.size()) * static_cast<double>(background.size()));
+  std::vector<std::pair<double, bool>> all;  // score, is signal
+  all.reserve(signal.size() + background.size());
+  for (const double score : signal) {
+    all.emplace_back(score, true);
+  }
+  for (const double score : background) {
+    all.emplace_back(score, false);
+  }
+  std::sort(all.begin(), all.end());
+  double won = 0.0;    // pairs in which the signal score exceeds the other
+  double below = 0.0;  // background scores below the present one
+  for (std::size_t i = 0; i < all.size();) {
+    double tied_signal = 0.0;
+    double tied_background = 0.0;
+    const double score = all[i].first;
+    for (; i < all.size() && all[i].first == score; ++i) {
+      (all[i].second ? tied_signal : tied_background) += 1.0;
+    }
+    won += tied_signal * (below + tied_background / 2.0);
+    below += tied_background;
+  }
+  return won / (static_cast<double>(signal.size()) * static_cast<double>(background.size()));
 }
 
 double macro_auc(const Predictions& predictions) {
