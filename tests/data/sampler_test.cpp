@@ -16,8 +16,8 @@ namespace {
 
 std::vector<std::int64_t> epoch_of(const GlobalOrder& order, std::int64_t epoch) {
   std::vector<std::int64_t> jets;
-  for (std::int64_t w = 0; w < order.windows(); ++w) {
-    const std::vector<std::int64_t> window = order.window(epoch, w);
+  std::vector<std::int64_t> window;
+  for (std::int64_t w = 0; !(window = order.window(epoch, w)).empty(); ++w) {
     jets.insert(jets.end(), window.begin(), window.end());
   }
   return jets;

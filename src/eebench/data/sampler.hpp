@@ -25,7 +25,6 @@ class GlobalOrder {
   /// Whole global batches of an epoch; the jets left over differ from epoch to epoch.
   std::int64_t batches() const { return jets_ / global_batch_; }
   std::int64_t global_batch() const { return global_batch_; }
-  std::int64_t windows() const { return (jets_ + window_ - 1) / window_; }
   /// Positions [begin, end) of the epoch's order that window w holds.
   std::int64_t window_begin(std::int64_t w) const { return std::min(w * window_, jets_); }
   /// Jets of window w in the order of the epoch.
