@@ -99,6 +99,7 @@ TEST_CASE("decide scores early exits, judges all and refuses what does not fit")
   CHECK(d.jets() == 1);
   CHECK(d.scores[0] == Approx(0.8807970779778823));
   CHECK(d.right == std::vector<std::uint8_t>{0, 1});
+  CHECK(decide({}, {logits, label, n, {}, 2, 2}).scores == d.scores);
   CHECK(taken_logits(logits, std::vector<std::int32_t>{1}, 2, 2) == std::vector<float>{0.0F, 3.0F});
   CHECK_THROWS_AS(decide({}, {logits, label, n, cost, 4, 1}), InputError);
   CHECK_THROWS_WITH(decide({RuleKind::learned}, {logits, label, n, cost, 2, 2}),

@@ -32,6 +32,16 @@ exits::Decisions decisions_of(const store::AllExits& jets, const exits::Rule& ru
                               static_cast<std::int64_t>(jets.classes.size())});
 }
 
+/// `scores` as in exits::Decisions; baselines need none.
+std::vector<std::int32_t> taken_exits(const Point& point, std::span<const float> scores,
+                                      std::int64_t jets) {
+  if (point.is_baseline()) {
+    return std::vector<std::int32_t>(static_cast<std::size_t>(jets),
+                                     static_cast<std::int32_t>(point.fixed_exit));
+  }
+  return exits::exit_index(scores, point.thresholds, jets);
+}
+
 /// What the point gives up against full depth.
 void put_loss(Values& values, std::span<const std::int32_t> taken,
               const exits::Decisions& decisions) {
@@ -180,18 +190,15 @@ exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates, std:
 
 std::vector<std::int32_t> replayed_exits(const store::AllExits& jets, const Point& point,
                                          const exits::Rule& rule) {
-  if (point.is_baseline()) {
-    return std::vector<std::int32_t>(static_cast<std::size_t>(jets.jets()),
-                                     static_cast<std::int32_t>(point.fixed_exit));
-  }
-  const std::vector<double> no_cost(static_cast<std::size_t>(jets.jets() * jets.exits), 0.0);
-  return exits::exit_index(decisions_of(jets, rule, no_cost).scores, point.thresholds, jets.jets());
+  return taken_exits(
+      point, point.is_baseline() ? std::vector<float>() : decisions_of(jets, rule, {}).scores,
+      jets.jets());
 }
 
 Values replayed_values(const store::AllExits& jets, const CostTable& costs, const Point& point,
                        const exits::Rule& rule, const Bootstrap& bootstrap) {
   const exits::Decisions decisions = decisions_of(jets, rule, costs.multiply_adds);
-  const std::vector<std::int32_t> taken = replayed_exits(jets, point, rule);
+  const std::vector<std::int32_t> taken = taken_exits(point, decisions.scores, jets.jets());
   const auto classes = static_cast<std::int64_t>(jets.classes.size());
   const std::vector<float> logits = exits::taken_logits(jets.logits, taken, jets.exits, classes);
   const stats::Predictions predictions{logits, jets.labels, classes};

@@ -13,7 +13,8 @@ void check(const Rule& rule, const Answers& answers) {
   const auto exits = static_cast<std::size_t>(answers.exits);
   const auto classes = static_cast<std::size_t>(answers.classes);
   if (answers.exits < 1 || answers.classes < 2 || answers.multiplicity.size() != jets ||
-      answers.cost.size() != jets * exits || answers.logits.size() != jets * exits * classes) {
+      (!answers.cost.empty() && answers.cost.size() != jets * exits) ||
+      answers.logits.size() != jets * exits * classes) {
     throw InputError(
         fmt::format("{} logits, {} costs and {} multiplicities do not fit {} jets, {} "
                     "exits and {} classes",

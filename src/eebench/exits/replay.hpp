@@ -13,7 +13,8 @@ struct Answers {
   std::span<const float> logits;               ///< [jets, exits, classes]
   std::span<const std::int64_t> labels;        ///< [jets]
   std::span<const std::int64_t> multiplicity;  ///< [jets] constituents
-  /// [jets, exits] cost of a jet that leaves there, with every head and gate run on the way.
+  /// [jets, exits] cost of a jet that leaves there, with every head and gate run on the way; empty
+  /// where none is asked for.
   std::span<const double> cost;
   std::int64_t exits;
   std::int64_t classes;
