@@ -8,16 +8,44 @@
 namespace eebench::bench {
 
 std::span<const Effort> effort_registry() {
-  // The sample counts of `official` satisfy the floor of the 99th percentile.
+  // As many batches as the 99th percentile needs make `official`.
   static constexpr std::array levels = {
-      Effort{"smoke", "one batch a point, to see that everything works", 0.0, 1, 0.0, 0.0, false,
-             16, 50},
-      Effort{"quick", "one pass over the batches and half a second a point", 0.5, 1, 0.5, 5.0,
-             false, 256, 200},
-      Effort{"standard", "10 batches, 2 s, median within 1 %, at most 30 s", 2.0, 10, 2.0, 30.0,
-             true, 2048, 1000},
-      Effort{"official", "662 batches, a minute, median within 1 %, at most 15 min", 5.0, 662, 60.0,
-             900.0, true, 8192, 1000},
+      Effort{.name = "smoke",
+             .max_warmup_seconds = 0.0,
+             .min_samples = 1,
+             .whole_passes = false,
+             .min_seconds = 0.0,
+             .max_seconds = 0.0,
+             .until_precise = false,
+             .kept_samples = 16,
+             .bootstrap_replicas = 50},
+      Effort{.name = "quick",
+             .max_warmup_seconds = 0.5,
+             .min_samples = 1,
+             .whole_passes = true,
+             .min_seconds = 0.5,
+             .max_seconds = 5.0,
+             .until_precise = false,
+             .kept_samples = 256,
+             .bootstrap_replicas = 200},
+      Effort{.name = "standard",
+             .max_warmup_seconds = 2.0,
+             .min_samples = 10,
+             .whole_passes = true,
+             .min_seconds = 2.0,
+             .max_seconds = 30.0,
+             .until_precise = true,
+             .kept_samples = 2048,
+             .bootstrap_replicas = 1000},
+      Effort{.name = "official",
+             .max_warmup_seconds = 5.0,
+             .min_samples = 662,
+             .whole_passes = true,
+             .min_seconds = 60.0,
+             .max_seconds = 900.0,
+             .until_precise = true,
+             .kept_samples = 8192,
+             .bootstrap_replicas = 1000},
   };
   return levels;
 }

@@ -27,11 +27,11 @@ constexpr std::int64_t longest_chunk = 64;
 /// Time that batches between two decisions should take: a decision then costs below 1 %.
 constexpr double chunk_seconds = 0.05;
 
-/// Passes that an interval of the median or of the throughput needs at least.
+/// Strides that an interval of the median or of the throughput needs at least.
 constexpr std::int64_t fewest_for_interval = 8;
 
-/// Decides on rank 0 whether to go on. A sample is what ranks start together: in offline a pass
-/// over the batches, in single_stream a batch; its time is that of the slowest rank.
+/// Decides on rank 0 whether to go on, after each stride: what ranks start together, in offline a
+/// pass over the batches, in single_stream a batch. Its time is that of the slowest rank.
 class Stopping {
  public:
   Stopping(const Effort& effort, Scenario scenario, std::int64_t pass)
@@ -41,7 +41,7 @@ class Stopping {
 
   /// Index into stop_reasons, or -1 to go on.
   std::int64_t add(double seconds, double wall_seconds) {
-    ++samples_;
+    ++strides_;
     seconds_ += seconds;
     if (effort_.until_precise) {
       switch (precise_.add(seconds, wall_seconds)) {
@@ -53,13 +53,13 @@ class Stopping {
           return 1;
       }
     }
-    return samples_ >= fewest_ && seconds_ >= effort_.min_seconds ? 2 : -1;
+    return strides_ >= fewest_ && seconds_ >= effort_.min_seconds ? 2 : -1;
   }
 
  private:
   static std::int64_t fewest(const Effort& effort, Scenario scenario, std::int64_t pass) {
     if (scenario == Scenario::single_stream) {
-      return std::max(effort.min_samples, effort.name == "smoke" ? 1 : pass);
+      return std::max(effort.min_samples, effort.whole_passes ? pass : 1);
     }
     return std::max((effort.min_samples + pass - 1) / pass,
                     effort.until_precise ? fewest_for_interval : 1);
@@ -68,7 +68,7 @@ class Stopping {
   const Effort& effort_;
   std::int64_t fewest_;
   stats::MedianIntervalCriterion precise_;
-  std::int64_t samples_ = 0;
+  std::int64_t strides_ = 0;
   double seconds_ = 0.0;
 };
 
@@ -82,7 +82,7 @@ class Measurement {
   }
 
   std::int64_t pass() const { return static_cast<std::int64_t>(workload_.batches.size()); }
-  /// Batches that ranks hand over without waiting for each other.
+  /// Batches of one: handed over without waiting for other ranks.
   std::int64_t stride() const { return scenario_ == Scenario::offline ? pass() : 1; }
 
   /// \collective `count` batches on every rank. Returns the seconds of each stride on the slowest
