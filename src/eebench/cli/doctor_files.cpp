@@ -11,6 +11,7 @@
 #include "eebench/comm/library.hpp"
 #include "eebench/comm/mpi_io.hpp"
 #include "eebench/core/error.hpp"
+#include "eebench/h5/library.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
 
@@ -20,14 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 Finding look_at_hdf5() {
-  unsigned major = 0;
-  unsigned minor = 0;
-  unsigned release = 0;
-  H5get_libversion(&major, &minor, &release);
 #ifdef H5_HAVE_PARALLEL
-  return {Level::fine, "HDF5", fmt::format("{}.{}.{}, parallel", major, minor, release)};
+  return {Level::fine, "HDF5", h5::hdf5_version() + ", parallel"};
 #else
-  return {Level::unusable, "HDF5", fmt::format("{}.{}.{}, serial", major, minor, release),
+  return {Level::unusable, "HDF5", h5::hdf5_version() + ", serial",
           "build against an HDF5 with MPI (Debian: libhdf5-openmpi-dev)"};
 #endif
 }

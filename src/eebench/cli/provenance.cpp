@@ -1,6 +1,5 @@
 #include "eebench/cli/provenance.hpp"
 
-#include <H5public.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <torch/version.h>
@@ -10,18 +9,11 @@
 #include "eebench/core/build_info.hpp"
 #include "eebench/core/digest.hpp"
 #include "eebench/core/version.hpp"
+#include "eebench/h5/library.hpp"
 #include "eebench/sys/environment.hpp"
 
 namespace eebench::cli {
 namespace {
-
-std::string hdf5_version() {
-  unsigned major = 0;
-  unsigned minor = 0;
-  unsigned release = 0;
-  H5get_libversion(&major, &minor, &release);
-  return fmt::format("{}.{}.{}", major, minor, release);
-}
 
 std::string environment() {
   nlohmann::ordered_json variables = nlohmann::ordered_json::object();
@@ -52,7 +44,7 @@ h5::Attributes provenance(const comm::Communicator& comm, const std::string& com
       {"build_type", std::string(build.build_type)},
       {"flags", std::string(build.flags)},
       {"libtorch", std::string(TORCH_VERSION)},
-      {"hdf5", hdf5_version()},
+      {"hdf5", h5::hdf5_version()},
       {"mpi", comm::mpi_library()},
       {"command_line", comm.broadcast(command_line)},
       {"start_utc", comm.broadcast(sys::utc_now())},
