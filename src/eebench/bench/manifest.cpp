@@ -1,6 +1,5 @@
 #include "eebench/bench/manifest.hpp"
 
-#include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -8,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
@@ -110,16 +108,8 @@ void write_or_check_manifest(const comm::Communicator& comm, const CampaignFolde
       check_same(manifest, path);
       return;
     }
-    std::error_code error;
-    std::filesystem::create_directories(folder.task(), error);
-    std::filesystem::create_directories(folder.scores("any").parent_path(), error);
-    if (!error && access(folder.task().c_str(), W_OK) != 0) {
-      error.assign(errno, std::generic_category());
-    }
-    if (error) {
-      throw InputError(fmt::format("cannot write into {}: {}; give another -o",
-                                   folder.root.string(), error.message()));
-    }
+    sys::make_writable_folder(folder.task());
+    sys::make_writable_folder(folder.scores("any").parent_path());
     sys::publish_text(path, manifest.dump(2) + "\n");
   });
 }

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
-#include "eebench/sys/files.hpp"
 
 namespace eebench::bench {
 

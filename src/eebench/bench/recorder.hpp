@@ -9,6 +9,7 @@
 #include "eebench/bench/journal.hpp"
 #include "eebench/bench/task_file.hpp"
 #include "eebench/comm/communicator.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::bench {
 
@@ -54,7 +55,7 @@ class Recorder {
   void move_aside();
   void check_space(std::int64_t bytes) const;
   static std::filesystem::path part_file(const std::filesystem::path& folder) {
-    return final_file(folder).string() + ".part";
+    return sys::part_of(final_file(folder));
   }
   std::filesystem::path part() const { return part_file(folder_); }
 

@@ -14,11 +14,13 @@
 
 namespace eebench::cli {
 
+/// After these a stage that says nothing has hung.
+inline constexpr double seconds_without_progress = 600.0;
+
 /// What every command works with.
 struct Context {
   comm::Communicator comm;
-  sys::Watchdog&
-      watchdog;  ///< enter("train:step 12", 600) says what we are doing, and for how long
+  sys::Watchdog& watchdog;   ///< enter() says what we are doing, and for how long
   std::string command_line;  ///< to be pasted into a shell; for provenance
 };
 

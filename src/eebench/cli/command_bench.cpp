@@ -93,7 +93,7 @@ std::string resume_command(const Options& options, const std::string& folder,
 
 /// Seconds after which a stage has hung.
 double deadline_of(const bench::Suite& suite) {
-  return 600.0 + 2.0 * bench::parse_effort(suite.effort).max_seconds;
+  return seconds_without_progress + 2.0 * bench::parse_effort(suite.effort).max_seconds;
 }
 
 /// Hooks that tell the user on the root's terminal and the watchdog everywhere.

@@ -7,15 +7,14 @@
 #include <fmt/format.h>
 
 #include "eebench/cli/command.hpp"
-#include "eebench/cli/output.hpp"
 #include "eebench/cli/subject.hpp"
-#include "eebench/core/digest.hpp"
 #include "eebench/exits/replay.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/report/table.hpp"
 #include "eebench/stats/classification.hpp"
 #include "eebench/store/all_exits.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -27,11 +26,14 @@ struct Options {
   int threads = 1;
 };
 
-/// Longest time without progress, in seconds.
-constexpr double patience = 600.0;
+struct Pass {
+  store::AllExits jets;     ///< all of them on the root, none elsewhere
+  std::int64_t cut = 0;     ///< jets that lost constituents
+  std::string data_sha256;  ///< of the jet file
+};
 
-/// On the root: of all jets; `cut`: how many lost constituents. \collective
-store::AllExits all_exits(const Options& options, Context& context, std::int64_t& cut) {
+/// \collective
+Pass all_exits(const Options& options, Context& context) {
   if (options.weights.extension() != ".h5") {
     throw InputError(
         fmt::format("{}: gates are stored in a weights.h5 of eebench train; give such a file",
@@ -39,7 +41,7 @@ store::AllExits all_exits(const Options& options, Context& context, std::int64_t
   }
   context.comm.agree([&] {
     if (context.comm.is_root()) {
-      check_writable(options.weights);
+      sys::check_writable(options.weights);
     }
   });
   bench::Suite suite;
@@ -53,16 +55,16 @@ store::AllExits all_exits(const Options& options, Context& context, std::int64_t
   }
   report::Progress progress(stderr);
   const auto advance = [&](std::int64_t done, std::int64_t all) {
-    context.watchdog.enter("gates:all exits", patience);
+    context.watchdog.enter("gates:all exits", seconds_without_progress);
     if (context.comm.is_root()) {
       progress.show(report::share_line("all exits", done, all), done == all);
     }
   };
-  cut = bench::count_cut(context.comm, subject.jets, subject.jets.count);
+  const std::int64_t cut = bench::count_cut(context.comm, subject.jets, subject.jets.count);
   const store::AllExits share =
       store::all_exits_pass(context.comm, *subject.executor, subject.jets.read, subject.jets.count,
                             subject.classes, advance);
-  return store::all_on_root(context.comm, share);
+  return {store::all_on_root(context.comm, share), cut, subject.jets.sha256};
 }
 
 std::vector<exits::Gate> fit(const store::AllExits& jets) {
@@ -89,9 +91,12 @@ double separation(const exits::Decisions& decisions, std::size_t exit) {
 }
 
 report::Table table_of(const store::AllExits& jets, const std::vector<exits::Gate>& gates) {
-  const std::vector<double> no_cost(static_cast<std::size_t>(jets.jets() * jets.exits), 0.0);
   const auto decided = [&](const exits::Rule& rule) {
-    return exits::decide(rule, {jets.logits, jets.labels, jets.multiplicity, no_cost, jets.exits,
+    return exits::decide(rule, {jets.logits,
+                                jets.labels,
+                                jets.multiplicity,
+                                {},
+                                jets.exits,
                                 static_cast<std::int64_t>(jets.classes.size())});
   };
   const exits::Decisions learned = decided({exits::RuleKind::learned, gates});
@@ -115,18 +120,17 @@ report::Table table_of(const store::AllExits& jets, const std::vector<exits::Gat
 }
 
 ExitCode fit_gates(const Options& options, Context& context) {
-  std::int64_t cut = 0;
-  const store::AllExits jets = all_exits(options, context, cut);
-  context.watchdog.enter("gates:fit", patience);
+  const Pass pass = all_exits(options, context);
+  context.watchdog.enter("gates:fit", seconds_without_progress);
   context.comm.agree([&] {
     if (!context.comm.is_root()) {
       return;
     }
+    const store::AllExits& jets = pass.jets;
     const std::vector<exits::Gate> gates = fit(jets);
     model::Weights weights = model::read_weights(options.weights);
-    weights.gates = {.data = options.data.filename(),
-                     .data_sha256 = sha256_file(options.data),
-                     .jets = jets.jets()};
+    weights.gates = {
+        .data = options.data.filename(), .data_sha256 = pass.data_sha256, .jets = jets.jets()};
     for (const exits::Gate& gate : gates) {
       weights.gates.numbers.push_back(exits::pack(gate));
     }
@@ -134,7 +138,8 @@ ExitCode fit_gates(const Options& options, Context& context) {
     fmt::print(
         "On the {0} jets that the gates were fitted on:\n\n{1}\nOf {0} jets {2} had more "
         "constituents than the network keeps and were cut. The gates are in {3}\n",
-        jets.jets(), report::to_markdown(table_of(jets, gates)), cut, options.weights.string());
+        jets.jets(), report::to_markdown(table_of(jets, gates)), pass.cut,
+        options.weights.string());
   });
   return ExitCode::ok;
 }

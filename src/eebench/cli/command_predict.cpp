@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "eebench/cli/command.hpp"
-#include "eebench/cli/output.hpp"
 #include "eebench/cli/performance.hpp"
 #include "eebench/cli/provenance.hpp"
 #include "eebench/cli/subject.hpp"
@@ -16,6 +15,7 @@
 #include "eebench/exits/thresholds.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/store/predictions_file.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -31,9 +31,6 @@ struct Options {
   std::filesystem::path output;
 };
 
-/// Longest time without progress, in seconds.
-constexpr double patience = 600.0;
-
 /// Before hours of work: a place for the file, and not that of an input.
 void check_output(const Options& options) {
   const std::filesystem::path& output = options.output;
@@ -45,7 +42,7 @@ void check_output(const Options& options) {
   if (std::filesystem::is_directory(output)) {
     throw InputError(fmt::format("-o {} is a folder; name a file in it", output.string()));
   }
-  check_writable(output);
+  sys::check_writable(output);
   for (const std::filesystem::path& input : {options.data, options.model.weights}) {
     std::error_code missing;
     if (std::filesystem::equivalent(output, input, missing)) {
@@ -96,7 +93,7 @@ class Prediction {
         check_output(options_);
       }
     });
-    context_.watchdog.enter("predict:load", patience);
+    context_.watchdog.enter("predict:load", seconds_without_progress);
     subject_ = open(options_, context_);
     jets_ =
         options_.limit == 0 ? subject_.jets.count : std::min(options_.limit, subject_.jets.count);
@@ -133,7 +130,7 @@ class Prediction {
 
   store::Advance advance(const std::string& what) {
     return [this, what](std::int64_t done, std::int64_t all) {
-      context_.watchdog.enter("predict:" + what, patience);
+      context_.watchdog.enter("predict:" + what, seconds_without_progress);
       if (comm_.is_root()) {
         progress_.show(report::share_line(what, done, all), done == all);
       }
@@ -141,7 +138,7 @@ class Prediction {
   }
 
   h5::Attributes attributes(const std::vector<double>& thresholds) {
-    context_.watchdog.enter("predict:write", patience);
+    context_.watchdog.enter("predict:write", seconds_without_progress);
     h5::Attributes all = origin(comm_, options_, subject_, thresholds, context_.command_line);
     all["jets_cut"] = cut_;
     return all;

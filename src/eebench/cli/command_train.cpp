@@ -105,7 +105,9 @@ ExitCode train_network(const Options& options, Context& context) {
   session.back_end = options.back_end;
   session.threads = options.threads;
   session.progress = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-  session.phase = [&](const std::string& name) { context.watchdog.enter(name, 600); };
+  session.phase = [&](const std::string& name) {
+    context.watchdog.enter(name, seconds_without_progress);
+  };
   const sys::ScopedSignals signals;
   session.interrupted = [&] { return signals.received() != 0; };
 

@@ -15,12 +15,6 @@
 #include "eebench/sys/files.hpp"
 
 namespace eebench::cli {
-namespace {
-
-/// Longest time without progress, in seconds.
-constexpr double patience = 600.0;
-
-}  // namespace
 
 std::string training_report(const train::Summary& summary, const std::string& name, int threads,
                             const comm::Communicator& comm) {
@@ -69,11 +63,13 @@ std::string run_training_stage(const bench::TrainingStage& stage, const bench::S
   session.device = suite.device;
   session.threads = threads;
   session.progress = [](const std::string&) {};
-  session.phase = [&](const std::string& name) { context.watchdog.enter(name, patience); };
+  session.phase = [&](const std::string& name) {
+    context.watchdog.enter(name, seconds_without_progress);
+  };
   session.interrupted = [] { return false; };
 
   const train::Summary summary = train::run(session, *jets, nullptr, features, context.comm);
-  const std::string text = training_report(summary, stage.config, threads, context.comm);
+  const std::string text = training_report(summary, session.model.name, threads, context.comm);
   context.comm.agree([&] {
     if (context.comm.is_root()) {
       sys::publish_text(record, text);

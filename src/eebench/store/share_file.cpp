@@ -11,7 +11,7 @@ ShareFile::ShareFile(std::filesystem::path path, const comm::Communicator& comm,
                      const h5::Attributes& attributes)
     : comm_(comm),
       path_(std::move(path)),
-      part_(path_.string() + ".part"),
+      part_(sys::part_of(path_)),
       count_(static_cast<hsize_t>(jets)),
       file_(h5::File::create(part_, comm_)) {
   const std::vector<std::int64_t> counts = comm_.all_gather(jets);

@@ -65,6 +65,8 @@ fs::path folder_of(const fs::path& file) {
 
 }  // namespace
 
+fs::path part_of(const fs::path& file) { return file.string() + ".part"; }
+
 void publish_finished(const fs::path& temporary, const fs::path& file) {
   Descriptor(temporary, O_RDONLY).sync();
   if (std::rename(temporary.c_str(), file.c_str()) != 0) {
@@ -74,7 +76,7 @@ void publish_finished(const fs::path& temporary, const fs::path& file) {
 }
 
 void publish(const fs::path& file, const std::function<void(const fs::path&)>& write) {
-  const fs::path temporary = fmt::format("{}.tmp.{}", file.string(), getpid());
+  const fs::path temporary = part_of(file);
   try {
     write(temporary);
     publish_finished(temporary, file);
@@ -95,6 +97,31 @@ void append_durably(const fs::path& file, std::string_view text) {
   const Descriptor out(file, O_WRONLY | O_CREAT | O_APPEND);
   out.write(text);
   out.sync();
+}
+
+void check_writable(const fs::path& file) {
+  const fs::path part = part_of(file);
+  const bool was_there = fs::exists(part);
+  errno = 0;
+  if (!std::ofstream(part, std::ios::app)) {
+    throw InputError(fmt::format("{}: cannot be written ({}); free the place or name another",
+                                 part.string(), std::strerror(errno)));
+  }
+  if (!was_there) {
+    fs::remove(part);
+  }
+}
+
+void make_writable_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error && access(folder.c_str(), W_OK) != 0) {
+    error.assign(errno, std::generic_category());
+  }
+  if (error) {
+    throw InputError(fmt::format("cannot write into '{}': {}; give another -o", folder.string(),
+                                 error.message()));
+  }
 }
 
 void check_is_file(const fs::path& path) {

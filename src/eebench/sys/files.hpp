@@ -8,7 +8,10 @@
 
 namespace eebench::sys {
 
-/// Lets `write` fill a temporary file beside `file`, forces it to disk and moves it into place:
+/// Where what will replace `file` is written first, beside it.
+std::filesystem::path part_of(const std::filesystem::path& file);
+
+/// Lets `write` fill part_of(file), forces it to disk and moves it into place:
 /// readers see the old content or the new, also after a crash. Throws IoError naming the file; what
 /// `write` throws passes through. The temporary file is gone in both cases.
 void publish(const std::filesystem::path& file,
@@ -22,6 +25,13 @@ void publish_finished(const std::filesystem::path& temporary, const std::filesys
 
 /// Adds to the end of a file and forces it to disk: a journal's line. Throws IoError.
 void append_durably(const std::filesystem::path& file, std::string_view text);
+
+/// Before hours of work: throws InputError unless a file can be made at part_of(file).
+void check_writable(const std::filesystem::path& file);
+
+/// Makes the folder and those above it. Throws InputError where that, or writing into it, is not
+/// allowed.
+void make_writable_folder(const std::filesystem::path& folder);
 
 /// Throws InputError that names the path and says what it is where it is no regular file that can
 /// be opened; so a pipe does not hang the reader.
