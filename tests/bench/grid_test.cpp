@@ -97,7 +97,7 @@ TEST_CASE("an id changes with what decides the point, and with nothing else") {
                         std::inserter(common, common.end()));
   CHECK(common.size() == 16);  // those of the other network
   auto other_config = facts;
-  other_config[0].config_sha256 = "x";
+  other_config[0].network_sha256 = "x";
   CHECK(ids(bench::make_grid(suite(), other_config, 2)) != before);
   CHECK(ids(bench::make_grid(suite(), facts, 3)) != before);
 }

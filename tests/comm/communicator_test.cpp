@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/comm/all_reducer.hpp"
+#include "eebench/comm/share.hpp"
 #include "eebench/core/error.hpp"
 
 // No MPI session exists in this program.
@@ -50,4 +51,17 @@ TEST_CASE("back end self leaves the numbers alone and counts them") {
 TEST_CASE("an unknown back end is refused with the known ones") {
   CHECK_THROWS_WITH(comm::make_all_reducer("gloo", Communicator()),
                     Catch::Matchers::Contains("'self', 'mpi' and 'nccl'"));
+}
+
+TEST_CASE("shares cover the jets without gap or overlap") {
+  for (const std::int64_t jets : {0, 1, 7, 100}) {
+    std::int64_t end = 0;
+    for (int rank = 0; rank < 4; ++rank) {
+      const auto share = comm::share_of(jets, rank, 4);
+      CHECK(share.begin == end);
+      CHECK(share.end - share.begin <= (jets + 3) / 4);
+      end = share.end;
+    }
+    CHECK(end == jets);
+  }
 }

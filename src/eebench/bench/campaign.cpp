@@ -141,7 +141,7 @@ void Driver::open_subjects() {
     }
     facts.push_back({model.name, subject.executor->exits(), subject.weights_sha256,
                      subject.gates_sha256, subject.jets.sha256, subject.choosing.sha256,
-                     subject.config_sha256});
+                     subject.network_sha256});
     stations_.push_back({std::move(subject), {}, {}, {}});
   }
   points_ = make_grid(suite_, facts, comm_.size());
@@ -191,7 +191,7 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
                                   const std::string& name) {
   Subject& subject = station.subject;
   const store::Origin origin = {{"weights_sha256", subject.weights_sha256},
-                                {"config_sha256", subject.config_sha256},
+                                {"network_sha256", subject.network_sha256},
                                 {"data_sha256", jets.sha256},
                                 {"device", suite_.device},
                                 {"deterministic", suite_.deterministic ? "true" : "false"},

@@ -20,7 +20,7 @@ std::string point_id(const Point& point, const Suite& suite, const ModelFacts& m
                      std::int64_t ranks) {
   nlohmann::json settings = {{"schema", schema_major},
                              {"weights", model.weights_sha256},
-                             {"config", model.config_sha256},
+                             {"config", model.network_sha256},
                              {"data", model.data_sha256},
                              {"model", model.name},
                              {"rule", point.rule},
@@ -141,7 +141,7 @@ Values settings_of(const Point& point) {
   Values values;
   values["model"] = {static_cast<double>(point.model)};
   values["rule"] = {static_cast<double>(rule)};
-  values["scenario"] = {point.scenario == Scenario::offline ? 0.0 : 1.0};
+  values["scenario"] = {static_cast<double>(point.scenario)};
   values["batch"] = {static_cast<double>(point.batch)};
   values["fixed_exit"] = {static_cast<double>(point.fixed_exit)};
   values["exits"] = {static_cast<double>(point.exits)};

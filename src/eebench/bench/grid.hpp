@@ -19,7 +19,7 @@ struct ModelFacts {
   std::string gates_sha256;
   std::string data_sha256;
   std::string choosing_sha256;  ///< of the jets that thresholds are chosen on; empty for none
-  std::string config_sha256;    ///< of what the network is built from
+  std::string network_sha256;   ///< of what the network is built from
 };
 
 /// Where the thresholds of a point come from: the suite, or chosen on other jets, one shared by all

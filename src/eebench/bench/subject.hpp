@@ -8,7 +8,7 @@
 
 #include "eebench/bench/suite.hpp"
 #include "eebench/comm/communicator.hpp"
-#include "eebench/data/jet_batch.hpp"
+#include "eebench/data/read_ahead.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/exits/gate.hpp"
 
@@ -19,7 +19,7 @@ struct Jets {
   std::string sha256;  ///< of the file
   std::int64_t count = 0;
   /// Jets [begin, end) with the features of this network.
-  std::function<data::JetBatch(std::int64_t begin, std::int64_t end)> read;
+  data::ReadJets read;
   /// How many of them have more constituents than networks keep, and lose those.
   std::function<std::int64_t(std::int64_t begin, std::int64_t end)> cut =
       [](std::int64_t, std::int64_t) { return 0; };
@@ -32,7 +32,7 @@ std::int64_t count_cut(const comm::Communicator& comm, const Jets& jets, std::in
 struct Subject {
   std::unique_ptr<exec::Executor> executor;
   std::string weights_sha256;
-  std::string config_sha256;         ///< of what network and inputs are built from
+  std::string network_sha256;        ///< of what network and inputs are built from
   std::vector<std::string> classes;  ///< names, in the order of the logits
   std::vector<exits::Gate> gates;    ///< [exits - 1] for the rule `learned`; empty where not fitted
   std::string gates_sha256;

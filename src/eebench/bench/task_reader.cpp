@@ -59,8 +59,4 @@ std::int64_t TaskReader::integer_attribute(const std::string& name) const {
   return file_.attribute<std::int64_t>(name);
 }
 
-std::string TaskReader::mark(const std::string& variable) const {
-  return file_.dataset(variable).attribute<std::string>("mark");
-}
-
 }  // namespace eebench::bench

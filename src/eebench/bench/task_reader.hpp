@@ -26,7 +26,6 @@ class TaskReader {
   bool has_attribute(const std::string& name) const;
   std::string attribute(const std::string& name) const;
   std::int64_t integer_attribute(const std::string& name) const;
-  std::string mark(const std::string& variable) const;
 
  private:
   h5::File file_;

@@ -12,6 +12,7 @@
 #include "eebench/cli/network.hpp"
 #include "eebench/cli/profile_report.hpp"
 #include "eebench/data/jet_source.hpp"
+#include "eebench/data/read_ahead.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/exits/choose.hpp"
 #include "eebench/nn/device.hpp"
@@ -28,7 +29,7 @@ struct Options {
   std::string features;
   std::filesystem::path weights;
   std::filesystem::path data;
-  std::int64_t multiplicity = 128;
+  std::int64_t multiplicity = data::kept_constituents;
   std::int64_t batch = 64;
   std::int64_t limit = 128;
   std::int64_t repeat = 8;
@@ -40,15 +41,14 @@ struct Options {
 
 /// How sure an exit must be where jets leave; a usual value, the same for every network.
 constexpr double leaving_threshold = 0.9;
-/// Longest time for the passes with one set of weights, in seconds.
-constexpr double patience = 3600.0;
+/// Longest time for the passes with one set of weights.
+constexpr double seconds_of_passes = 3600.0;
 
 /// Told after each of all batches to run.
 using Advance = std::function<void(std::int64_t done, std::int64_t all)>;
 
 /// Whole batches of the first jets of the file.
-std::vector<data::JetBatch> read_batches(const Options& options, const data::DataConfig& features) {
-  const data::JetSource source(options.data, features);
+std::vector<data::JetBatch> read_batches(const Options& options, const data::JetSource& source) {
   const std::int64_t count = std::min(options.limit, source.jets()) / options.batch;
   if (count == 0) {
     throw InputError(
@@ -57,9 +57,12 @@ std::vector<data::JetBatch> read_batches(const Options& options, const data::Dat
                     options.data.string(), std::min(options.limit, source.jets()), source.jets(),
                     options.batch));
   }
+  const data::ReadJets read = data::read_ahead(
+      [&](std::int64_t begin, std::int64_t end) { return source.read(begin, end); },
+      count * options.batch);
   std::vector<data::JetBatch> batches;
   for (std::int64_t b = 0; b < count; ++b) {
-    batches.push_back(source.read(b * options.batch, (b + 1) * options.batch));
+    batches.push_back(read(b * options.batch, (b + 1) * options.batch));
   }
   return batches;
 }
@@ -130,16 +133,18 @@ std::filesystem::path shipped_weights(const Options& options) {
 
 void measure_all(ProfileReport& report, const bench::ModelEntry& entry, const LoadedNetwork& shown,
                  const Options& options, Context& context) {
-  const std::vector<data::JetBatch> batches = read_batches(options, shown.features);
+  const data::JetSource source(options.data, shown.features);
+  const std::vector<data::JetBatch> batches = read_batches(options, source);
   std::vector<std::int64_t> multiplicities;
   for (const data::JetBatch& batch : batches) {
     for (std::size_t jet = 0; jet < batch.size(); ++jet) {
       multiplicities.push_back(static_cast<std::int64_t>(batch.multiplicity(jet)));
     }
-    report.truncated += batch.truncated;
   }
   report.costs = model::profile(*shown.network, multiplicities);
   report.jets = static_cast<std::int64_t>(multiplicities.size());
+  report.cut = source.cut(0, report.jets);
+  report.kept = source.max_particles();
   report.multiplicity = static_cast<double>(std::accumulate(
                             multiplicities.begin(), multiplicities.end(), std::int64_t{0})) /
                         static_cast<double>(report.jets);
@@ -150,7 +155,7 @@ void measure_all(ProfileReport& report, const bench::ModelEntry& entry, const Lo
                                 .local_rank = context.comm.local_rank()};
   report::Progress progress(stderr);
   const auto begin = [&](const std::string& stage) -> Advance {
-    context.watchdog.enter("profile:" + stage, patience);
+    context.watchdog.enter("profile:" + stage, seconds_of_passes);
     return [&, stage](std::int64_t done, std::int64_t all) {
       if (context.comm.is_root()) {
         progress.show(fmt::format("{} {}%", stage, 100 * done / all), done == all);
@@ -209,7 +214,7 @@ Runner setup_profile(CLI::App& app) {
   app.add_option("--features", o->features,
                  "kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   auto* multiplicity = app.add_option("--multiplicity", o->multiplicity, "Constituents of the jet")
-                           ->check(CLI::Range(1, 128))
+                           ->check(CLI::Range(std::int64_t{1}, data::kept_constituents))
                            ->capture_default_str();
   auto* data =
       app.add_option("--data", o->data, "Jet file: means over its jets instead, and measurements")

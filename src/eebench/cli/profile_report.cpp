@@ -138,7 +138,7 @@ std::string to_markdown(const ProfileReport& r) {
                     "mean over {} jets of {} constituents on average{}, by "
                     "formula:\n\n",
                     r.jets, number(r.multiplicity),
-                    r.truncated > 0 ? fmt::format(" ({} cut to 128)", r.truncated) : std::string());
+                    r.cut > 0 ? fmt::format(" ({} cut to {})", r.cut, r.kept) : std::string());
   text += report::to_markdown(cost_table(r.costs));
   text += fmt::format(
       "\nThe last column counts by the rules of weaver-core 0.4: layers, attention, biases, "
@@ -174,7 +174,7 @@ std::string to_markdown(const ProfileReport& r) {
 
 std::string to_json(const ProfileReport& r) {
   Json json{{"model", r.model}, {"features", r.features},         {"inputs", r.inputs},
-            {"jets", r.jets},   {"multiplicity", r.multiplicity}, {"truncated", r.truncated}};
+            {"jets", r.jets},   {"multiplicity", r.multiplicity}, {"jets_cut", r.cut}};
   for (const model::Piece& piece : r.costs.pieces) {
     Json entry{{"name", piece.name}};
     entry.update(json_of(piece.cost));

@@ -21,10 +21,11 @@ struct MeasuredWeights {
 struct ProfileReport {
   std::string model;
   std::string features;
-  std::int64_t inputs = 0;     ///< features of a particle
-  std::int64_t jets = 0;       ///< of a file; 0: one made-up multiplicity
-  double multiplicity = 0.0;   ///< mean
-  std::int64_t truncated = 0;  ///< jets cut to the constituents that networks keep
+  std::int64_t inputs = 0;    ///< features of a particle
+  std::int64_t jets = 0;      ///< of a file; 0: one made-up multiplicity
+  double multiplicity = 0.0;  ///< mean
+  std::int64_t cut = 0;       ///< jets that lose constituents
+  std::int64_t kept = 0;      ///< constituents of a jet, at most
   model::Profile costs;
   std::string device;
   int threads = 1;

@@ -10,12 +10,9 @@
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
-#include "eebench/train/evaluate.hpp"
 
 namespace eebench::cli {
 namespace {
-
-constexpr double seconds_without_progress = 600.0;
 
 /// The suite's jets as the network wants them. \collective
 bench::Jets open_jets(Context& context, const std::filesystem::path& file,
@@ -26,14 +23,11 @@ bench::Jets open_jets(Context& context, const std::filesystem::path& file,
   });
   jets.count = source->jets();
   jets.read = [source](std::int64_t begin, std::int64_t end) { return source->read(begin, end); };
-  jets.cut = [source](std::int64_t begin, std::int64_t end) {
-    return source->truncated(begin, end);
-  };
+  jets.cut = [source](std::int64_t begin, std::int64_t end) { return source->cut(begin, end); };
   return jets;
 }
 
-}  // namespace
-
+/// Empty where none were fitted.
 std::vector<exits::Gate> gates_of(const model::Weights& weights) {
   std::vector<exits::Gate> gates;
   for (const std::vector<double>& numbers : weights.gates.numbers) {
@@ -41,6 +35,15 @@ std::vector<exits::Gate> gates_of(const model::Weights& weights) {
   }
   return gates;
 }
+
+/// SHA-256 over what network and inputs are built from, wherever their files lie.
+std::string network_sha256(const model::ModelConfig& config, const data::JetSource& source) {
+  model::ModelConfig placeless = config;
+  placeless.features = std::filesystem::path(config.features).filename();
+  return sha256(model::network_sha256(placeless) + source.config_sha256());
+}
+
+}  // namespace
 
 bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
                             const bench::Suite& suite, int threads) {
@@ -53,11 +56,11 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
     std::unique_ptr<model::Network> network = std::move(loaded.network);
     source = std::make_shared<data::JetSource>(suite.data, loaded.features);
     subject.weights_sha256 = model::sha256(loaded.weights.tensors);
-    subject.config_sha256 = sha256(model::network_sha256(loaded.config) + source->config_sha256());
+    subject.network_sha256 = network_sha256(loaded.config, *source);
     subject.gates = gates_of(loaded.weights);
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.classes = source->classes();
-    train::check_classes(*source, *network, entry.name);
+    model::check_classes(*source, *network, entry.name);
     if (suite.choosing) {
       choosing = std::make_shared<data::JetSource>(suite.choosing->data, loaded.features);
       if (choosing->classes() != source->classes()) {
@@ -74,7 +77,7 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
                                                  .local_rank = comm.local_rank()});
   });
   comm::require_same(subject.weights_sha256 + subject.gates_sha256, entry.weights.string(), comm);
-  comm::require_same(subject.config_sha256,
+  comm::require_same(subject.network_sha256,
                      entry.config.empty() ? entry.weights.string() : entry.config, comm);
   subject.jets = open_jets(context, suite.data, source);
   if (choosing) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -22,15 +23,18 @@ struct Variable {
   float standardise(float raw) const;
 };
 
+/// Constituents that networks see of a jet where a data configuration does not say another number.
+inline constexpr std::int64_t kept_constituents = 128;
+
 /// What to compute from the columns of a jet file and feed to a network: a weaver data
 /// configuration (YAML). The groups pf_points, pf_features and pf_vectors are used; particles
-/// beyond their `length` (128) are cut.
+/// beyond their `length` are cut.
 struct DataConfig {
   std::vector<std::pair<std::string, Expression>> new_variables;
   std::vector<Variable> points;    ///< two
   std::vector<Variable> features;  ///< F
   std::vector<Variable> vectors;   ///< four
-  std::int64_t length = 128;
+  std::int64_t length = kept_constituents;
   /// What the network tells apart, in the order of its outputs: labels.value without "label_".
   /// Empty: the classes of the file as they are.
   std::vector<std::string> classes;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "eebench/data/data_config.hpp"
 #include "eebench/data/jet_file.hpp"
 
 namespace eebench::data {
@@ -37,6 +38,6 @@ struct DataInfo {
 
 /// Reads the whole file once, a chunk at a time, and so finds whatever is wrong with it (the
 /// InputError of JetFile). `limit` is how many constituents the networks keep.
-DataInfo describe(const JetFile& file, std::int64_t limit = 128);
+DataInfo describe(const JetFile& file, std::int64_t limit = kept_constituents);
 
 }  // namespace eebench::data

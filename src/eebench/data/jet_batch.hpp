@@ -17,7 +17,6 @@ struct JetBatch {
   std::vector<float> vectors;        ///< [sum n, 4] px, py, pz, E in GeV
   std::vector<std::int64_t> labels;  ///< [B] class index
   std::vector<std::int64_t> index;   ///< [B] position of the jet in its data set
-  std::int64_t truncated = 0;        ///< jets that lost constituents to the limit (128)
 
   std::size_t size() const { return labels.size(); }
   std::size_t multiplicity(std::size_t jet) const {

@@ -108,7 +108,7 @@ JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
   return batch;
 }
 
-std::int64_t JetSource::truncated(std::int64_t begin, std::int64_t end) const {
+std::int64_t JetSource::cut(std::int64_t begin, std::int64_t end) const {
   constexpr std::int64_t jets_per_read = 1 << 20;
   std::int64_t count = 0;
   for (std::int64_t first = begin; first < end; first += jets_per_read) {
@@ -149,7 +149,6 @@ JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,
   for (std::size_t j = 0; j < jets.labels.size(); ++j) {
     const std::int64_t n = jets.offsets[j + 1] - jets.offsets[j];
     const std::int64_t stay = std::min(n, config.length);
-    batch.truncated += stay < n ? 1 : 0;
     batch.offsets.push_back(batch.offsets.back() + stay);
     batch.index.push_back(first + static_cast<std::int64_t>(j));
     for (std::int64_t p = 0; p < stay; ++p) {
@@ -209,7 +208,6 @@ void append(JetBatch& batch, const JetBatch& more) {
   join(batch.vectors, more.vectors);
   join(batch.labels, more.labels);
   join(batch.index, more.index);
-  batch.truncated += more.truncated;
 }
 
 }  // namespace eebench::data

@@ -27,11 +27,11 @@ class JetSource {
   const std::string& config_sha256() const { return config_.sha256; }
   /// Constituents that are kept of a jet.
   std::int64_t max_particles() const { return config_.length; }
-  /// Jets [begin, end). Particles beyond the configured length are cut and such jets counted.
+  /// Jets [begin, end). Particles beyond the configured length are cut.
   /// Throws InputError for inputs that are not finite.
   JetBatch read(std::int64_t begin, std::int64_t end) const;
   /// How many of the jets [begin, end) lose particles so.
-  std::int64_t truncated(std::int64_t begin, std::int64_t end) const;
+  std::int64_t cut(std::int64_t begin, std::int64_t end) const;
 
  private:
   JetFile file_;
@@ -47,8 +47,7 @@ class JetSource {
 JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,
                   std::int64_t first);
 
-/// The jets at these positions of a batch, in this order; which of them were truncated is not
-/// known.
+/// The jets at these positions of a batch, in this order.
 JetBatch select(const JetBatch& batch, std::span<const std::int64_t> positions);
 /// Adds the jets of `more` behind those of `batch`.
 void append(JetBatch& batch, const JetBatch& more);

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "eebench/comm/share.hpp"
+
 namespace eebench::store {
 namespace {
 
@@ -20,13 +22,14 @@ float transverse_momentum(const data::JetBatch& batch, std::size_t jet) {
 }  // namespace
 
 AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor,
-                        const ReadJets& read, std::int64_t jets,
+                        const data::ReadJets& read, std::int64_t jets,
                         const std::vector<std::string>& classes, const Advance& advance,
                         std::int64_t batch_size) {
   AllExits result;
   result.exits = executor.exits();
   result.classes = classes;
-  const ReadJets next = read_ahead(read, share_of(jets, comm.rank(), comm.size()).end);
+  const data::ReadJets next =
+      data::read_ahead(read, comm::share_of(jets, comm.rank(), comm.size()).end);
   const auto answer = [&](std::int64_t begin, std::int64_t end) {
     const data::JetBatch batch = next(begin, end);
     const std::vector<float> logits = executor.replay(batch);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "eebench/comm/communicator.hpp"
-#include "eebench/data/jet_batch.hpp"
+#include "eebench/data/read_ahead.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/store/shares.hpp"
 
@@ -27,7 +27,7 @@ struct AllExits {
 /// batches of `batch`. Returns this rank's share; 10^8 jets of three exits and ten classes take
 /// 14 GB, over all ranks together. `read` is asked for more than a batch at once.
 AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor,
-                        const ReadJets& read, std::int64_t jets,
+                        const data::ReadJets& read, std::int64_t jets,
                         const std::vector<std::string>& classes, const Advance& advance = {},
                         std::int64_t batch = 64);
 

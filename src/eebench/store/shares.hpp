@@ -6,23 +6,8 @@
 #include <vector>
 
 #include "eebench/comm/communicator.hpp"
-#include "eebench/data/jet_batch.hpp"
 
 namespace eebench::store {
-
-/// Jets [begin, end) of rank `rank` when `jets` are divided evenly, in order.
-struct Share {
-  std::int64_t begin;
-  std::int64_t end;
-};
-Share share_of(std::int64_t jets, int rank, int ranks);
-
-using ReadJets = std::function<data::JetBatch(std::int64_t begin, std::int64_t end)>;
-
-/// Reads a few thousand jets at once, up to `last`, and cuts batches from them, which must be asked
-/// for in order: files are compressed in chunks of thousands of jets, and a small batch that was
-/// read by itself would unpack such a chunk for a few jets.
-ReadJets read_ahead(ReadJets read, std::int64_t last);
 
 /// Every rank's values, in order, on the root; nothing on the others, which hold one more share for
 /// a moment. \collective

@@ -1,16 +1,19 @@
 #include "eebench/store/taken_exits.hpp"
 
+#include "eebench/comm/share.hpp"
+
 namespace eebench::store {
 
 TakenExits leaving_pass(const comm::Communicator& comm, exec::Executor& executor,
-                        const ReadJets& read, std::int64_t jets,
+                        const data::ReadJets& read, std::int64_t jets,
                         const std::vector<std::string>& classes, const exits::Rule& rule,
                         std::span<const double> thresholds, const Advance& advance,
                         std::int64_t batch_size) {
   TakenExits result;
   result.exits = executor.exits();
   result.classes = classes;
-  const ReadJets next = read_ahead(read, share_of(jets, comm.rank(), comm.size()).end);
+  const data::ReadJets next =
+      data::read_ahead(read, comm::share_of(jets, comm.rank(), comm.size()).end);
   const auto answer = [&](std::int64_t begin, std::int64_t end) {
     const data::JetBatch batch = next(begin, end);
     const exec::BatchTrace trace = executor.run(batch, rule, thresholds);

@@ -25,7 +25,7 @@ struct TakenExits {
 /// \collective Runs the first `jets` jets of a data set, each rank its share, in batches of
 /// `batch`; `thresholds`: [exits - 1]. Returns this rank's share.
 TakenExits leaving_pass(const comm::Communicator& comm, exec::Executor& executor,
-                        const ReadJets& read, std::int64_t jets,
+                        const data::ReadJets& read, std::int64_t jets,
                         const std::vector<std::string>& classes, const exits::Rule& rule,
                         std::span<const double> thresholds, const Advance& advance,
                         std::int64_t batch);

@@ -5,9 +5,9 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
-#include <fmt/format.h>
 
-#include "eebench/core/error.hpp"
+#include "eebench/comm/share.hpp"
+#include "eebench/data/read_ahead.hpp"
 
 namespace eebench::train {
 namespace {
@@ -20,11 +20,12 @@ std::vector<double> local_sums(model::Network& network, const data::JetSource& j
   nn::Context context;
   const auto exits = static_cast<std::size_t>(network.exits());
   std::vector<double> sums(2 * exits, 0.0);
-  const std::int64_t begin = jets.jets() * comm.rank() / comm.size();
-  const std::int64_t end = jets.jets() * (comm.rank() + 1) / comm.size();
+  const auto [begin, end] = comm::share_of(jets.jets(), comm.rank(), comm.size());
+  const data::ReadJets read = data::read_ahead(
+      [&](std::int64_t first, std::int64_t last) { return jets.read(first, last); }, end);
   for (std::int64_t first = begin; first < end; first += batch) {
     alive();
-    const data::JetBatch part = jets.read(first, std::min(first + batch, end));
+    const data::JetBatch part = read(first, std::min(first + batch, end));
     const at::Tensor labels = at::tensor(part.labels, at::kLong).to(device);
     model::State state = network.stem(model::make_inputs(part, device, type), context);
     for (std::int64_t k = 0; k <= last_exit; ++k) {
@@ -40,15 +41,6 @@ std::vector<double> local_sums(model::Network& network, const data::JetSource& j
 }
 
 }  // namespace
-
-void check_classes(const data::JetSource& jets, const model::Network& network,
-                   const std::string& name) {
-  if (static_cast<std::int64_t>(jets.classes().size()) != network.classes()) {
-    throw InputError(fmt::format("{} has {} classes, model {} answers {}; give data that fit",
-                                 jets.file().path().string(), jets.classes().size(), name,
-                                 network.classes()));
-  }
-}
 
 Evaluation evaluate(model::Network& network, const data::JetSource& jets, std::int64_t last_exit,
                     at::Device device, at::ScalarType type, const comm::Communicator& comm,

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "eebench/comm/communicator.hpp"
@@ -15,10 +14,6 @@ struct Evaluation {
   std::vector<double> accuracy;  ///< [exits]
   std::vector<double> loss;      ///< [exits] mean cross-entropy
 };
-
-/// Throws InputError where the jets have another number of classes than the network, here `name`.
-void check_classes(const data::JetSource& jets, const model::Network& network,
-                   const std::string& name);
 
 /// \collective Each rank evaluates its share; bad jets of one are an InputError on all, and sums
 /// are taken over all: never to be called inside Communicator::agree. Exits beyond `last_exit` are

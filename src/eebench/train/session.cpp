@@ -1,21 +1,18 @@
 #include "eebench/train/session.hpp"
 
-#include <cerrno>
 #include <memory>
-#include <system_error>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include "eebench/comm/same_input.hpp"
+#include "eebench/comm/share.hpp"
 #include "eebench/core/shell.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/sys/files.hpp"
-#include "eebench/train/evaluate.hpp"
 #include "eebench/train/training_run.hpp"
 
 namespace eebench::train {
@@ -53,22 +50,6 @@ void check_same(const Session& session, const data::JetSource& training,
                          jets->file().path().string(), comm);
     }
   }
-}
-
-void make_output(const std::filesystem::path& output, const comm::Communicator& comm) {
-  comm.agree([&] {
-    std::error_code error;
-    if (comm.is_root()) {
-      std::filesystem::create_directories(output, error);
-      if (!error && access(output.c_str(), W_OK) != 0) {
-        error.assign(errno, std::generic_category());
-      }
-    }
-    if (error) {
-      throw InputError(fmt::format("cannot write into '{}': {}; give another -o", output.string(),
-                                   error.message()));
-    }
-  });
 }
 
 /// The network with its first weights. Every rank draws or reads the same. \collective
@@ -113,13 +94,11 @@ std::string config_file(const Session& session, const data::JetSource& training,
 }
 
 /// Jets that networks see without all their constituents. \collective
-std::int64_t count_truncated(const data::JetSource& jets, const comm::Communicator& comm) {
-  std::int64_t count = 0;
-  comm.agree([&] {
-    count = jets.truncated(jets.jets() * comm.rank() / comm.size(),
-                           jets.jets() * (comm.rank() + 1) / comm.size());
-  });
-  return comm.all_reduce(count, comm::Reduce::sum);
+std::int64_t count_cut(const data::JetSource& jets, const comm::Communicator& comm) {
+  const comm::Share share = comm::share_of(jets.jets(), comm.rank(), comm.size());
+  std::int64_t cut = 0;
+  comm.agree([&] { cut = jets.cut(share.begin, share.end); });
+  return comm.all_reduce(cut, comm::Reduce::sum);
 }
 
 }  // namespace
@@ -134,22 +113,26 @@ Summary run(const Session& asked, const data::JetSource& training,
     throw InputError("--patience looks at validation; add --data-val FILE or leave it at 0");
   }
   check_back_end(session);
-  make_output(session.output, comm);
+  comm.agree([&] {
+    if (comm.is_root()) {
+      sys::make_writable_folder(session.output);
+    }
+  });
   check_same(session, training, validation, comm);
   for (const data::JetSource* jets : {&training, validation}) {
-    const std::int64_t truncated = jets == nullptr ? 0 : count_truncated(*jets, comm);
-    if (truncated > 0 && comm.is_root()) {
+    const std::int64_t cut = jets == nullptr ? 0 : count_cut(*jets, comm);
+    if (cut > 0 && comm.is_root()) {
       session.progress(fmt::format("{} of the {} jets of {} are cut to their first {} constituents",
-                                   truncated, jets->jets(), jets->file().path().string(),
+                                   cut, jets->jets(), jets->file().path().string(),
                                    jets->max_particles()));
     }
   }
   InputDigests inputs;
   // As it was read: a copy of a table no longer knows the lines of its keys.
   const auto network = first_network(asked, features, inputs, comm);
-  check_classes(training, *network, session.model.name);
+  model::check_classes(training, *network, session.model.name);
   if (validation != nullptr) {
-    check_classes(*validation, *network, session.model.name);
+    model::check_classes(*validation, *network, session.model.name);
   }
   const at::Device device = nn::device_of(session.device, comm.local_rank());
   const auto digest = [&](const data::JetSource& jets) {
