@@ -37,10 +37,20 @@ TEST_CASE("a suite lists networks and axes; paths count from its folder") {
   REQUIRE(suite.models.size() == 2);
   CHECK(suite.models[1].weights == "/suites/small.h5");
   CHECK(suite.models[0].weights == "/abs/large.h5");
+  CHECK(suite.models[1].features == "kin");
   CHECK(suite.rules == std::vector<std::string>{"confidence", "margin"});
   CHECK(suite.thresholds == std::vector<std::vector<double>>{{0.5}, {0.7}, {0.9}});
   CHECK(suite.batches == std::vector<std::int64_t>{1, 64});
   CHECK(suite.scenarios == std::vector<bench::Scenario>{bench::Scenario::offline});
+}
+
+TEST_CASE("configurations are names, or files whose paths count from the suite's folder too") {
+  std::string text = minimal + "[train]\nconfig = \"mine.toml\"\ndata = \"t.h5\"\n";
+  text.replace(text.find("\"kin\""), 5, "\"inputs/mine.yaml\"\nconfig = \"part-small\"");
+  const Suite suite = parse(text);
+  CHECK(suite.models[1].features == "/suites/inputs/mine.yaml");
+  CHECK(suite.models[1].config == "part-small");
+  CHECK(suite.training.value().config == "/suites/mine.toml");
 }
 
 TEST_CASE("overrides replace axes and settings") {

@@ -1,7 +1,6 @@
 #include "eebench/bench/suite.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -13,16 +12,12 @@
 
 #include "eebench/bench/effort.hpp"
 #include "eebench/core/error.hpp"
-#include "eebench/core/names.hpp"
 #include "eebench/exits/rule.hpp"
 #include "eebench/exits/thresholds.hpp"
 #include "eebench/sys/files.hpp"
 
 namespace eebench::bench {
 namespace {
-
-constexpr std::array<Named<Scenario>, 2> scenario_names = {
-    {{Scenario::offline, "offline"}, {Scenario::single_stream, "single_stream"}}};
 
 /// One value of a suite and where it stands, for messages.
 class Value {
@@ -158,6 +153,12 @@ std::filesystem::path resolve(const std::string& path, const std::filesystem::pa
   return (given.is_absolute() ? given : folder / given).lexically_normal();
 }
 
+/// The same for what may be a name of what travels along, which has neither folder nor extension.
+std::string resolve_file(const std::string& name, const std::filesystem::path& folder) {
+  const std::filesystem::path given(name);
+  return given.has_extension() || given.has_parent_path() ? resolve(name, folder).string() : name;
+}
+
 Choosing read_choosing(const Value& value, const std::filesystem::path& folder) {
   Choosing choosing;
   read_table(value.table(), value.place(),
@@ -235,10 +236,11 @@ ModelEntry read_model(const std::string& name, const Value& value,
                       const std::filesystem::path& folder) {
   ModelEntry entry;
   entry.name = name;
-  read_table(value.table(), value.place(),
-             {{"config", [&](const Value& v) { entry.config = v.text(); }},
-              {"weights", [&](const Value& v) { entry.weights = resolve(v.text(), folder); }},
-              {"features", [&](const Value& v) { entry.features = v.text(); }}});
+  read_table(
+      value.table(), value.place(),
+      {{"config", [&](const Value& v) { entry.config = resolve_file(v.text(), folder); }},
+       {"weights", [&](const Value& v) { entry.weights = resolve(v.text(), folder); }},
+       {"features", [&](const Value& v) { entry.features = resolve_file(v.text(), folder); }}});
   if (entry.weights.empty()) {
     throw InputError(fmt::format("{} has no key weights; name a file of weights", value.place()));
   }
@@ -248,7 +250,7 @@ ModelEntry read_model(const std::string& name, const Value& value,
 TrainingStage read_training(const Value& value, const std::filesystem::path& folder) {
   TrainingStage stage;
   read_table(value.table(), value.place(),
-             {{"config", [&](const Value& v) { stage.config = v.text(); }},
+             {{"config", [&](const Value& v) { stage.config = resolve_file(v.text(), folder); }},
               {"data", [&](const Value& v) { stage.data = resolve(v.text(), folder); }},
               {"steps", [&](const Value& v) { stage.steps = v.integer(1); }},
               {"global_batch", [&](const Value& v) { stage.global_batch = v.integer(1); }}});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -8,9 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "eebench/core/names.hpp"
+
 namespace eebench::bench {
 
 enum class Scenario { offline, single_stream };
+
+inline constexpr std::array<Named<Scenario>, 2> scenario_names = {
+    {{Scenario::offline, "offline"}, {Scenario::single_stream, "single_stream"}}};
 
 std::string_view name(Scenario scenario);
 Scenario parse_scenario(std::string_view text);
@@ -18,9 +24,9 @@ Scenario parse_scenario(std::string_view text);
 /// A network of a suite.
 struct ModelEntry {
   std::string name;    ///< what tables and files call it
-  std::string config;  ///< model configuration; empty: the one inside the weights
+  std::string config;  ///< model configuration, a name or a file; empty: the one inside the weights
   std::filesystem::path weights;
-  std::string features;  ///< data configuration; empty: the one inside the weights
+  std::string features;  ///< data configuration likewise
   bool operator==(const ModelEntry&) const = default;
 };
 

@@ -186,7 +186,11 @@ void TaskFile::create_variables() {
       } else if (name == "rule") {
         set_flags(dataset, rule_names());
       } else if (name == "scenario") {
-        set_flags(dataset, {"offline", "single_stream"});
+        std::vector<std::string> names;
+        for (const auto& row : scenario_names) {
+          names.emplace_back(row.name);
+        }
+        set_flags(dataset, names);
       } else if (name == "selection") {
         set_flags(dataset, {std::begin(selection_names), std::end(selection_names)});
       } else if (name == "stop_reason") {
