@@ -69,6 +69,20 @@ TEST_CASE("A folder that is not there is an error that names it") {
   CHECK_THROWS_AS(sys::file_system("/nonexistent"), IoError);
 }
 
+TEST_CASE("A place that cannot be written is found before the work; a try leaves nothing") {
+  using Catch::Matchers::Contains;
+  const test::ScratchDir scratch;
+  sys::check_writable(scratch / "a");
+  CHECK(entries(scratch.path()) == 0);
+  fs::create_directory(sys::part_of(scratch / "a"));
+  CHECK_THROWS_WITH(sys::check_writable(scratch / "a"), Contains("a.part: cannot be written"));
+  sys::make_writable_folder(scratch / "b" / "c");
+  CHECK(fs::is_directory(scratch / "b" / "c"));
+  sys::publish_text(scratch / "file", "x");
+  CHECK_THROWS_WITH(sys::make_writable_folder(scratch / "file" / "c"),
+                    Contains("file/c") && Contains("give another -o"));
+}
+
 TEST_CASE("What is no file to read is named for what it is") {
   using Catch::Matchers::Contains;
   const test::ScratchDir scratch;
