@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <numbers>
 #include <utility>
 #include <vector>
 
@@ -48,6 +50,31 @@ void select_nearest(const T* products, std::int64_t n, std::int64_t k, std::int6
     std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(found), keys.end());
     for (std::size_t j = 1; j <= static_cast<std::size_t>(k); ++j) {
       *out++ = j < found ? first_row + index_of(keys[j]) : missing;
+    }
+  }
+}
+
+/// As nearest_in_plane() for one jet of n points [n, 2].
+template <class T>
+void select_in_plane(const T* points, std::int64_t n, std::int64_t k, std::int64_t* out) {
+  constexpr T turn = 2 * std::numbers::pi_v<T>;
+  const auto particles = static_cast<std::size_t>(n);
+  std::vector<decltype(sort_key(T{}, 0))> keys(particles);
+  const std::int64_t found = std::min(k, n);
+  for (std::size_t i = 0; i < particles; ++i) {
+    for (std::size_t j = 0; j < particles; ++j) {
+      const T deta = points[2 * i] - points[2 * j];
+      const T angle = points[2 * i + 1] - points[2 * j + 1];
+      const T dphi = angle - turn * std::nearbyint(angle / turn);
+      keys[j] = sort_key(deta * deta + dphi * dphi, static_cast<std::uint32_t>(j));
+    }
+    const auto last = keys.begin() + found;
+    if (found < n) {
+      std::nth_element(keys.begin(), last, keys.end());
+    }
+    std::sort(keys.begin(), last);
+    for (std::int64_t j = 0; j < k; ++j) {
+      *out++ = j < found ? index_of(keys[static_cast<std::size_t>(j)]) : -1;
     }
   }
 }
@@ -101,6 +128,43 @@ at::Tensor nearest_neighbours_composite(const at::Tensor& x, const Ragged& jets,
     neighbours.narrow(1, 0, found).index_copy_(0, rows, others);
   }
   return neighbours;
+}
+
+at::Tensor nearest_in_plane(const at::Tensor& points, const Ragged& jets, std::int64_t k) {
+  count({.elementwise = jets.pairs() * (plane_distance_flops + selection_flops),
+         .bytes = points.element_size() * (points.numel() + jets.pairs())});
+  if (!points.device().is_cpu()) {
+    return nearest_in_plane_composite(points, jets, k);
+  }
+  const at::Tensor dense = points.contiguous();
+  at::Tensor places = at::empty({jets.particles(), k}, at::kLong);
+  for (std::int64_t jet = 0; jet < jets.jets(); ++jet) {
+    const std::int64_t first = jets.offsets()[static_cast<std::size_t>(jet)];
+    AT_DISPATCH_FLOATING_TYPES(dense.scalar_type(), "nearest_in_plane", [&] {
+      select_in_plane(dense.const_data_ptr<scalar_t>() + 2 * first, jets.multiplicity(jet), k,
+                      places.mutable_data_ptr<std::int64_t>() + first * k);
+    });
+  }
+  return places;
+}
+
+at::Tensor nearest_in_plane_composite(const at::Tensor& points, const Ragged& jets,
+                                      std::int64_t k) {
+  constexpr double turn = 2.0 * std::numbers::pi;
+  const at::Tensor places = at::full({jets.particles(), k}, -1, points.options().dtype(at::kLong));
+  for (const EqualJets& group : jets.groups()) {
+    const std::int64_t n = group.multiplicity;
+    const std::int64_t found = std::min(k, n);
+    const at::Tensor rows = group.particle_rows.to(points.device());
+    const at::Tensor own = at::index_select(points, 0, rows).view({-1, n, 2});
+    const auto between = (own.unsqueeze(2) - own.unsqueeze(1)).unbind(3);  // [jets, n, n] each
+    const at::Tensor dphi = between[1] - turn * at::round(between[1] / turn);
+    const at::Tensor distances = between[0].square() + dphi.square();
+    const at::Tensor nearest =
+        std::get<1>(at::topk(distances, found, 2, /*largest=*/false, /*sorted=*/true));
+    places.narrow(1, 0, found).index_copy_(0, rows, nearest.view({-1, found}));
+  }
+  return places;
 }
 
 }  // namespace eebench::nn

@@ -21,7 +21,16 @@ at::Tensor nearest_neighbours(const at::Tensor& x, const Ragged& jets, std::int6
 /// The same in ATen operations, for any device. Counts nothing; equal distances fall anyhow.
 at::Tensor nearest_neighbours_composite(const at::Tensor& x, const Ragged& jets, std::int64_t k);
 
-/// FLOPs charged for selecting neighbours, per distance.
+/// The k nearest particles of each particle within its jet, nearest first and itself among them, by
+/// deta^2 + dphi^2 of points [sum n, 2], dphi to the nearest turn. Returns int64 [sum n, k] places
+/// within the jet; -1 where a jet has fewer than k particles.
+at::Tensor nearest_in_plane(const at::Tensor& points, const Ragged& jets, std::int64_t k);
+
+/// The same in ATen operations, for any device. Counts nothing; equal distances fall anyhow.
+at::Tensor nearest_in_plane_composite(const at::Tensor& points, const Ragged& jets, std::int64_t k);
+
+/// FLOPs charged for selecting neighbours, per distance, and for a distance in the plane.
 inline constexpr std::int64_t selection_flops = 4;
+inline constexpr std::int64_t plane_distance_flops = 8;
 
 }  // namespace eebench::nn

@@ -1,10 +1,12 @@
 #include "eebench/nn/norm.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "eebench/nn/cpu/batch_norm.hpp"
 #include "eebench/nn/cpu/kernels.hpp"
+#include "eebench/nn/cpu/norm_simd.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/work.hpp"
 
@@ -88,6 +90,26 @@ void BatchNormImpl::track(const at::Tensor& mean, const at::Tensor& variance,
   const at::Tensor unbiased = variance * (rows / (rows - 1).clamp_min(1));
   running_var.lerp_(unbiased.to(running_var.scalar_type()), momentum);
   num_batches_tracked += 1;
+}
+
+at::Tensor affine_relu(const at::Tensor& x, const BatchNormImpl::Affine& affine) {
+  count_elementwise(x, flops_of::affine + flops_of::relu);
+  if (!cpu::usable(x)) {
+    return at::relu(at::addcmul(affine.shift, x, affine.scale));
+  }
+  const at::Tensor dense = x.contiguous();
+  at::Tensor y = at::empty_like(dense);
+  constexpr std::int64_t rows_of_a_task = 512;
+  at::parallel_for(0, x.size(0), rows_of_a_task, [&](std::int64_t begin, std::int64_t end) {
+    cpu::scale_shift({.x = dense.const_data_ptr<float>() + begin * x.size(1),
+                      .scale = affine.scale.const_data_ptr<float>(),
+                      .shift = affine.shift.const_data_ptr<float>(),
+                      .relu = true,
+                      .rows = end - begin,
+                      .channels = x.size(1)},
+                     y.mutable_data_ptr<float>() + begin * x.size(1));
+  });
+  return y;
 }
 
 }  // namespace eebench::nn

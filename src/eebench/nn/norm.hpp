@@ -50,6 +50,9 @@ class BatchNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(BatchNorm);
 
+/// relu(x * scale + shift) of x [rows, C].
+at::Tensor affine_relu(const at::Tensor& x, const BatchNormImpl::Affine& affine);
+
 inline constexpr double norm_eps = 1e-5;
 
 }  // namespace eebench::nn

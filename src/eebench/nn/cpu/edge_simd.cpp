@@ -70,6 +70,19 @@ void bias_relu_mean(const float* x, const float* bias, float* out, std::int64_t 
   }
 }
 
+void edge_sum_relu(const EdgeSum& sum) {
+  const std::int64_t channels = sum.channels;
+  for (std::int64_t e = 0; e < sum.edges; ++e) {
+    const float* own = sum.own + sum.from[e] * channels;
+    const float* other = sum.other + sum.to[e] * channels;
+    float* x = sum.x + e * channels;
+    for_channels(channels, [=](auto d, std::int64_t c) HWY_ATTR {
+      const auto ends = hn::Add(hn::LoadU(d, own + c), hn::LoadU(d, other + c));
+      hn::StoreU(hn::Max(hn::Add(hn::LoadU(d, x + c), ends), hn::Zero(d)), d, x + c);
+    });
+  }
+}
+
 }  // namespace eebench::nn::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -79,6 +92,7 @@ namespace eebench::nn::cpu {
 HWY_EXPORT(gather_add);
 HWY_EXPORT(scatter_edges);
 HWY_EXPORT(bias_relu_mean);
+HWY_EXPORT(edge_sum_relu);
 
 void gather_add(const EdgeGather& edges) { HWY_DYNAMIC_DISPATCH(gather_add)(edges); }
 void scatter_edges(const EdgeScatter& edges) { HWY_DYNAMIC_DISPATCH(scatter_edges)(edges); }
@@ -86,6 +100,8 @@ void bias_relu_mean(const float* x, const float* bias, float* out, std::int64_t 
                     std::int64_t k, std::int64_t channels) {
   HWY_DYNAMIC_DISPATCH(bias_relu_mean)(x, bias, out, particles, k, channels);
 }
+
+void edge_sum_relu(const EdgeSum& sum) { HWY_DYNAMIC_DISPATCH(edge_sum_relu)(sum); }
 
 }  // namespace eebench::nn::cpu
 #endif

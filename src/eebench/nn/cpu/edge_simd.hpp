@@ -37,4 +37,16 @@ void scatter_edges(const EdgeScatter& edges);
 void bias_relu_mean(const float* x, const float* bias, float* out, std::int64_t particles,
                     std::int64_t k, std::int64_t channels);
 
+/// x[e, c] = max(0, x[e, c] + own[from[e], c] + other[to[e], c]), all row-major and dense.
+struct EdgeSum {
+  const float* own;          ///< [particles, channels]
+  const float* other;        ///< [particles, channels]
+  const std::int64_t* from;  ///< [edges]
+  const std::int64_t* to;    ///< [edges]
+  float* x;                  ///< [edges, channels]
+  std::int64_t edges;
+  std::int64_t channels;
+};
+void edge_sum_relu(const EdgeSum& sum);
+
 }  // namespace eebench::nn::cpu
