@@ -5,7 +5,7 @@ import json
 import pytest
 
 COMMANDS = ["bench", "data", "doctor", "gates", "list", "predict", "profile", "train"]
-KINDS = ["models", "rules", "losses", "suites", "metrics"]
+KINDS = ["models", "rules", "losses", "optimisers", "schedules", "suites", "metrics"]
 
 
 def test_help_names_every_command_and_the_default(eebench):

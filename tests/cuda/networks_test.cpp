@@ -6,8 +6,9 @@
 #include <cuda_runtime_api.h>
 
 #include "check.hpp"
-#include "eebench/train/flat_parameters.hpp"
+#include "eebench/core/names.hpp"
 #include "eebench/train/loss.hpp"
+#include "eebench/train/optimiser.hpp"
 #include "tests/exec/small_networks.hpp"
 
 namespace eebench::test {
@@ -65,13 +66,16 @@ at::Tensor after_one_step(const std::string& kind, const data::JetBatch& jets, a
   network->train();
   network->to(device, at::kDouble);
   train::FlatParameters parameters(*network);
-  train::AdamW optimiser(parameters.values());
+  const auto optimiser =
+      entry_of(train::optimiser_registry(), "optimiser", "adamw").make(parameters.values());
   const nn::Context context{.training = true, .seed = 7, .step = 3, .jet_index = jets.index};
   const auto logits = all_exits(*network, jets, device, at::kDouble, context);
-  train::joint_loss(logits, at::tensor(jets.labels, at::kLong).to(device), weights,
-                    static_cast<std::int64_t>(jets.size()))
+  const train::Settings settings{.global_batch = static_cast<std::int64_t>(jets.size()),
+                                 .exit_weights = weights};
+  train::total_loss(train::plan_step(0, {.steps = 1}, settings), logits,
+                    at::tensor(jets.labels, at::kLong).to(device), settings)
       .backward();
-  optimiser.update(parameters, 1, 0.01, 0.01);
+  optimiser->update(parameters, 1, 0.01, 0.01);
   return parameters.values();
 }
 

@@ -430,6 +430,69 @@ TEST_CASE("an exit of weight zero is not trained and not in the way") {
   }
 }
 
+TEST_CASE("every loss trains alike on any number of ranks, early exits left out or not") {
+  const Communicator world = Communicator::world();
+  for (const LossEntry& loss : loss_registry()) {
+    INFO(loss.name);
+    const test::SharedDir dir(world);
+    Session session = session_of(loss.detach_heads ? particlenet : part, dir.path() / "together");
+    session.settings.loss = loss.name;
+    session.settings.steps = 11;  // five an epoch
+    session.settings.exit_ramp = "linear";
+    session.settings.exit_zero_epochs = 1;  // the first epoch runs no early head
+    session.settings.exit_ramp_end = 2;
+    Session single = session;
+    single.output = dir.path() / "alone";
+    const std::vector<double> curve = curve_of(session, world);
+    CHECK(curve.size() == 11);
+    CHECK(distance(curve, curve_alone(single, world)) < 1e-9);
+  }
+}
+
+TEST_CASE("losses that leave the trunk alone train it as if there were no early exits") {
+  const Communicator world = Communicator::world();
+  const auto last_head = [&](const std::string& loss, std::vector<double> weights) {
+    const test::SharedDir dir(world);
+    Session session = session_of(particlenet, dir.path() / "out");
+    session.settings.loss = loss;
+    session.settings.exit_weights = std::move(weights);
+    session.settings.steps = 3;
+    session.settings.clip = 0.0;
+    run(session, open_jets(), nullptr, features, world);
+    model::StateDict tensors = model::read_weights(session.output / "weights.h5").tensors;
+    std::erase_if(tensors, [](const auto& item) { return item.first.starts_with("exits."); });
+    return model::sha256(tensors);
+  };
+  const std::string plain = last_head("joint", {0.0, 1.0});
+  CHECK(last_head("separate", {0.5, 1.0}) == plain);
+  CHECK(last_head("mimic_detached", {0.5, 1.0}) == plain);
+  CHECK(last_head("joint", {0.5, 1.0}) != plain);
+}
+
+TEST_CASE("every optimiser and every schedule resumes bit for bit") {
+  const Communicator world = Communicator::world();
+  const auto resumes = [&](const std::function<void(Settings&)>& choose) {
+    const test::SharedDir dir(world);
+    Session whole = session_of(part, dir.path() / "whole");
+    choose(whole.settings);
+    whole.settings.steps = 9;
+    Session parts = whole;
+    parts.output = dir.path() / "parts";
+    const std::vector<double> curve = curve_of(whole, world);
+    run(interrupted_at(parts, 7), open_jets(), nullptr, features, world);
+    parts.resume = true;
+    return curve_of(parts, world) == curve;
+  };
+  for (const OptimiserEntry& optimiser : optimiser_registry()) {
+    INFO(optimiser.name);
+    CHECK(resumes([&](Settings& settings) { settings.optimiser = optimiser.name; }));
+  }
+  for (const ScheduleEntry& schedule : schedule_registry()) {
+    INFO(schedule.name);
+    CHECK(resumes([&](Settings& settings) { settings.schedule = schedule.name; }));
+  }
+}
+
 TEST_CASE("a frozen backbone stays what it was, buffers included, while its heads learn") {
   const Communicator world = Communicator::world();
   const test::SharedDir dir(world);

@@ -16,6 +16,8 @@
 #include "eebench/model/registry.hpp"
 #include "eebench/sys/resource.hpp"
 #include "eebench/train/loss.hpp"
+#include "eebench/train/optimiser.hpp"
+#include "eebench/train/schedule.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -37,6 +39,8 @@ std::vector<Row> rows_of(const Registry& registry) {
 std::vector<Row> list_models() { return rows_of(model::model_registry()); }
 std::vector<Row> list_rules() { return rows_of(exits::rule_registry()); }
 std::vector<Row> list_losses() { return rows_of(train::loss_registry()); }
+std::vector<Row> list_optimisers() { return rows_of(train::optimiser_registry()); }
+std::vector<Row> list_schedules() { return rows_of(train::schedule_registry()); }
 
 std::vector<Row> list_suites() {
   std::vector<Row> rows;
@@ -68,8 +72,9 @@ struct Kind {
   std::vector<Row> (*rows)();
 };
 
-constexpr std::array kinds{Kind{"models", &list_models}, Kind{"rules", &list_rules},
-                           Kind{"losses", &list_losses}, Kind{"suites", &list_suites},
+constexpr std::array kinds{Kind{"models", &list_models},       Kind{"rules", &list_rules},
+                           Kind{"losses", &list_losses},       Kind{"optimisers", &list_optimisers},
+                           Kind{"schedules", &list_schedules}, Kind{"suites", &list_suites},
                            Kind{"metrics", &list_metrics}};
 
 void print(const std::vector<Row>& rows, bool json) {
@@ -106,15 +111,10 @@ Runner setup_list(CLI::App& app) {
   app.add_option("kind", options->kind, fmt::format("One of {}", fmt::join(names, ", ")))
       ->required();
   app.add_flag("--json", options->json, "As a JSON array of {name, sentence}");
-  return [options, names](Context& context) {
-    const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const Kind& candidate) {
-      return candidate.name == options->kind;
-    });
-    if (kind == kinds.end()) {
-      throw_unknown("kind", options->kind, "eebench list", names);
-    }
+  return [options](Context& context) {
+    const Kind& kind = entry_of(kinds, "kind", options->kind, "eebench list");
     if (context.comm.is_root()) {
-      print(kind->rows(), options->json);
+      print(kind.rows(), options->json);
     }
     return ExitCode::ok;
   };

@@ -32,6 +32,9 @@ struct Options {
   int threads = 1;
   std::optional<std::int64_t> global_batch;
   std::optional<std::int64_t> epochs;
+  std::optional<std::string> loss;
+  std::optional<std::string> optimiser;
+  std::optional<std::string> schedule;
   std::optional<double> lr;
   std::optional<double> weight_decay;
   std::optional<double> warmup;
@@ -53,6 +56,9 @@ train::Settings settings_of(const Options& options, const model::ModelConfig& co
   };
   set(settings.global_batch, options.global_batch);
   set(settings.epochs, options.epochs);
+  set(settings.loss, options.loss);
+  set(settings.optimiser, options.optimiser);
+  set(settings.schedule, options.schedule);
   set(settings.lr, options.lr);
   set(settings.weight_decay, options.weight_decay);
   set(settings.warmup, options.warmup);
@@ -157,8 +163,14 @@ Runner setup_train(CLI::App& app) {
   app.add_option("--epochs", o->epochs, "Passes over the data" + from(d.epochs));
   app.add_option("--steps", o->steps,
                  "End after so many steps instead; 0: after the epochs" + from(d.steps));
+  app.add_option("--loss", o->loss, "A name of `eebench list losses`" + from(d.loss));
+  app.add_option("--optimiser", o->optimiser,
+                 "A name of `eebench list optimisers`" + from(d.optimiser));
+  app.add_option("--schedule", o->schedule,
+                 "Of the learning rate, a name of `eebench list schedules`" + from(d.schedule));
   app.add_option("--lr", o->lr, "Peak learning rate" + from(d.lr));
-  app.add_option("--weight-decay", o->weight_decay, "Of AdamW, on matrices" + from(d.weight_decay));
+  app.add_option("--weight-decay", o->weight_decay,
+                 "On matrices, none on biases and norms" + from(d.weight_decay));
   app.add_option("--warmup", o->warmup,
                  "Share of the steps with rising learning rate" + from(d.warmup));
   app.add_option("--clip", o->clip, "Bound on the gradient's norm; 0: none" + from(d.clip));

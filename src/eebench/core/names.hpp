@@ -64,16 +64,23 @@ std::string_view name_of(std::span<const Named<T>> table, T value) {
       ->name;
 }
 
-template <class T>
-T value_of(std::span<const Named<T>> table, std::string_view kind, std::string_view name) {
+/// The row of that name in a table of any kind of thing.
+template <class Table>
+const auto& entry_of(const Table& table, std::string_view kind, std::string_view name,
+                     std::string_view where = "") {
   std::vector<std::string_view> names;
   for (const auto& row : table) {
     if (row.name == name) {
-      return row.value;
+      return row;
     }
     names.push_back(row.name);
   }
-  throw_unknown(kind, name, "", names);
+  throw_unknown(kind, name, where, names);
+}
+
+template <class T>
+T value_of(std::span<const Named<T>> table, std::string_view kind, std::string_view name) {
+  return entry_of(table, kind, name).value;
 }
 
 }  // namespace eebench

@@ -13,6 +13,8 @@
 #include "eebench/core/names.hpp"
 #include "eebench/model/part/part.hpp"
 #include "eebench/model/particlenet/particlenet.hpp"
+#include "eebench/model/particlenext/particlenext.hpp"
+#include "eebench/model/pelican/pelican.hpp"
 #include "eebench/model/settings.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
@@ -26,6 +28,9 @@ constexpr std::array entries{
     ModelEntry{"particlenet", "ParticleNet, JetClass configuration, 370 k parameters"},
     ModelEntry{"particlenet-lite",
                "ParticleNet at about a fourteenth of the cost, kinematic inputs"},
+    ModelEntry{"pelican", "PELICAN, Lorentz products of pairs, two classes, 48 k parameters"},
+    ModelEntry{"pelican-nano", "PELICAN nano, one layer without early exits, two classes"},
+    ModelEntry{"particlenext", "ParticleNeXt, weaver-core's defaults, 554 k parameters"},
 };
 
 struct Kind {
@@ -36,6 +41,9 @@ struct Kind {
 constexpr std::array kinds{
     Kind{"part", part_from},
     Kind{"particlenet", particlenet_from},
+    Kind{"pelican", pelican_from},
+    Kind{"pelican-nano", pelican_nano_from},
+    Kind{"particlenext", particlenext_from},
 };
 
 std::string print(const toml::table& table) {
@@ -114,14 +122,7 @@ std::unique_ptr<Network> make_network(const ModelConfig& config, std::int64_t fe
     root.ignore(key);
   }
   root.finish();
-  std::vector<std::string_view> names;
-  for (const Kind& known : kinds) {
-    if (known.name == kind) {
-      return known.make(config, features, classes);
-    }
-    names.push_back(known.name);
-  }
-  throw_unknown("kind of network", kind, config.where, names);
+  return entry_of(kinds, "kind of network", kind, config.where).make(config, features, classes);
 }
 
 }  // namespace eebench::model

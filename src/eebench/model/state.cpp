@@ -156,11 +156,15 @@ State State::unpack(std::span<const std::byte> bytes) {
 }
 
 State State::to(at::Device device, at::ScalarType type) const {
-  State moved(jets_);
+  return map([&](const at::Tensor& tensor) { return tensor.to(device, type); });
+}
+
+State State::map(const std::function<at::Tensor(const at::Tensor&)>& change) const {
+  State changed(jets_);
   for (const Field& field : fields_) {
-    moved.set(field.name, field.axis, field.tensor.to(device, type));
+    changed.set(field.name, field.axis, change(field.tensor));
   }
-  return moved;
+  return changed;
 }
 
 }  // namespace eebench::model

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +41,8 @@ class State {
   std::vector<std::byte> pack() const;
   static State unpack(std::span<const std::byte> bytes);
   State to(at::Device device, at::ScalarType type) const;
+  /// Every tensor as `change` makes it, rows for rows.
+  State map(const std::function<at::Tensor(const at::Tensor&)>& change) const;
 
  private:
   struct Field {

@@ -1,6 +1,7 @@
 #include "eebench/train/checkpoint.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -15,6 +16,7 @@ namespace eebench::train {
 namespace {
 
 constexpr std::int64_t format_version = 2;
+constexpr std::string_view optimiser_prefix = "optimiser.";
 
 std::vector<std::filesystem::path> checkpoints(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
@@ -59,21 +61,29 @@ Checkpoint read(const std::filesystem::path& path) {
     }
   }
   for (auto& [name, tensor] : all.tensors) {
-    if (name == "optimiser.first_moment") {
-      checkpoint.first_moment = tensor;
-    } else if (name == "optimiser.second_moment") {
-      checkpoint.second_moment = tensor;
+    if (name.starts_with(optimiser_prefix)) {
+      checkpoint.optimiser.emplace_back(name.substr(optimiser_prefix.size()), tensor);
     } else {
       checkpoint.weights.emplace_back(name, tensor);
     }
   }
-  if (!checkpoint.first_moment.defined() || !checkpoint.second_moment.defined()) {
+  if (checkpoint.optimiser.empty()) {
     throw InputError(path.string() + ": no state of the optimiser, so it is not a checkpoint");
   }
   return checkpoint;
 }
 
 }  // namespace
+
+const at::Tensor& Checkpoint::memory_of(const std::string& name) const {
+  for (const auto& [own, tensor] : optimiser) {
+    if (own == name) {
+      return tensor;
+    }
+  }
+  throw InputError(
+      fmt::format("the checkpoint of step {} holds no '{}' of an optimiser", step, name));
+}
 
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint) {
   std::error_code error;
@@ -82,8 +92,9 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
     throw IoError(fmt::format("{}: cannot be made: {}", folder.string(), error.message()));
   }
   model::StateDict all = checkpoint.weights;
-  all.emplace_back("optimiser.first_moment", checkpoint.first_moment);
-  all.emplace_back("optimiser.second_moment", checkpoint.second_moment);
+  for (const auto& [name, tensor] : checkpoint.optimiser) {
+    all.emplace_back(std::string(optimiser_prefix) + name, tensor);
+  }
   sys::publish(path_of(folder, checkpoint.step), [&](const std::filesystem::path& temporary) {
     model::write_weights(temporary, all, checkpoint.config);
     h5::File file = h5::File::open_writable(temporary);

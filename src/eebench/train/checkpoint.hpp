@@ -13,15 +13,17 @@ namespace eebench::train {
 /// Everything a training needs to go on exactly where it was.
 struct Checkpoint {
   model::StateDict weights;
-  std::string config;       ///< of the model
-  std::string training;     ///< settings that a resumed run must share
-  at::Tensor first_moment;  ///< of AdamW, flat
-  at::Tensor second_moment;
-  std::int64_t step = 0;  ///< steps done; with the seed it fixes the position in the data
+  std::string config;          ///< of the model
+  std::string training;        ///< settings that a resumed run must share
+  model::StateDict optimiser;  ///< its memory, flat
+  std::int64_t step = 0;       ///< steps done; with the seed it fixes the position in the data
   std::int64_t world_size = 1;
   double best = -1.0;  ///< best validation score so far
   std::int64_t best_epoch = -1;
   std::int64_t validated_step = 0;  ///< after which the last validation was
+
+  /// Throws InputError where the optimiser that wrote it kept nothing of that name.
+  const at::Tensor& memory_of(const std::string& name) const;
 };
 
 /// Writes folder/step-00001234.h5 atomically and keeps the last two. Throws IoError.

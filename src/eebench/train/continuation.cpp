@@ -1,6 +1,9 @@
 #include "eebench/train/continuation.hpp"
 
+#include <map>
 #include <sstream>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <fmt/format.h>
@@ -14,40 +17,55 @@ namespace {
 struct Differences {
   std::vector<std::string> length;  ///< of epochs and steps
   std::vector<std::string> others;
-  std::vector<std::string> unrecorded;  ///< last words that an older eebench did not write
+  std::vector<std::string> unrecorded;  ///< words that an older eebench did not write
 };
 
-/// Word by word; new words are only ever added at the end.
+std::map<std::string, std::string> values_of(const std::string& words) {
+  std::istringstream in(words);
+  std::map<std::string, std::string> values;
+  for (std::string word; in >> word;) {
+    values.emplace(word.substr(0, word.find('=')), word);
+  }
+  return values;
+}
+
 Differences differences(const std::string& before, const std::string& now) {
-  std::istringstream a(before);
-  std::istringstream b(now);
-  std::string left;
-  std::string right;
+  std::map<std::string, std::string> left = values_of(before);
   Differences found;
-  while (b >> right) {
-    if (!(a >> left)) {
-      found.unrecorded.push_back(right);
-    } else if (left != right) {
-      const bool length = left.starts_with("epochs=") || left.starts_with("steps=");
-      (length ? found.length : found.others).push_back(fmt::format("{} (now {})", left, right));
+  for (const auto& [key, word] : values_of(now)) {
+    const auto old = left.extract(key);
+    if (old.empty()) {
+      found.unrecorded.push_back(word);
+    } else if (old.mapped() != word) {
+      const bool length = key == "epochs" || key == "steps";
+      (length ? found.length : found.others)
+          .push_back(fmt::format("{} (now {})", old.mapped(), word));
     }
   }
-  while (a >> left) {
-    found.others.push_back(fmt::format("{} (now without)", left));
+  for (const auto& [key, word] : left) {
+    found.others.push_back(fmt::format("{} (now without)", word));
   }
   return found;
 }
 
 }  // namespace
 
-std::string curve_settings(const Settings& s, std::int64_t jets, const InputDigests& inputs) {
-  return fmt::format(
-      "global_batch={} epochs={} steps={} lr={} weight_decay={} warmup={} clip={} "
-      "exit_weights=[{}] loss={} seed={} precision={} freeze_backbone={} jets={} "
-      "training_jets={} validation_jets={} first_weights={} features={}",
-      s.global_batch, s.epochs, s.steps, s.lr, s.weight_decay, s.warmup, s.clip,
-      fmt::join(s.exit_weights, ","), s.loss, s.seed, s.precision, s.freeze_backbone, jets,
-      inputs.training, inputs.validation, inputs.weights, inputs.features);
+std::string curve_settings(const Settings& settings, std::int64_t jets,
+                           const InputDigests& inputs) {
+  std::string words;
+  each_setting(settings, [&](std::string_view key, const auto& value) {
+    if (key == "patience" || key == "checkpoint_steps") {
+      return;  // the curve is the same
+    }
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<double>>) {
+      words += fmt::format("{}=[{}] ", key, fmt::join(value, ","));
+    } else {
+      words += fmt::format("{}={} ", key, value);
+    }
+  });
+  return words +
+         fmt::format("jets={} training_jets={} validation_jets={} first_weights={} features={}",
+                     jets, inputs.training, inputs.validation, inputs.weights, inputs.features);
 }
 
 std::optional<Checkpoint> find_continuation(const std::filesystem::path& output,

@@ -31,14 +31,4 @@ class FlatParameters {
   std::vector<std::size_t> counts_;
 };
 
-/// AdamW (Loshchilov, Hutter, arXiv:1711.05101), betas 0.9, 0.999, eps 1e-8.
-struct AdamW {
-  explicit AdamW(const at::Tensor& values);
-  /// `step` counts from 1.
-  void update(FlatParameters& parameters, std::int64_t step, double lr, double weight_decay);
-
-  at::Tensor first_moment;
-  at::Tensor second_moment;
-};
-
 }  // namespace eebench::train

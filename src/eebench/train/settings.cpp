@@ -3,103 +3,55 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
-#include <map>
-#include <numbers>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
+#include "eebench/model/registry.hpp"
+#include "eebench/model/settings.hpp"
 #include "eebench/train/loss.hpp"
+#include "eebench/train/optimiser.hpp"
+#include "eebench/train/schedule.hpp"
 
 namespace eebench::train {
-namespace {
-
-template <class T>
-T required(const toml::node& node, const std::string& where, std::string_view key) {
-  const auto value = node.value<T>();
-  if (!value) {
-    throw InputError(fmt::format("{}, line {}: train.{} has a value of the wrong kind", where,
-                                 node.source().begin.line, key));
-  }
-  return *value;
-}
-
-}  // namespace
 
 Settings settings_of(const model::ModelConfig& config) {
   Settings s;
-  const toml::table* table = config.table["train"].as_table();
-  if (table == nullptr) {
-    return s;
-  }
-  using Read = std::function<void(const toml::node&, std::string_view)>;
-  const auto into = [&]<class T>(T& target) -> Read {
-    return [&](const toml::node& node, std::string_view key) {
-      target = required<T>(node, config.where, key);
-    };
-  };
-  const std::map<std::string, Read, std::less<>> keys{
-      {"global_batch", into(s.global_batch)},
-      {"epochs", into(s.epochs)},
-      {"lr", into(s.lr)},
-      {"weight_decay", into(s.weight_decay)},
-      {"warmup", into(s.warmup)},
-      {"clip", into(s.clip)},
-      {"loss", into(s.loss)},
-      {"patience", into(s.patience)},
-      {"steps", into(s.steps)},
-      {"seed", into(s.seed)},
-      {"precision", into(s.precision)},
-      {"freeze_backbone", into(s.freeze_backbone)},
-      {"checkpoint_steps", into(s.checkpoint_steps)},
-      {"exit_weights", [&](const toml::node& node, std::string_view key) {
-         const toml::array* values = node.as_array();
-         if (values == nullptr) {
-           throw InputError(
-               fmt::format("{}, line {}: train.{} must be a list with one number an exit",
-                           config.where, node.source().begin.line, key));
-         }
-         for (const toml::node& value : *values) {
-           s.exit_weights.push_back(required<double>(value, config.where, key));
-         }
-       }}};
-  for (const auto& [key, value] : *table) {
-    const auto found = keys.find(key.str());
-    if (found == keys.end()) {
-      std::vector<std::string_view> names;
-      for (const auto& item : keys) {
-        names.push_back(item.first);
-      }
-      throw_unknown("key of [train]", key.str(),
-                    fmt::format("{}, line {}", config.where, value.source().begin.line), names);
+  model::Settings table(config, "train");
+  each_setting(s, [&](const char* key, auto& value) {
+    if constexpr (std::is_same_v<decltype(value), std::uint64_t&>) {
+      auto integer = static_cast<std::int64_t>(value);
+      table.read(key, integer);
+      value = static_cast<std::uint64_t>(integer);
+    } else {
+      table.read(key, value);
     }
-    found->second(value, key.str());
-  }
+  });
+  table.finish();
   return s;
 }
 
 model::ModelConfig with_settings(model::ModelConfig config, const Settings& s) {
-  toml::array exit_weights;
-  for (const double weight : s.exit_weights) {
-    exit_weights.push_back(weight);
-  }
-  config.table.insert_or_assign("train", toml::table{{"global_batch", s.global_batch},
-                                                     {"epochs", s.epochs},
-                                                     {"steps", s.steps},
-                                                     {"lr", s.lr},
-                                                     {"weight_decay", s.weight_decay},
-                                                     {"warmup", s.warmup},
-                                                     {"clip", s.clip},
-                                                     {"exit_weights", std::move(exit_weights)},
-                                                     {"loss", s.loss},
-                                                     {"patience", s.patience},
-                                                     {"seed", static_cast<std::int64_t>(s.seed)},
-                                                     {"precision", s.precision},
-                                                     {"freeze_backbone", s.freeze_backbone},
-                                                     {"checkpoint_steps", s.checkpoint_steps}});
+  toml::table train;
+  each_setting(s, [&](const char* key, const auto& value) {
+    using T = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, std::vector<double>>) {
+      toml::array list;
+      for (const double element : value) {
+        list.push_back(element);
+      }
+      train.insert(key, std::move(list));
+    } else if constexpr (std::is_same_v<T, std::uint64_t>) {
+      train.insert(key, static_cast<std::int64_t>(value));
+    } else {
+      train.insert(key, value);
+    }
+  });
+  config.table.insert_or_assign("train", std::move(train));
   return config;
 }
 
@@ -138,23 +90,25 @@ void check(const Settings& s, std::int64_t exits) {
   require(!s.freeze_backbone || std::any_of(s.exit_weights.begin(), s.exit_weights.end() - 1,
                                             [](double w) { return w > 0.0; }),
           "--freeze backbone leaves nothing to train without an early exit of positive weight");
-  std::vector<std::string_view> losses;
-  for (const LossEntry& entry : loss_registry()) {
-    losses.push_back(entry.name);
+  constexpr std::array ramps{"none", "linear", "cosine", "switch"};
+  if (std::find(ramps.begin(), ramps.end(), s.exit_ramp) == ramps.end()) {
+    throw_unknown("exit_ramp", s.exit_ramp, "", ramps);
   }
-  if (std::find(losses.begin(), losses.end(), s.loss) == losses.end()) {
-    throw_unknown("loss", s.loss, "", losses);
-  }
-}
-
-double schedule_factor(std::int64_t step, std::int64_t total, double warmup) {
-  const double rise = std::floor(warmup * static_cast<double>(total));
-  const double now = static_cast<double>(step);
-  if (now < rise) {
-    return (now + 1.0) / rise;
-  }
-  const double progress = (now - rise) / std::max(1.0, static_cast<double>(total) - rise);
-  return 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  at_least("exit_zero_epochs", s.exit_zero_epochs, 0);
+  at_least("exit_ramp_end", s.exit_ramp_end, 0);
+  at_least("exit_switch_end", s.exit_switch_end, 0);
+  const auto share = [&](std::string_view name, double value) {
+    require(value >= 0.0 && value <= 1.0,
+            fmt::format("{} = {} is a share and must lie in [0, 1]", name, value));
+  };
+  share("trunk_share", s.trunk_share);
+  share("distil_share", s.distil_share);
+  require(s.temperature > 0.0 && std::isfinite(s.temperature),
+          fmt::format("temperature = {} must be positive", s.temperature));
+  at_least("lr_final", s.lr_final, 0.0);
+  entry_of(loss_registry(), "loss", s.loss);
+  entry_of(optimiser_registry(), "optimiser", s.optimiser);
+  entry_of(schedule_registry(), "schedule", s.schedule);
 }
 
 }  // namespace eebench::train

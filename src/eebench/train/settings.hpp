@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "eebench/model/registry.hpp"
+namespace eebench::model {
+struct ModelConfig;
+}
 
 namespace eebench::train {
 
@@ -14,13 +16,24 @@ struct Settings {
   std::int64_t global_batch = 256;  ///< jets a step, over all ranks
   std::int64_t epochs = 10;
   std::int64_t steps = 0;  ///< ends after so many steps; 0: after the epochs
-  double lr = 1e-3;        ///< peak learning rate
+  std::string optimiser = "adamw";
+  double lr = 1e-3;  ///< peak learning rate
   double weight_decay = 0.01;
-  double warmup = 0.05;  ///< share of all steps with rising learning rate
-  double clip = 1.0;     ///< bound on the gradient's norm; 0: none
-  std::vector<double> exit_weights;
+  std::string schedule = "warmup+cos";
+  double warmup = 0.05;    ///< share of all steps with rising learning rate
+  double lr_final = 1e-6;  ///< of PELICAN's schedules
+  double clip = 1.0;       ///< bound on the gradient's norm; 0: none
   std::string loss = "joint";
-  std::int64_t patience = 0;  ///< epochs without improvement before an early stop; 0: never
+  std::vector<double> exit_weights;  ///< of each exit's loss, the final one last
+  /// How the weights of early exits rise to these: none (constant), linear, cosine or switch.
+  std::string exit_ramp = "none";
+  std::int64_t exit_zero_epochs = 0;  ///< epochs before the ramp, with weight 0
+  std::int64_t exit_ramp_end = 0;     ///< epoch where it ends; 0: two after its beginning
+  std::int64_t exit_switch_end = 0;   ///< epoch where a switch falls back to 0; 0: never
+  double trunk_share = 0.5;           ///< loss mixed: share of the steps for the final exit alone
+  double temperature = 3.0;           ///< loss self_distillation
+  double distil_share = 0.5;          ///< loss self_distillation: weight of the final exit's answer
+  std::int64_t patience = 0;          ///< epochs without improvement before an early stop; 0: never
   std::uint64_t seed = 1;
   /// fp32, fp64, or bf16: linear layers multiply in bfloat16; weights, gradients, the optimiser and
   /// everything else stay in float32.
@@ -28,6 +41,35 @@ struct Settings {
   bool freeze_backbone = false;  ///< trains early heads alone
   std::int64_t checkpoint_steps = 500;
 };
+
+/// Calls visit(key, member) for each setting, in the order in which they are written.
+template <class S, class Visit>
+void each_setting(S& s, Visit&& visit) {
+  visit("global_batch", s.global_batch);
+  visit("epochs", s.epochs);
+  visit("steps", s.steps);
+  visit("optimiser", s.optimiser);
+  visit("lr", s.lr);
+  visit("weight_decay", s.weight_decay);
+  visit("schedule", s.schedule);
+  visit("warmup", s.warmup);
+  visit("lr_final", s.lr_final);
+  visit("clip", s.clip);
+  visit("loss", s.loss);
+  visit("exit_weights", s.exit_weights);
+  visit("exit_ramp", s.exit_ramp);
+  visit("exit_zero_epochs", s.exit_zero_epochs);
+  visit("exit_ramp_end", s.exit_ramp_end);
+  visit("exit_switch_end", s.exit_switch_end);
+  visit("trunk_share", s.trunk_share);
+  visit("temperature", s.temperature);
+  visit("distil_share", s.distil_share);
+  visit("patience", s.patience);
+  visit("seed", s.seed);
+  visit("precision", s.precision);
+  visit("freeze_backbone", s.freeze_backbone);
+  visit("checkpoint_steps", s.checkpoint_steps);
+}
 
 /// The [train] table of a configuration over the defaults. Throws InputError for unknown keys.
 Settings settings_of(const model::ModelConfig& config);
@@ -37,9 +79,5 @@ model::ModelConfig with_settings(model::ModelConfig config, const Settings& sett
 
 /// Throws InputError for values that make no sense; `exits` of the network.
 void check(const Settings& settings, std::int64_t exits);
-
-/// Linear rise over the warm-up, then half a cosine to zero: the factor on lr at `step` (from 0) of
-/// `total`.
-double schedule_factor(std::int64_t step, std::int64_t total, double warmup);
 
 }  // namespace eebench::train

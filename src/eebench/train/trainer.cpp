@@ -10,20 +10,22 @@
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/core/names.hpp"
 #include "eebench/model/weights.hpp"
-#include "eebench/train/loss.hpp"
+#include "eebench/train/gradient.hpp"
 
 namespace eebench::train {
 namespace {
 
 bool is_early_head(const std::string& name) { return name.starts_with("exits."); }
 
-std::int64_t deepest_weighted(const std::vector<double>& weights) {
-  std::int64_t last = 0;
-  for (std::size_t k = 0; k < weights.size(); ++k) {
-    last = weights[k] > 0.0 ? static_cast<std::int64_t>(k) : last;
+/// The deepest exit whose head is run; nothing behind it is.
+std::size_t last_exit(const StepPlan& plan) {
+  std::size_t k = plan.weights.size() - 1;
+  while (k > 0 && !plan.runs(k)) {
+    --k;
   }
-  return last;
+  return k;
 }
 
 }  // namespace
@@ -61,46 +63,52 @@ void move_to(model::Network& network, at::Device device, at::ScalarType type) {
   }
 }
 
-Trainer::Trainer(model::Network& network, Settings settings, std::int64_t total_steps,
-                 at::Device device, const comm::Communicator& comm,
-                 std::shared_ptr<comm::AllReducer> reducer)
+Trainer::Trainer(model::Network& network, Settings settings, Length length, at::Device device,
+                 const comm::Communicator& comm, std::shared_ptr<comm::AllReducer> reducer)
     : network_((set_trainable(network, settings.freeze_backbone), network)),
       settings_(std::move(settings)),
-      total_steps_(total_steps),
+      length_(length),
       device_(device),
       type_(storage_type(settings_)),
       comm_(comm),
       reducer_(std::move(reducer)),
       parameters_((move_to(network, device, type_), network)),
-      optimiser_(parameters_.values()),
-      gradient_sum_(parameters_, reducer_),
-      last_exit_(deepest_weighted(settings_.exit_weights)) {
+      optimiser_(entry_of(optimiser_registry(), "optimiser", settings_.optimiser)
+                     .make(parameters_.values())),
+      gradient_sum_(parameters_, reducer_) {
   const std::string hash = model::sha256(model::state_dict(network_));
   if (!comm_.all(comm_.broadcast(hash) == hash)) {
     throw Error(ExitCode::internal, "ranks begin with different parameters");
   }
 }
 
-double Trainer::learning_rate() const {
-  return settings_.lr * schedule_factor(steps_done_, total_steps_, settings_.warmup);
-}
-
-std::vector<at::Tensor> Trainer::forward(const data::JetBatch& jets, nn::Context& context) {
-  std::vector<at::Tensor> logits(settings_.exit_weights.size());
+std::vector<at::Tensor> Trainer::forward(const data::JetBatch& jets, const StepPlan& plan,
+                                         nn::Context& context) {
+  const std::size_t exits = plan.weights.size();
+  std::vector<at::Tensor> logits(exits);
   model::State state;
-  for (std::int64_t k = 0; k <= last_exit_; ++k) {
+  for (std::size_t k = 0; k <= last_exit(plan); ++k) {
+    const auto exit = static_cast<std::int64_t>(k);
     {
       // A frozen backbone needs no graph.
       const at::AutoGradMode grad(!settings_.freeze_backbone);
       if (k == 0) {
         state = network_.stem(model::make_inputs(jets, device_, type_), context);
       }
-      state = network_.segment(k, state, context);
+      state = network_.segment(exit, state, context);
     }
-    const auto exit = static_cast<std::size_t>(k);
-    if (settings_.exit_weights[exit] > 0.0) {
-      logits[exit] = network_.head(k, state, context).logits;
+    if (!plan.runs(k)) {
+      continue;
     }
+    model::State branch = state;
+    if (plan.detach_heads && k + 1 < exits) {
+      branch = scale_gradient(state, 0.0);
+    } else if (plan.equilibrium) {  // Li et al., arXiv:1908.06294, section 3.2
+      const auto heads = static_cast<double>(exits - k);
+      branch = scale_gradient(state, 1.0 / heads);
+      state = scale_gradient(state, (heads - 1.0) / heads);
+    }
+    logits[k] = network_.head(exit, branch, context).logits;
   }
   return logits;
 }
@@ -116,10 +124,10 @@ StepReport Trainer::step(const data::JetBatch& jets) {
     context.sum_over_ranks = [this](const at::Tensor& x) { return sum_over_ranks(x, reducer_); };
   }
   parameters_.gradients().zero_();
-  const std::vector<at::Tensor> logits = forward(jets, context);
+  const StepPlan plan = this->plan();
+  const std::vector<at::Tensor> logits = forward(jets, plan, context);
   const at::Tensor labels = at::tensor(jets.labels, at::kLong).to(device_);
-  const at::Tensor loss =
-      joint_loss(logits, labels, settings_.exit_weights, settings_.global_batch);
+  const at::Tensor loss = total_loss(plan, logits, labels, settings_);
   loss.backward();
   gradient_sum_.finish();
 
@@ -130,7 +138,7 @@ StepReport Trainer::step(const data::JetBatch& jets) {
     parameters_.gradients().mul_(settings_.clip / report.gradient_norm);
   }
   const double lr = learning_rate();
-  optimiser_.update(parameters_, ++steps_done_, lr, settings_.weight_decay);
+  optimiser_->update(parameters_, ++steps_done_, lr, settings_.weight_decay);
 
   std::vector<double> sums{loss.item<double>()};
   for (const at::Tensor& exit : logits) {

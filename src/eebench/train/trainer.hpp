@@ -10,7 +10,10 @@
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/network.hpp"
 #include "eebench/train/flat_parameters.hpp"
+#include "eebench/train/loss.hpp"
+#include "eebench/train/optimiser.hpp"
 #include "eebench/train/rank_sum.hpp"
+#include "eebench/train/schedule.hpp"
 #include "eebench/train/settings.hpp"
 
 namespace eebench::train {
@@ -27,7 +30,7 @@ struct StepReport {
 class Trainer {
  public:
   /// \collective Checks that all ranks begin with the same parameters. Throws Error otherwise.
-  Trainer(model::Network& network, Settings settings, std::int64_t total_steps, at::Device device,
+  Trainer(model::Network& network, Settings settings, Length length, at::Device device,
           const comm::Communicator& comm, std::shared_ptr<comm::AllReducer> reducer);
 
   /// \collective One step on this rank's jets of a global batch. Throws InputError where the
@@ -36,26 +39,28 @@ class Trainer {
 
   std::int64_t steps_done() const { return steps_done_; }
   const Settings& settings() const { return settings_; }
-  double learning_rate() const;
+  /// Of the next step.
+  double learning_rate() const { return train::learning_rate(steps_done_, length_, settings_); }
+  StepPlan plan() const { return plan_step(steps_done_, length_, settings_); }
 
   /// Everything that a step reads and changes beside the network itself.
-  AdamW& optimiser() { return optimiser_; }
+  const Optimiser& optimiser() const { return *optimiser_; }
   void set_steps_done(std::int64_t steps) { steps_done_ = steps; }
 
  private:
-  std::vector<at::Tensor> forward(const data::JetBatch& jets, nn::Context& context);
+  std::vector<at::Tensor> forward(const data::JetBatch& jets, const StepPlan& plan,
+                                  nn::Context& context);
 
   model::Network& network_;
   Settings settings_;
-  std::int64_t total_steps_;
+  Length length_;
   at::Device device_;
   at::ScalarType type_;
   comm::Communicator comm_;
   std::shared_ptr<comm::AllReducer> reducer_;
   FlatParameters parameters_;
-  AdamW optimiser_;
+  std::unique_ptr<Optimiser> optimiser_;
   GradientSum gradient_sum_;
-  std::int64_t last_exit_;  ///< the deepest with a weight; nothing beyond it is run
   std::int64_t steps_done_ = 0;
   double last_loss_ = std::nan("");
 };

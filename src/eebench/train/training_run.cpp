@@ -45,8 +45,9 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
       device_(device),
       jets_(training, data::GlobalOrder(training.jets(), settings_.global_batch, settings_.seed),
             comm),
-      per_epoch_(jets_.order().batches()),
-      total_(settings_.steps > 0 ? settings_.steps : settings_.epochs * per_epoch_),
+      length_{.steps = settings_.steps > 0 ? settings_.steps
+                                           : settings_.epochs * jets_.order().batches(),
+              .per_epoch = jets_.order().batches()},
       curve_(curve_settings(settings_, training.jets(), inputs)),
       reducer_(std::move(reducer)) {
   move_to(network_, at::kCPU, storage_type(settings_));
@@ -63,11 +64,12 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
     comm::require_same(fmt::to_string(from ? from->step : -1),
                        (session_.output / "checkpoints").string(), comm_);
   }
-  trainer_.emplace(network_, settings_, total_, device_, comm, reducer_);
+  trainer_.emplace(network_, settings_, length_, device_, comm, reducer_);
   if (from) {
     trainer_->set_steps_done(from->step);
-    trainer_->optimiser().first_moment.copy_(from->first_moment);
-    trainer_->optimiser().second_moment.copy_(from->second_moment);
+    for (const auto& [name, tensor] : trainer_->optimiser().memory()) {
+      tensor.copy_(from->memory_of(name));
+    }
     best_ = from->best;
     best_epoch_ = from->best_epoch;
     validated_step_ = from->validated_step;
@@ -79,8 +81,9 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
         remove_checkpoints_after(session_.output / "checkpoints", first_step_);
       }
       // The row of a last epoch that is not whole is of no use to a run that goes on.
-      const std::int64_t epochs =
-          first_step_ == total_ ? epochs_begun(validated_step_) : validated_step_ / per_epoch_;
+      const std::int64_t epochs = first_step_ == length_.steps
+                                      ? epochs_begun(validated_step_)
+                                      : validated_step_ / length_.per_epoch;
       log_.emplace(session_.output, static_cast<std::size_t>(network_.exits()), first_step_,
                    epochs);
     }
@@ -88,21 +91,28 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
 }
 
 Summary TrainingRun::go() {
+  if (const double reached = exit_ramp(length_.epochs() - 1, settings_);
+      settings_.exit_ramp != "switch" && reached < 1.0) {
+    say(
+        fmt::format("the weights of early exits reach {:.2f} of exit_weights before the training "
+                    "ends; more --epochs or a smaller exit_ramp_end let them rise to the end",
+                    reached));
+  }
   if (validation_due()) {
     validate();  // the run before was ended between a checkpoint and its validation
   }
   bool stop = without_improvement();
-  while (!stop && trainer_->steps_done() < total_) {
+  while (!stop && trainer_->steps_done() < length_.steps) {
     step();
     const std::int64_t done = trainer_->steps_done();
     const bool interrupted =
         comm_.all_reduce(static_cast<std::int64_t>(session_.interrupted() ? 1 : 0),
                          comm::Reduce::max) != 0;
-    if (interrupted || done % per_epoch_ == 0 || done == total_ ||
+    if (interrupted || done % length_.per_epoch == 0 || done == length_.steps ||
         done % settings_.checkpoint_steps == 0) {
       save_checkpoint();
     }
-    if (interrupted && done < total_) {
+    if (interrupted && done < length_.steps) {
       summary_.end = ExitCode::preempted;
       stop = true;
     } else if (validation_due()) {
@@ -119,10 +129,14 @@ Summary TrainingRun::go() {
 void TrainingRun::step() {
   const sys::Timer timer;
   const std::int64_t step = trainer_->steps_done();
-  const std::int64_t epoch = step / per_epoch_;
+  const std::int64_t epoch = step / length_.per_epoch;
   session_.phase(fmt::format("train:step {}", step + 1));
   data::JetBatch batch;
-  comm_.agree([&] { batch = jets_.batch(epoch, step % per_epoch_); });
+  comm_.agree([&] { batch = jets_.batch(epoch, step % length_.per_epoch); });
+  if (step % length_.per_epoch == 0 && settings_.exit_ramp != "none") {
+    say(fmt::format("epoch {} weights of the exits {}", epoch + 1,
+                    fmt::join(trainer_->plan().weights, ",")));
+  }
   const double lr = trainer_->learning_rate();
   const StepReport report = trainer_->step(batch);
   if (step == first_step_) {
@@ -133,16 +147,16 @@ void TrainingRun::step() {
     log_->step(step + 1, epoch + 1, lr, report);
   }
   seconds_ += timer.seconds();
-  if (seconds_ - last_line_ > seconds_between_lines || step + 1 == total_) {
+  if (seconds_ - last_line_ > seconds_between_lines || step + 1 == length_.steps) {
     last_line_ = seconds_;
     const auto done = static_cast<double>(step + 1 - first_step_);
-    say(
-        fmt::format("step {}/{} epoch {} loss {:.4f} accuracy {:.3f} {:.0f} jets/s all-reduce "
-                    "{:.1f} % eta {:.0f} s",
-                    step + 1, total_, epoch + 1, report.loss, fmt::join(report.exit_accuracy, ","),
-                    done * static_cast<double>(settings_.global_batch) / seconds_,
-                    100.0 * reducer_->seconds_blocked() / seconds_,
-                    static_cast<double>(total_ - step - 1) * seconds_ / done));
+    say(fmt::format(
+        "step {}/{} epoch {} loss {:.4f} accuracy {:.3f} {:.0f} jets/s all-reduce "
+        "{:.1f} % eta {:.0f} s",
+        step + 1, length_.steps, epoch + 1, report.loss, fmt::join(report.exit_accuracy, ","),
+        done * static_cast<double>(settings_.global_batch) / seconds_,
+        100.0 * reducer_->seconds_blocked() / seconds_,
+        static_cast<double>(length_.steps - step - 1) * seconds_ / done));
   }
 }
 
@@ -150,7 +164,7 @@ void TrainingRun::step() {
 bool TrainingRun::validation_due() const {
   const std::int64_t done = trainer_->steps_done();
   return validation_ != nullptr && done > validated_step_ &&
-         (done % per_epoch_ == 0 || done == total_);
+         (done % length_.per_epoch == 0 || done == length_.steps);
 }
 
 /// The steps are safe in a checkpoint already, which then learns what came of it.
@@ -181,14 +195,15 @@ void TrainingRun::validate() {
 
 /// Whether validation has not become better for too long, which ends the training.
 bool TrainingRun::without_improvement() const {
-  const std::int64_t epochs = trainer_->steps_done() / per_epoch_;
+  const std::int64_t epochs = trainer_->steps_done() / length_.per_epoch;
   const bool stop = settings_.patience > 0 && best_epoch_ > 0 &&
-                    epochs - best_epoch_ >= settings_.patience && trainer_->steps_done() < total_;
+                    epochs - best_epoch_ >= settings_.patience &&
+                    trainer_->steps_done() < length_.steps;
   if (stop) {
     say(
         fmt::format("ended early after epoch {} of {}: none better than epoch {}; to go on, run "
                     "again with --resume and --patience above {}, or 0 for never",
-                    epochs, total_ / per_epoch_, best_epoch_, settings_.patience));
+                    epochs, length_.steps / length_.per_epoch, best_epoch_, settings_.patience));
   }
   return stop;
 }
@@ -218,8 +233,7 @@ void TrainingRun::save_checkpoint() {
                        {.weights = model::state_dict(network_),
                         .config = session_.model.text(),
                         .training = curve_,
-                        .first_moment = trainer_->optimiser().first_moment,
-                        .second_moment = trainer_->optimiser().second_moment,
+                        .optimiser = trainer_->optimiser().memory(),
                         .step = trainer_->steps_done(),
                         .world_size = comm_.size(),
                         .best = best_,
@@ -240,9 +254,9 @@ Summary TrainingRun::finish() {
   }
   comm_.barrier();
   const std::int64_t steps = trainer_->steps_done() - first_step_;
-  if (steps == 0 && trainer_->steps_done() >= total_) {
+  if (steps == 0 && trainer_->steps_done() >= length_.steps) {
     say(fmt::format("nothing to do: step {} of {} is done; give more --epochs or --steps to go on",
-                    trainer_->steps_done(), total_));
+                    trainer_->steps_done(), length_.steps));
   }
   summary_.steps = trainer_->steps_done();
   summary_.seconds = seconds_;

@@ -30,7 +30,7 @@ class TrainingRun {
   void step();
   bool validation_due() const;
   std::int64_t epochs_begun(std::int64_t steps) const {
-    return (steps + per_epoch_ - 1) / per_epoch_;
+    return (steps + length_.per_epoch - 1) / length_.per_epoch;
   }
   void validate();
   bool without_improvement() const;
@@ -51,8 +51,7 @@ class TrainingRun {
   const data::JetSource* validation_;
   at::Device device_;
   data::TrainingJets jets_;
-  std::int64_t per_epoch_;
-  std::int64_t total_;
+  Length length_;
   std::string curve_;     ///< settings that a continuation must share
   std::string backbone_;  ///< digest at the beginning
   std::shared_ptr<comm::AllReducer> reducer_;

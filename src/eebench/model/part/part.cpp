@@ -11,8 +11,7 @@
 #include "eebench/model/part/blocks.hpp"
 #include "eebench/model/placement.hpp"
 #include "eebench/model/ranges.hpp"
-#include "eebench/model/settings.hpp"
-#include "eebench/nn/elementwise.hpp"
+#include "eebench/nn/concat.hpp"
 #include "eebench/nn/pool.hpp"
 
 namespace eebench::model {
@@ -46,7 +45,7 @@ class PartExitImpl : public torch::nn::Module {
       embedding = norm_->forward(block_->forward_class(token, x, jets, context), context);
     } else {
       const at::Tensor u = norm_->forward(x, context);
-      const at::Tensor pooled = at::cat({nn::mean_pool(u, jets), nn::max_pool(u, jets)}, 1);
+      const at::Tensor pooled = nn::concat({nn::mean_pool(u, jets), nn::max_pool(u, jets)});
       embedding = hidden_->forward(pooled, context, nn::Activation::gelu);
     }
     return {fc_->forward(embedding, context), embedding};
@@ -67,6 +66,7 @@ class PartExitImpl : public torch::nn::Module {
       counter.layer_norm(n, width_);
       counter.pool(n, width_);
       counter.pool(n, width_);
+      counter.concat(1, 2 * width_);
       counter.linear(1, 2 * width_, hidden_->out());
       counter.gelu(1, hidden_->out());
     }
@@ -137,7 +137,7 @@ at::Tensor in_chunks(const nn::Ragged& jets, const at::Tensor& x, const nn::Cont
     parts.push_back(run(Chunk{jets.range(cuts[c], cuts[c + 1]), jets.offsets()[first],
                               jets.pair_offsets()[first]}));
   }
-  return parts.size() == 1 ? parts.front() : at::cat(parts);
+  return nn::join(parts);
 }
 
 class Part final : public Network {
@@ -289,33 +289,6 @@ class Part final : public Network {
 
 std::unique_ptr<Network> make_part(const PartConfig& config) {
   return std::make_unique<Part>(config);
-}
-
-std::unique_ptr<Network> part_from(const ModelConfig& config, std::int64_t features,
-                                   std::int64_t classes) {
-  PartConfig part{.features = features, .classes = classes};
-  Settings network(config, "network");
-  network.read("embed", part.embed);
-  network.read("pair_embed", part.pair_embed);
-  network.read("heads", part.heads);
-  network.read("layers", part.layers);
-  network.read("class_layers", part.class_layers);
-  network.read("ffn_ratio", part.ffn_ratio);
-  network.read("dropout", part.dropout);
-  std::string layout = part.legacy_heads ? "legacy" : "v05";
-  network.read("head_layout", layout);
-  network.finish();
-  if (layout != "legacy" && layout != "v05") {
-    throw InputError(fmt::format("{}: network.head_layout = '{}' is neither 'legacy' nor 'v05'",
-                                 config.where, layout));
-  }
-  part.legacy_heads = layout == "legacy";
-  Settings exits(config, "exits");
-  exits.read("after", part.exits_after);
-  exits.read("head", part.exit_head);
-  exits.read("width", part.exit_width);
-  exits.finish();
-  return make_part(part);
 }
 
 }  // namespace eebench::model

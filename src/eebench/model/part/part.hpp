@@ -8,11 +8,12 @@
 #include <torch/nn/modules/container/modulelist.h>
 
 #include "eebench/model/network.hpp"
-#include "eebench/model/registry.hpp"
 #include "eebench/nn/linear.hpp"
 #include "eebench/nn/norm.hpp"
 
 namespace eebench::model {
+
+struct ModelConfig;
 
 /// Particle Transformer, version 1 (Qu, Li, Qian, arXiv:2202.03772), with exits.
 struct PartConfig {

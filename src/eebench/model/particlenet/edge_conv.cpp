@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "eebench/nn/concat.hpp"
 #include "eebench/nn/edge_aggregation.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/knn.hpp"
@@ -97,14 +98,13 @@ at::Tensor EdgeConvImpl::forward_folded(const Folded& layers, const at::Tensor& 
     means.push_back(
         nn::bias_relu_mean(nn::linear(x, {last.weight, {}, last.panels}, context), last.bias, k_));
   }
-  const at::Tensor aggregate = at::cat(means);
+  const at::Tensor aggregate = nn::join(means);
   const at::Tensor shortcut = sc_.is_empty() ? f : nn::linear(f, layers.shortcut, context);
-  return nn::relu(shortcut + aggregate, context);
+  return nn::relu(nn::add(aggregate, shortcut), context);
 }
 
 at::Tensor EdgeConvImpl::forward_training(const at::Tensor& f, const at::Tensor& neighbours,
                                           const nn::Context& context) {
-  const std::int64_t n = f.size(0);
   const auto [to_self, to_other] = first_layer();
   at::Tensor x = nn::gather_add(nn::linear(f, {to_self}, context),
                                 nn::linear(f, {to_other}, context), neighbours);
@@ -112,10 +112,10 @@ at::Tensor EdgeConvImpl::forward_training(const at::Tensor& f, const at::Tensor&
   for (std::size_t l = 1; l < convs_.size(); ++l) {
     x = bns_[l]->forward_relu(convs_[l]->forward(x, context), context);
   }
-  const at::Tensor aggregate = x.view({n, k_, out()}).mean(1);
+  const at::Tensor aggregate = nn::edge_mean(x, k_);
   const at::Tensor shortcut =
       sc_.is_empty() ? f : sc_bn_->forward(sc_->forward(f, context), context);
-  return nn::relu(shortcut + aggregate, context);
+  return nn::relu(nn::add(aggregate, shortcut), context);
 }
 
 void EdgeConvImpl::cost(std::int64_t n, std::int64_t coordinates, CostCounter& counter) const {
@@ -159,6 +159,7 @@ void EdgeConvImpl::cost(std::int64_t n, std::int64_t coordinates, CostCounter& c
     linear(n, in_, out(), true);
     weaver_layer(n, in_, out());
   }
+  counter.add(n, out());
   counter.relu(n, out());
 }
 

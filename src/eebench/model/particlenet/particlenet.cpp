@@ -11,7 +11,7 @@
 #include "eebench/model/placement.hpp"
 #include "eebench/model/pooled_head.hpp"
 #include "eebench/model/ranges.hpp"
-#include "eebench/model/settings.hpp"
+#include "eebench/nn/concat.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pool.hpp"
 
@@ -73,7 +73,7 @@ class ParticleNet final : public Network {
       next.erase("points");
       next.set("f", Axis::particle, out);
       if (placement_.early(k)) {  // an early head reads it
-        next.set("seen", Axis::particle, b == 0 ? out : at::cat({next.get("seen"), out}, 1));
+        next.set("seen", Axis::particle, b == 0 ? out : nn::concat({next.get("seen"), out}));
       } else {
         next.erase("seen");
       }
@@ -111,6 +111,9 @@ class ParticleNet final : public Network {
     for (std::int64_t b = first; b < last; ++b) {
       const auto block = static_cast<std::size_t>(b);
       blocks_[block]->cost(n, b == 0 ? 2 : blocks_[block - 1]->out(), counter);
+      if (placement_.early(k) && b > 0) {
+        counter.concat(n, width_after(b + 1));
+      }
     }
     return counter.cost();
   }
@@ -170,23 +173,6 @@ class ParticleNet final : public Network {
 
 std::unique_ptr<Network> make_particlenet(const ParticleNetConfig& config) {
   return std::make_unique<ParticleNet>(config);
-}
-
-std::unique_ptr<Network> particlenet_from(const ModelConfig& config, std::int64_t features,
-                                          std::int64_t classes) {
-  ParticleNetConfig particlenet{.features = features, .classes = classes};
-  Settings network(config, "network");
-  network.read("k", particlenet.k);
-  network.read("blocks", particlenet.blocks);
-  network.read("fc", particlenet.fc);
-  network.read("dropout", particlenet.dropout);
-  network.finish();
-  Settings exits(config, "exits");
-  exits.read("after", particlenet.exits_after);
-  exits.read("particle_widths", particlenet.exit_particle_widths);
-  exits.read("width", particlenet.exit_width);
-  exits.finish();
-  return make_particlenet(particlenet);
 }
 
 }  // namespace eebench::model

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "eebench/model/network.hpp"
-#include "eebench/model/registry.hpp"
 
 namespace eebench::model {
+
+struct ModelConfig;
 
 /// ParticleNet (Qu, Gouskos, arXiv:1902.08570), JetClass configuration, with exits.
 struct ParticleNetConfig {
