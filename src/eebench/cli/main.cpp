@@ -1,20 +1,31 @@
+#include <cstddef>
 #include <string>
 #include <vector>
+
+#include <jemalloc/jemalloc.h>
 
 #include "eebench/cli/run.hpp"
 #include "eebench/comm/mpi_session.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/core/shell.hpp"
 
-/// Read by jemalloc: freed memory is kept for five seconds, because activations of the next step or
-/// batch are about as large as those of the last. (Kept for ever, pieces of ever new sizes added
-/// up: 12 GB after 2,500 steps of part-small, 1.3 GB so. With the allocator of glibc, training ran
-/// at half the speed and grew.)
+/// Read by jemalloc: freed memory is kept for ten seconds, because activations of the next step or
+/// batch are about as large as those of the last. (Kept for ever, pieces of ever new sizes add up:
+/// 12 GB after 2,500 steps of part-small. With the allocator of glibc, training ran at half the
+/// speed and grew.)
 extern "C" {
-const char* malloc_conf = "dirty_decay_ms:5000,muzzy_decay_ms:5000";
+const char* malloc_conf = "dirty_decay_ms:10000,muzzy_decay_ms:10000,oversize_threshold:0";
+}
+
+/// Blocks of 8 MiB and more too: jemalloc 5.3 makes arena 0 before it reads oversize_threshold, and
+/// gave them back at every free, which took the kernel almost as long as training part itself.
+void keep_large_blocks() {
+  std::size_t never = std::size_t{1} << 46;
+  mallctl("arena.0.oversize_threshold", nullptr, nullptr, &never, sizeof never);
 }
 
 int main(int argc, char** argv) {
+  keep_large_blocks();
   // Outside guarded_main: the session must outlive every error and every communicator.
   eebench::comm::MpiSession session(argc, argv);
   const auto world = eebench::comm::Communicator::world();
