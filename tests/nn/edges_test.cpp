@@ -6,6 +6,7 @@
 
 #include "eebench/nn/gate.hpp"
 #include "eebench/nn/knn.hpp"
+#include "eebench/nn/pool.hpp"
 #include "eebench/nn/softmax_pool.hpp"
 #include "eebench/nn/work.hpp"
 
@@ -93,6 +94,20 @@ TEST_CASE("softmax pooling weighs the rows of a segment by map and channel") {
   CHECK(at::allclose(high, fused, 0.0, 1e-4));
 }
 
+TEST_CASE("sums and means over segments are those of their rows") {
+  const Ragged segments(std::vector<std::int64_t>{0, 1, 4, 24});
+  const at::Tensor x = values(24, GENERATE(1, 7, 64), 0.1);
+  const at::NoGradGuard no_grad;
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    const at::Tensor sums = sum_pool(x.to(type), segments).to(at::kDouble);
+    const at::Tensor means = mean_pool(x.to(type), segments).to(at::kDouble);
+    const double tolerance = type == at::kFloat ? 1e-5 : 1e-12;
+    CHECK(at::allclose(sums[1], x.narrow(0, 1, 3).sum(0), 0.0, tolerance));
+    CHECK(at::allclose(means[1], x.narrow(0, 1, 3).mean(0), 0.0, tolerance));
+    CHECK(at::allclose(means[2], x.narrow(0, 4, 20).mean(0), 0.0, tolerance));
+  }
+}
+
 TEST_CASE("a gate multiplies the rows of a jet by its sigmoids") {
   const at::Tensor scores = values(3, 5, 0.2);
   const at::Tensor gain = values(1, 5, 0.3)[0];
@@ -148,7 +163,6 @@ TEST_CASE("operations on edges charge what they touch") {
                              .elementwise = 3 * 68 + 16 * 34,
                              .bytes = 8 * (2 * 68 + 2 * 28 + 68 + 34 + 28)});
 }
-
 
 TEST_CASE("the nearest in the plane begin with the particle itself and go round in phi") {
   const auto type = GENERATE(at::kFloat, at::kDouble);

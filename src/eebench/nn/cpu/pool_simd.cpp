@@ -77,6 +77,23 @@ void softmax_pool(const SoftmaxPool& pool) {
   }
 }
 
+void sum_pool(const SumPool& pool) {
+  const std::int64_t channels = pool.channels;
+  for (std::int64_t s = 0; s < pool.segments; ++s) {
+    const std::int64_t rows = pool.offsets[s + 1] - pool.offsets[s];
+    const float* x = pool.x + pool.offsets[s] * channels;
+    float* out = pool.out + s * channels;
+    const float factor = pool.mean ? 1.0F / static_cast<float>(rows) : 1.0F;
+    for_channels(channels, [=](auto d, std::int64_t c) HWY_ATTR {
+      auto sum = hn::Zero(d);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        sum = hn::Add(sum, hn::LoadU(d, x + r * channels + c));
+      }
+      hn::StoreU(hn::Mul(sum, hn::Set(d, factor)), d, out + c);
+    });
+  }
+}
+
 }  // namespace eebench::nn::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -84,8 +101,10 @@ HWY_AFTER_NAMESPACE();
 namespace eebench::nn::cpu {
 
 HWY_EXPORT(softmax_pool);
+HWY_EXPORT(sum_pool);
 
 void softmax_pool(const SoftmaxPool& pool) { HWY_DYNAMIC_DISPATCH(softmax_pool)(pool); }
+void sum_pool(const SumPool& pool) { HWY_DYNAMIC_DISPATCH(sum_pool)(pool); }
 
 }  // namespace eebench::nn::cpu
 #endif

@@ -17,4 +17,16 @@ struct SoftmaxPool {
 };
 void softmax_pool(const SoftmaxPool& pool);
 
+/// out[s, c] = sum over the rows r of segment s of x[r, c], in their order; with mean, by their
+/// number.
+struct SumPool {
+  const float* x;               ///< [rows, channels]
+  const std::int64_t* offsets;  ///< [segments + 1]
+  float* out;                   ///< [segments, channels]
+  std::int64_t segments;
+  std::int64_t channels;
+  bool mean;
+};
+void sum_pool(const SumPool& pool);
+
 }  // namespace eebench::nn::cpu
