@@ -73,7 +73,7 @@ def parse():
         "--eebench", type=Path, default=ROOT / "build/default/bin/eebench", help="program (default: %(default)s)"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the tables")
-    parser.add_argument("--models", nargs="+", default=["part", "particlenet"])
+    parser.add_argument("--models", nargs="+", default=["part", "particlenet", "particlenext"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 64, 512], help="jets a batch")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each side a case")
     parser.add_argument("--limit", type=int, default=192, help="jets a run, at least one batch")

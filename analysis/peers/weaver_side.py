@@ -9,6 +9,7 @@ import torch
 from eebench_analysis.convert.jets import Jets
 from eebench_analysis.convert.writer import JetWriter
 from weaver.nn.model.ParticleNet import ParticleNet
+from weaver.nn.model.ParticleNeXt import ParticleNeXt
 from weaver.nn.model.ParticleTransformer import ParticleTransformer
 
 FEWEST = 17
@@ -82,6 +83,8 @@ def weaver_model(name):
             input_dim=17, num_classes=10, pair_input_dim=4, use_pre_activation_pair=False,
             cls_block_params={"dropout": 0, "attn_dropout": 0, "activation_dropout": 0}, trim=True,
         )  # fmt: skip
+    if name == "particlenext":
+        return ParticleNeXt(feature_input_dim=17, num_classes=10)
     return ParticleNet(
         input_dims=17, num_classes=10, use_fusion=False, fc_params=[(256, 0.1)],
         conv_params=[(16, (64,) * 3), (16, (128,) * 3), (16, (256,) * 3)],
@@ -92,6 +95,8 @@ def weaver_call(name, model, batch):
     points, features, vectors, mask = batch
     if name == "part":
         return model(features, v=vectors, mask=mask)
+    if name == "particlenext":
+        return model(points.clone(), features, vectors, mask)  # it moves padded points in place
     return model(points, features, mask)
 
 
@@ -113,7 +118,10 @@ def weaver_rate(case, inputs, total):
         loss.backward()
         optimiser.step()
 
-    model.trimmer._counter.fill_(model.trimmer.warmup_steps)
+    if name == "particlenext":
+        model._counter = 5
+    else:
+        model.trimmer._counter.fill_(model.trimmer.warmup_steps)
     step(0, min(size, 64))
     start = time.perf_counter()
     for first in range(0, total, size):
