@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <catch2/catch.hpp>
 
+#include "eebench/model/part/blocks.hpp"
 #include "eebench/nn/pair_features.hpp"
 #include "tests/model/golden.hpp"
 
@@ -102,6 +103,20 @@ TEST_CASE("ParT reproduces the reference's sums on the way") {
   check_sums(sums(state.get("x"), particles),
              legacy ? std::vector{960.31114840, 3737.26760704, 4906.46242318}
                     : std::vector{-3633.77592400, -6937.80974225, -10467.09918550});
+  const auto parameters = network->named_parameters();
+  at::Tensor token = parameters["cls_token"].view({1, 128}).expand({3, 128});
+  for (const std::string name : {"cls_blocks.0.", "cls_blocks.1."}) {
+    PartBlock block(PartBlockOptions{.legacy_heads = legacy});
+    block->to(at::kDouble);
+    block->eval();
+    for (auto& own : block->named_parameters()) {
+      own.value().copy_(parameters[name + own.key()]);
+    }
+    token = block->forward_class(token, state.get("x"), state.jets(), context);
+  }
+  check_sums(sums(token, std::vector<std::int64_t>{0, 1, 2, 3}),
+             legacy ? std::vector{-20.74548515, -20.74739222, -20.74692537}
+                    : std::vector{-22.95711843, -22.96972905, -22.96676521});
 }
 
 TEST_CASE("pair features are the reference's") {

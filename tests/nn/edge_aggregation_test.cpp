@@ -68,6 +68,9 @@ TEST_CASE("steps on edges charge what they touch") {
   CHECK(scope.work() == Work{.elementwise = 2 * 64, .bytes = 4 * (32 + 2 * 64)});
   bias_relu_mean(edges, at::zeros({8}), 2);
   CHECK(scope.work() == Work{.elementwise = 5 * 64, .bytes = 4 * (64 + 3 * 64)});
+  const at::Tensor mean = edge_mean(edges, 2);
+  CHECK(scope.work() == Work{.elementwise = 6 * 64, .bytes = 4 * (64 + 3 * 64 + 64 + 32)});
+  CHECK(at::equal(mean[1], (edges[2] + edges[3]) / 2));
 }
 
 }  // namespace

@@ -3,7 +3,10 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <catch2/catch.hpp>
+
+#include "eebench/nn/work.hpp"
 
 namespace eebench::nn {
 namespace {
@@ -40,6 +43,22 @@ TEST_CASE("a jet's dropout depends on seed, step, site and jet, not on its place
   CHECK_FALSE(first.equal(drop({0, 10, 30}, {4, 9}, 2, 1)));
   CHECK_FALSE(first.equal(drop({0, 10, 30}, {4, 9}, 1, 2)));
   CHECK_FALSE(first.equal(drop({0, 10, 30}, {4, 8}, 1, 1)));
+}
+
+TEST_CASE("sums of two tensors are counted, and in place only without gradients") {
+  const auto twos = [] { return at::full({3, 2}, 2.0F); };
+  const at::Tensor scale = at::tensor({10.0F, 100.0F});
+  const at::Tensor kept = twos();
+  CHECK(at::equal(nn::add(kept, twos()), at::full({3, 2}, 4.0F)));
+  CHECK(at::equal(add_scaled(kept, twos(), scale)[2], at::tensor({22.0F, 202.0F})));
+  CHECK(at::equal(kept, twos()));
+
+  const at::NoGradGuard no_grad;
+  const WorkScope scope;
+  CHECK(nn::add(kept, twos()).is_same(kept));
+  CHECK(scope.work() == Work{.elementwise = 6, .bytes = 3 * 6 * 4});
+  CHECK(at::equal(add_scaled(kept, twos(), scale)[0], at::tensor({24.0F, 204.0F})));
+  CHECK(scope.work() == Work{.elementwise = 3 * 6, .bytes = 6 * 6 * 4});
 }
 
 }  // namespace

@@ -40,9 +40,23 @@ void CostCounter::relu(std::int64_t rows, std::int64_t channels) {
   cost_.weaver_macs += rows * channels;
 }
 
+void CostCounter::add(std::int64_t rows, std::int64_t channels) {
+  cost_.work +=
+      {.elementwise = rows * channels * nn::flops_of::add, .bytes = 3 * width_ * rows * channels};
+}
+
+void CostCounter::add_scaled(std::int64_t rows, std::int64_t channels) {
+  add(rows, channels);
+  cost_.work += {.elementwise = rows * channels * nn::flops_of::multiply};
+}
+
+void CostCounter::concat(std::int64_t rows, std::int64_t channels) {
+  cost_.work += {.bytes = 2 * width_ * rows * channels};
+}
+
 void CostCounter::pool(std::int64_t rows, std::int64_t channels) {
   cost_.work +=
-      {.elementwise = rows * channels * nn::flops_of::add, .bytes = width_ * rows * channels};
+      {.elementwise = rows * channels * nn::flops_of::add, .bytes = width_ * (rows + 1) * channels};
 }
 
 void CostCounter::attention(std::int64_t queries, std::int64_t keys, std::int64_t channels,
@@ -50,8 +64,9 @@ void CostCounter::attention(std::int64_t queries, std::int64_t keys, std::int64_
   const std::int64_t pairs = queries * keys;
   cost_.work +=
       {.multiply_adds = 2 * pairs * channels,
-       .elementwise = pairs * heads * (nn::flops_of::softmax + (bias ? nn::flops_of::add : 0)),
-       .bytes = width_ * (4 * std::max(queries, keys) * channels + (bias ? pairs * heads : 0))};
+       .elementwise = queries * channels * nn::flops_of::multiply +
+                      pairs * heads * (nn::flops_of::softmax + (bias ? nn::flops_of::add : 0)),
+       .bytes = width_ * (2 * (queries + keys) * channels + (bias ? pairs * heads : 0))};
   // Scaling of the queries, both products and the softmax; per-row biases of the four projections
   // beyond the one that linear() charged a call.
   cost_.weaver_macs += queries * channels + 2 * pairs * channels + pairs * heads +

@@ -25,6 +25,12 @@ class CostCounter {
   void batch_norm(std::int64_t rows, std::int64_t channels, bool folded = false);
   void gelu(std::int64_t rows, std::int64_t channels);
   void relu(std::int64_t rows, std::int64_t channels);
+  /// Of two tensors, and of two with a factor a channel: a residual connection.
+  void add(std::int64_t rows, std::int64_t channels);
+  void add_scaled(std::int64_t rows, std::int64_t channels);
+  /// Copies of so many rows: concat() and prepend().
+  void concat(std::int64_t rows, std::int64_t channels);
+  /// Of all rows to one.
   void pool(std::int64_t rows, std::int64_t channels);
   /// Attention proper; the projections are linear()s. weaver charges its attention module as a
   /// whole.
@@ -33,8 +39,7 @@ class CostCounter {
   void elementwise(std::int64_t elements, std::int64_t flops);
   void parameters(std::int64_t count) { cost_.parameters += count; }
   void weaver(std::int64_t macs) { cost_.weaver_macs += macs; }
-  /// Activations that one operation holds at once; the largest such set is the piece's activation
-  /// memory. Attention as the reference does it, its scores stored: fused kernels hold less.
+  /// Numbers that one operation reads and writes; see Cost::activation_bytes.
   void live(std::int64_t elements);
   void work(const nn::Work& work) { cost_.work += work; }
 

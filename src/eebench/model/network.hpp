@@ -25,8 +25,11 @@ struct HeadOutput {
 struct Cost {
   nn::Work work;
   std::int64_t parameters = 0;
-  std::int64_t weaver_macs = 0;       ///< by the rules of weaver-core 0.4's counter
-  std::int64_t activation_bytes = 0;  ///< peak of live activations
+  std::int64_t weaver_macs = 0;  ///< by the rules of weaver-core 0.4's counter
+  /// Inputs and outputs of the operation that has most of them, done as textbooks do it: the scores
+  /// of attention stored, every jet by itself. An estimate to compare networks by; what this
+  /// program holds, fused and in pieces of a batch, is measured (nn/peak_memory.hpp).
+  std::int64_t activation_bytes = 0;
 };
 
 /// A network cut into a stem, K segments and K heads: jets go through stem, segment 0, head 0,

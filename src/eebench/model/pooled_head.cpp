@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "eebench/nn/concat.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pool.hpp"
 
@@ -31,7 +32,7 @@ HeadOutput PooledHeadImpl::forward(at::Tensor x, const nn::Ragged& jets,
   for (nn::Linear& layer : particle_) {
     x = nn::relu(layer->forward(x, context), context);
   }
-  const at::Tensor pooled = at::cat({nn::mean_pool(x, jets), nn::max_pool(x, jets)}, 1);
+  const at::Tensor pooled = nn::concat({nn::mean_pool(x, jets), nn::max_pool(x, jets)});
   const at::Tensor embedding = nn::relu(hidden_->forward(pooled, context), context);
   return {fc_->forward(nn::dropout_jets(embedding, dropout_, site_, context), context), embedding};
 }
@@ -44,6 +45,7 @@ void PooledHeadImpl::cost(std::int64_t n, CostCounter& counter) const {
   }
   counter.pool(n, hidden_->in() / 2);
   counter.pool(n, hidden_->in() / 2);
+  counter.concat(1, hidden_->in());
   counter.linear(1, hidden_->in(), hidden_->out());
   counter.relu(1, hidden_->out());
   counter.linear(1, fc_->in(), fc_->out());

@@ -14,11 +14,9 @@ struct MeanCost {
   std::int64_t parameters = 0;
   double multiply_adds = 0.0;
   double flops = 0.0;
-  double bytes = 0.0;  ///< read and written
-  /// Most that one operation reads and writes at once, by formula and with the scores of attention
-  /// stored as the reference stores them; fused CPU kernels hold less, which measured peaks show.
-  double activation_bytes = 0.0;
-  double weaver_macs = 0.0;  ///< by the rules of weaver-core 0.4's counter
+  double bytes = 0.0;             ///< read and written
+  double activation_bytes = 0.0;  ///< see Cost::activation_bytes
+  double weaver_macs = 0.0;       ///< by the rules of weaver-core 0.4's counter
 };
 
 struct Piece {

@@ -13,11 +13,13 @@
 namespace eebench::nn {
 namespace {
 
-void count_attention(std::int64_t query_key_pairs, std::int64_t rows, std::int64_t channels,
-                     std::int64_t heads, bool bias, std::int64_t width) {
-  count({.multiply_adds = 2 * query_key_pairs * channels,
-         .elementwise = query_key_pairs * heads * (flops_of::softmax + (bias ? flops_of::add : 0)),
-         .bytes = width * (4 * rows * channels + (bias ? query_key_pairs * heads : 0))});
+void count_attention(std::int64_t query_key_pairs, std::int64_t queries, std::int64_t keys,
+                     std::int64_t channels, std::int64_t heads, bool bias, std::int64_t width) {
+  count(
+      {.multiply_adds = 2 * query_key_pairs * channels,
+       .elementwise = queries * channels * flops_of::multiply +
+                      query_key_pairs * heads * (flops_of::softmax + (bias ? flops_of::add : 0)),
+       .bytes = width * (2 * (queries + keys) * channels + (bias ? query_key_pairs * heads : 0))});
 }
 
 /// q [g, nq, C] and k, v [g, nk, C] of jets of equal multiplicity; bias [g, H, nq, nk] or
@@ -76,7 +78,7 @@ at::Tensor self_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
                           const at::Tensor& bias, const Ragged& jets, std::int64_t heads,
                           AttentionDropout drop, const Context& context) {
   const std::int64_t channels = q.size(1);
-  count_attention(jets.pairs(), jets.particles(), channels, heads, bias.defined(),
+  count_attention(jets.pairs(), jets.particles(), jets.particles(), channels, heads, bias.defined(),
                   q.element_size());
   if (cpu::usable(q)) {
     return cpu::attention(q, k, v, bias, jets, jets, heads);
@@ -110,7 +112,8 @@ at::Tensor self_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
 at::Tensor class_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const Ragged& keys, std::int64_t heads, const Context& context) {
   const std::int64_t channels = q.size(1);
-  count_attention(keys.particles(), keys.particles(), channels, heads, false, q.element_size());
+  count_attention(keys.particles(), keys.jets(), keys.particles(), channels, heads, false,
+                  q.element_size());
   if (cpu::usable(q)) {
     std::vector<std::int64_t> one_each(static_cast<std::size_t>(keys.jets()) + 1);
     std::iota(one_each.begin(), one_each.end(), 0);

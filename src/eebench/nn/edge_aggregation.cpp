@@ -112,4 +112,11 @@ at::Tensor bias_relu_mean(const at::Tensor& x, const at::Tensor& bias, std::int6
   return out;
 }
 
+at::Tensor edge_mean(const at::Tensor& x, std::int64_t k) {
+  const std::int64_t n = x.size(0) / k;
+  count({.elementwise = x.numel() * flops_of::add,
+         .bytes = (x.numel() + n * x.size(1)) * x.element_size()});
+  return x.view({n, k, x.size(1)}).mean(1);
+}
+
 }  // namespace eebench::nn

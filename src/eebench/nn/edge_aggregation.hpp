@@ -20,4 +20,7 @@ at::Tensor gather_add(const at::Tensor& own, const at::Tensor& other, const at::
 /// Mean over j of relu(x[i * k + j] + bias) for x [n * k, C]. Returns [n, C].
 at::Tensor bias_relu_mean(const at::Tensor& x, const at::Tensor& bias, std::int64_t k);
 
+/// Mean over j of x[i * k + j] for x [n * k, C]. Returns [n, C].
+at::Tensor edge_mean(const at::Tensor& x, std::int64_t k);
+
 }  // namespace eebench::nn

@@ -81,12 +81,25 @@ at::Tensor activate(at::Tensor x, Activation activation, const Context& context)
   return x;
 }
 
+at::Tensor add(at::Tensor x, const at::Tensor& y) {
+  count({.elementwise = x.numel() * flops_of::add, .bytes = 3 * x.numel() * x.element_size()});
+  return c10::GradMode::is_enabled() ? at::add(x, y) : x.add_(y);
+}
+
+at::Tensor add_scaled(at::Tensor x, const at::Tensor& y, const at::Tensor& scale) {
+  count({.elementwise = x.numel() * (flops_of::add + flops_of::multiply),
+         .bytes = 3 * x.numel() * x.element_size()});
+  return c10::GradMode::is_enabled() ? at::addcmul(x, y, scale) : x.addcmul_(y, scale);
+}
+
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t site,
                    std::span<const std::int64_t> row_offsets,
                    std::span<const std::int64_t> jet_index, const Context& context) {
   if (!context.training || p == 0.0) {
     return x;
   }
+  nn::count(
+      {.elementwise = x.numel() * flops_of::multiply, .bytes = 3 * x.numel() * x.element_size()});
   const std::int64_t row_size = x.numel() / x.size(0);
   at::Tensor mask = at::empty({x.size(0), row_size}, at::kFloat);
   const Keep keep(p);

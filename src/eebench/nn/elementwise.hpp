@@ -18,6 +18,12 @@ at::Tensor relu(at::Tensor x, const Context& context);
 
 at::Tensor activate(at::Tensor x, Activation activation, const Context& context);
 
+/// x + y of equal shapes. Without gradients it works in place on x: the caller's to give away.
+at::Tensor add(at::Tensor x, const at::Tensor& y);
+
+/// x + scale * y for x, y [rows, C] and scale [C], in place as add().
+at::Tensor add_scaled(at::Tensor x, const at::Tensor& y, const at::Tensor& scale);
+
 /// Counts the work of an activation of so many elements of `width` bytes.
 void count_activation(std::int64_t elements, Activation activation, std::int64_t width);
 

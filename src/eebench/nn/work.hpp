@@ -4,12 +4,16 @@
 
 namespace eebench::nn {
 
-/// Work that operations did, counted from the shapes they received.
+/// Work of evaluating a network, counted by its operations from the shapes they received.
 struct Work {
-  std::int64_t multiply_adds =
-      0;                         ///< products of linear layers, attention, distances, pair network
-  std::int64_t elementwise = 0;  ///< FLOPs of activations, norms, softmax, pair features, sums
-  std::int64_t bytes = 0;        ///< read and written by the operations, weights once per call
+  /// Products of linear layers, attention, distances and the pair network.
+  std::int64_t multiply_adds = 0;
+  /// FLOPs of all other arithmetic: biases, activations, norms, softmax, pair features, sums.
+  std::int64_t elementwise = 0;
+  /// Activations that operations read and write: each input and each output once, fused or not.
+  /// Weights and indices aside, and what depends on the batch and not on the jet: how it is cut
+  /// into pieces (join) and rows that move when jets leave.
+  std::int64_t bytes = 0;
 
   std::int64_t flops() const { return 2 * multiply_adds + elementwise; }
   Work& operator+=(const Work& other) {
@@ -48,6 +52,7 @@ inline constexpr std::int64_t affine = 2;           ///< folded or running-stati
 inline constexpr std::int64_t softmax = 16;         ///< maximum, exponential, sum, division
 inline constexpr std::int64_t pair_features = 100;  ///< per pair: four logarithms, a root, sums
 inline constexpr std::int64_t add = 1;
+inline constexpr std::int64_t multiply = 1;
 }  // namespace flops_of
 
 /// Called by every operation with what it is about to do; does nothing outside a scope.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "eebench/nn/attention.hpp"
+#include "eebench/nn/concat.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pair_features.hpp"
 
@@ -116,7 +117,7 @@ at::Tensor PartPairEmbedImpl::forward(const at::Tensor& vectors, const nn::Ragge
     }
     chunks.push_back(nn::mirror_pairs(x, jets, cuts[c], cuts[c + 1]));
   }
-  return chunks.size() == 1 ? chunks.front() : at::cat(chunks);
+  return nn::join(chunks);
 }
 
 void PartPairEmbedImpl::cost(std::int64_t n, CostCounter& counter) const {
@@ -204,21 +205,7 @@ at::Tensor PartBlockImpl::forward(const at::Tensor& x, const at::Tensor& bias,
 
 at::Tensor PartBlockImpl::forward_class(const at::Tensor& token, const at::Tensor& x,
                                         const nn::Ragged& jets, const nn::Context& context) {
-  // Keys are the token and then the particles of each jet.
-  std::vector<std::int64_t> offsets(jets.offsets().begin(), jets.offsets().end());
-  std::vector<std::int64_t> order;
-  order.reserve(static_cast<std::size_t>(x.size(0) + token.size(0)));
-  for (std::int64_t jet = 0; jet < jets.jets(); ++jet) {
-    const auto j = static_cast<std::size_t>(jet);
-    order.push_back(jet);
-    for (std::int64_t row = jets.offsets()[j]; row < jets.offsets()[j + 1]; ++row) {
-      order.push_back(jets.jets() + row);
-    }
-    offsets[j + 1] += jet + 1;
-  }
-  const nn::Ragged keys(std::move(offsets));
-  const at::Tensor both =
-      at::index_select(at::cat({token, x}), 0, at::tensor(order, at::kLong).to(x.device()));
+  const auto [both, keys] = nn::prepend(token, x, jets);
   const at::Tensor u = pre_attn_norm_->forward(both, context);
   const Projections layers = prepared_ ? *prepared_ : projections();
   const at::Tensor q = nn::linear(token, layers.query, context);
@@ -238,11 +225,11 @@ at::Tensor PartBlockImpl::finish(const at::Tensor& residual, const at::Tensor& a
                        row_offsets, context.jet_index, context);
   };
   const at::Tensor o = nn::linear(attended, out, context);
-  const at::Tensor x = residual + drop(post_attn_norm_->forward(o, context), 1);
+  const at::Tensor x = nn::add(drop(post_attn_norm_->forward(o, context), 1), residual);
   at::Tensor h = fc1_->forward(pre_fc_norm_->forward(x, context), context, nn::Activation::gelu);
   h = post_fc_norm_->forward(drop(h, 2), context);
   h = drop(fc2_->forward(h, context), 3);
-  return at::addcmul(h, x, w_resid_);
+  return nn::add_scaled(h, x, w_resid_);
 }
 
 void PartBlockImpl::cost(std::int64_t queries, std::int64_t keys, CostCounter& counter) const {
@@ -250,6 +237,9 @@ void PartBlockImpl::cost(std::int64_t queries, std::int64_t keys, CostCounter& c
   const std::int64_t hidden = fc1_->out();
   const bool self = queries == keys;
   counter.parameters(options_.heads + width);
+  if (!self) {
+    counter.concat(keys, width);
+  }
   counter.layer_norm(keys, width);
   if (self) {
     counter.linear(keys, width, 3 * width);
@@ -260,11 +250,13 @@ void PartBlockImpl::cost(std::int64_t queries, std::int64_t keys, CostCounter& c
   counter.attention(queries, keys, width, options_.heads, self);
   counter.linear(queries, width, width);
   counter.layer_norm(queries, width);
+  counter.add(queries, width);
   counter.layer_norm(queries, width);
   counter.linear(queries, width, hidden);
   counter.gelu(queries, hidden);
   counter.layer_norm(queries, hidden);
   counter.linear(queries, hidden, width);
+  counter.add_scaled(queries, width);
 }
 
 }  // namespace eebench::model
