@@ -1,4 +1,4 @@
-"""python -m eebench_analysis convert|report."""
+"""python -m eebench_analysis convert|report|export."""
 
 import argparse
 import difflib
@@ -72,6 +72,12 @@ def parse(arguments):
     report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
     report.set_defaults(run=run_report)
+
+    export = commands.add_parser("export", help="write a network in a format of others")
+    export.add_argument("weights", metavar="WEIGHTS.h5", help="weights that eebench train wrote")
+    export.add_argument("--format", required=True, choices=["weaver"], help="weaver: state_dict (.pt)")
+    export.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write")
+    export.set_defaults(run=run_export)
     return parser.parse_args(arguments)
 
 
@@ -88,6 +94,16 @@ def run_report(options):
     from .report import report
 
     print(report(options.campaign, options.output))
+
+
+def run_export(options):
+    try:
+        from .export import export_weaver
+    except ModuleNotFoundError as missing:
+        raise InputError(
+            f"export needs {missing.name}, which is not installed; pip install -e 'analysis[export]'"
+        ) from missing
+    export_weaver(options.weights, options.output)
 
 
 if __name__ == "__main__":
