@@ -8,11 +8,13 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/h5/file.hpp"
+#include "eebench/model/registry.hpp"
 #include "eebench/train/checkpoint.hpp"
 #include "eebench/train/continuation.hpp"
 #include "eebench/train/flat_parameters.hpp"
 #include "eebench/train/loss.hpp"
 #include "eebench/train/settings.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/scratch_dir.hpp"
 #include "tests/train/parameters.hpp"
 
@@ -84,6 +86,21 @@ TEST_CASE("an unknown key of [train] is refused by name") {
   config.table = toml::parse("[train]\nlr = 0.5\nexit_weights = [0.25, 1.0]\n");
   CHECK(settings_of(config).lr == 0.5);
   CHECK(settings_of(config).exit_weights == std::vector<double>{0.25, 1.0});
+}
+
+TEST_CASE("every recipe makes a network and a training that fit together") {
+  int recipes = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(test::source_dir() / "configs" / "recipes")) {
+    if (entry.path().extension() == ".toml") {
+      INFO(entry.path());
+      const model::ModelConfig config = model::load_model_config(entry.path().string());
+      const auto network = model::make_network(config, 17);
+      CHECK_NOTHROW(check(settings_of(config), network->exits()));
+      ++recipes;
+    }
+  }
+  CHECK(recipes >= 6);
 }
 
 TEST_CASE("settings written into a configuration are read back exactly") {
