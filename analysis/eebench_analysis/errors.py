@@ -1,5 +1,13 @@
-"""The one error that users cause and can mend."""
+"""Errors that end a command with one line, and the exit codes they give it."""
 
 
 class InputError(Exception):
-    """Names the file, the place in it and the remedy in one line; the program exits with code 2."""
+    """The user's, who can mend it: names the file, the place in it and the remedy."""
+
+    exit_code = 2
+
+
+class DeviationError(Exception):
+    """What was written does not compute what eebench computes."""
+
+    exit_code = 3

@@ -1,19 +1,59 @@
 """Networks that eebench trained, in the formats of others; the README says which."""
 
+import os
+import shutil
 from pathlib import Path
 
 from ..errors import InputError
 from .weaver import write_state_dict
 from .weights import read_weights
 
+SHIPPED_JETS = "suites/assets/jets_test.h5"
+
 
 def export_weaver(weights, output):
-    """Writes the tensors of the network without early heads to `output`, a file; prints what they are."""
+    """Writes the network without early heads to `output`, a file; prints what it is."""
     output = Path(output)
     if output.is_dir():
         raise InputError(f"{output}: is a folder; name a file in it")
-    if not output.parent.is_dir():
-        raise InputError(f"{output}: no folder {output.parent}; create it first")
     if output.resolve() == Path(weights).resolve():
         raise InputError(f"{output}: is the input too; give the output another name")
+    check_parent(output)
     print(write_state_dict(read_weights(weights), output))
+
+
+def export_onnx(weights, output, data=None, limit=64):
+    """Writes the network, whole and in segments, to `output`, a folder; prints how far its answers are
+    from eebench's for the first `limit` jets of `data`. Throws DeviationError where they are too far."""
+    try:
+        import onnx  # noqa: F401  torch writes with it
+        from .verify import write_verified
+    except ModuleNotFoundError as missing:
+        raise InputError(f"--format onnx needs {missing.name}; pip install -e 'analysis[onnx]'") from missing
+
+    output = Path(output)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output}: is there already; name a new folder")
+    check_parent(output)
+    weights = read_weights(weights)
+    part = output.with_name(output.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        table = write_verified(weights, part, Path(data) if data else shipped_jets(), limit)
+        os.replace(part, output)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    print(f"{table}\n{output}: full.onnx, a segment_<k>.onnx for each exit, and export.json, which says what they take")
+
+
+def check_parent(output):
+    if not output.resolve().parent.is_dir():
+        raise InputError(f"{output}: no folder {output.parent}; create it first")
+
+
+def shipped_jets():
+    root = Path(os.environ.get("EEBENCH_SHARE", Path(__file__).resolve().parents[3]))
+    if not (root / SHIPPED_JETS).is_file():
+        raise InputError(f"no {SHIPPED_JETS} in {root}; name jets to compare on with --data")
+    return root / SHIPPED_JETS

@@ -4,14 +4,14 @@ import os
 
 import torch
 
-from .kinds import kind_of
+from .kinds import kind_of, settings_of
 
 
 def write_state_dict(weights, output):
     """Writes `output` (.pt); returns one line that says what is in it."""
-    kind = kind_of(weights)
+    kind, settings = kind_of(weights), settings_of(weights)
     backbone = weights.backbone()
-    tensors = {f"mod.{name}": tensor for name, tensor in kind.to_weaver(weights, backbone).items()}
+    tensors = {f"mod.{name}": tensor for name, tensor in kind.to_weaver(settings, backbone).items()}
     part = output.with_name(output.name + ".part")
     try:
         with open(part, "wb") as file:
@@ -21,7 +21,7 @@ def write_state_dict(weights, output):
         os.replace(part, output)
     finally:
         part.unlink(missing_ok=True)
-    options = ", ".join(f"{name}={value!r}" for name, value in kind.weaver_options(weights).items())
+    options = ", ".join(f"{name}={value!r}" for name, value in kind.weaver_options(settings).items())
     return (
         f"{output}: {len(tensors)} tensors, without {len(weights.tensors) - len(backbone)} of early heads; "
         f"in weaver-core 0.5.3 they are those of {kind.weaver_class}({options})"

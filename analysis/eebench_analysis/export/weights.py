@@ -25,10 +25,6 @@ class Weights:
     tensors: dict  # name: tensor, in the network's order
     sha256: str
 
-    @property
-    def kind(self):
-        return self.config["kind"]
-
     def backbone(self):
         """The tensors without the early heads."""
         return {name: tensor for name, tensor in self.tensors.items() if not name.startswith("exits.")}
