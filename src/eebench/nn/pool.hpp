@@ -7,7 +7,8 @@
 
 namespace eebench::nn {
 
-/// Mean or maximum over the particles of each jet: x [sum n, C] to [B, C].
+/// Sum, mean or maximum over the particles of each jet: x [sum n, C] to [B, C].
+at::Tensor sum_pool(const at::Tensor& x, const Ragged& jets);
 at::Tensor mean_pool(const at::Tensor& x, const Ragged& jets);
 at::Tensor max_pool(const at::Tensor& x, const Ragged& jets);
 

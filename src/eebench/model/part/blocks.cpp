@@ -8,20 +8,13 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include "eebench/model/named_group.hpp"
 #include "eebench/nn/attention.hpp"
 #include "eebench/nn/concat.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pair_features.hpp"
 
 namespace eebench::model {
-namespace {
-
-/// A module that exists to give its children the names of the reference.
-torch::nn::Module& named_group(torch::nn::Module& parent, const std::string& name) {
-  return *parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-}
-
-}  // namespace
 
 PartEmbedImpl::PartEmbedImpl(std::int64_t features, const std::vector<std::int64_t>& widths)
     : input_bn_(register_module("input_bn", nn::BatchNorm(features))) {

@@ -3,11 +3,10 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/model/chunks.hpp"
 #include "eebench/model/part/blocks.hpp"
 #include "eebench/model/placement.hpp"
 #include "eebench/model/ranges.hpp"
@@ -109,36 +108,7 @@ void check(const PartConfig& config) {
       fmt::format("exits.head = '{}' is neither 'pooled' nor 'class_attention'", config.exit_head));
 }
 
-/// Consecutive jets and where their rows are.
-struct Chunk {
-  nn::Ragged jets;
-  std::int64_t first_particle;
-  std::int64_t first_pair;
-
-  at::Tensor particles(const at::Tensor& x) const {
-    return x.narrow(0, first_particle, jets.particles());
-  }
-  at::Tensor pairs(const at::Tensor& x) const { return x.narrow(0, first_pair, jets.pairs()); }
-};
-
-/// What `run` makes of each chunk of jets, one after another. In inference on a CPU a chunk's
-/// activations stay in the cache; elsewhere all jets are one chunk.
-template <class Run>
-at::Tensor in_chunks(const nn::Ragged& jets, const at::Tensor& x, const nn::Context& context,
-                     const Run& run) {
-  const std::int64_t particles_of_a_chunk = 256 * at::get_num_threads();
-  if (context.training || c10::GradMode::is_enabled() || !x.device().is_cpu()) {
-    return run(Chunk{jets, 0, 0});
-  }
-  const std::vector<std::int64_t> cuts = nn::cuts(jets.offsets(), particles_of_a_chunk);
-  std::vector<at::Tensor> parts;
-  for (std::size_t c = 0; c + 1 < cuts.size(); ++c) {
-    const auto first = static_cast<std::size_t>(cuts[c]);
-    parts.push_back(run(Chunk{jets.range(cuts[c], cuts[c + 1]), jets.offsets()[first],
-                              jets.pair_offsets()[first]}));
-  }
-  return nn::join(parts);
-}
+constexpr std::int64_t particles_of_a_chunk = 256;
 
 class Part final : public Network {
  public:
@@ -184,10 +154,11 @@ class Part final : public Network {
   State stem(const State& batch, nn::Context& context) override {
     State state(batch.jets());
     const at::Tensor& features = batch.get("features");
+    const auto embed = [&](const Chunk& chunk) {
+      return embed_->forward(chunk.particles(features), context);
+    };
     state.set("x", Axis::particle,
-              in_chunks(batch.jets(), features, context, [&](const Chunk& chunk) {
-                return embed_->forward(chunk.particles(features), context);
-              }));
+              in_chunks(batch.jets(), features, particles_of_a_chunk, context, embed));
     state.set("bias", Axis::pair,
               pair_embed_->forward(batch.get("vectors"), batch.jets(), context));
     return state;
@@ -197,14 +168,15 @@ class Part final : public Network {
     const at::Tensor& before = state.get("x");
     const at::Tensor& bias = state.get("bias");
     const auto [first, last] = placement_.blocks_of(k);
-    const at::Tensor after =
-        in_chunks(state.jets(), before, context, [&, first = first, last = last](const Chunk& c) {
-          at::Tensor x = c.particles(before);
-          for (std::int64_t l = first; l < last; ++l) {
-            x = blocks_[static_cast<std::size_t>(l)]->forward(x, c.pairs(bias), c.jets, context);
-          }
-          return x;
-        });
+    const auto run = [&, first = first, last = last](const Chunk& chunk) {
+      at::Tensor x = chunk.particles(before);
+      for (std::int64_t l = first; l < last; ++l) {
+        x = blocks_[static_cast<std::size_t>(l)]->forward(x, chunk.pairs(bias), chunk.jets,
+                                                          context);
+      }
+      return x;
+    };
+    const at::Tensor after = in_chunks(state.jets(), before, particles_of_a_chunk, context, run);
     State next = state;
     next.set("x", Axis::particle, after);
     if (last == config_.layers) {

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "eebench/model/named_group.hpp"
 #include "eebench/nn/concat.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/gate.hpp"
@@ -17,11 +18,6 @@ namespace {
 
 constexpr std::int64_t reduction = 16;  ///< channels of a squeeze, of those it sees
 constexpr double initial_gamma = 1e-5;  ///< LayerScale (Touvron et al., arXiv:2103.17239)
-
-/// A module that exists to give its children the names of the reference.
-torch::nn::Module& named_group(torch::nn::Module& parent, const std::string& name) {
-  return *parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-}
 
 /// Registered under the places `first` and `first` + 2: the reference counts the ReLU between.
 NormLayer norm_layer(torch::nn::Module& group, std::int64_t first, const std::string& site,

@@ -9,6 +9,7 @@
 #include "eebench/core/error.hpp"
 #include "eebench/model/chunks.hpp"
 #include "eebench/model/cost.hpp"
+#include "eebench/model/named_group.hpp"
 #include "eebench/model/particlenext/multi_scale_edge_conv.hpp"
 #include "eebench/model/placement.hpp"
 #include "eebench/model/pooled_head.hpp"
@@ -55,10 +56,10 @@ class ParticleNeXt final : public Network {
     node_encode_ = register_module("node_encode", Encode("node", config_.features, config_.node));
     edge_encode_ =
         register_module("edge_encode", Encode("edge", nn::pair_feature_count, config_.edge));
-    const auto layers = register_module("layers", std::make_shared<torch::nn::Module>("layers"));
+    torch::nn::Module& layers = named_group(*this, "layers");
     std::int64_t in = config_.node;
     for (const std::int64_t out : config_.layers) {
-      layers_.push_back(layers->register_module(
+      layers_.push_back(layers.register_module(
           fmt::to_string(layers_.size()),
           MultiScaleEdgeConv(MultiScaleEdgeConvOptions{.in = in,
                                                        .edge = config_.edge,
@@ -68,18 +69,16 @@ class ParticleNeXt final : public Network {
                                                        .maps = config_.edge_maps})));
       in = out;
     }
-    const auto post = register_module("post", std::make_shared<torch::nn::Module>("post"));
-    post_ = post->register_module("0", nn::BatchNorm(in));
+    post_ = named_group(*this, "post").register_module("0", nn::BatchNorm(in));
     sa_ = register_module("sa", nn::Linear("pool", in, config_.jet_maps,
                                            nn::LinearOptions{.bias = false, .trailing = 1}));
-    const auto fc = register_module("fc", std::make_shared<torch::nn::Module>("fc"));
-    const auto first = fc->register_module("0", std::make_shared<torch::nn::Module>("0"));
-    hidden_ = first->register_module("0", nn::Linear("fc.hidden", in, config_.fc));
-    fc_ = fc->register_module("1", nn::Linear("fc", config_.fc, config_.classes));
+    torch::nn::Module& fc = named_group(*this, "fc");
+    hidden_ = named_group(fc, "0").register_module("0", nn::Linear("fc.hidden", in, config_.fc));
+    fc_ = fc.register_module("1", nn::Linear("fc", config_.fc, config_.classes));
     if (!config_.exits_after.empty()) {
-      const auto heads = register_module("exits", std::make_shared<torch::nn::Module>("exits"));
+      torch::nn::Module& heads = named_group(*this, "exits");
       for (const std::int64_t after : config_.exits_after) {
-        early_.push_back(heads->register_module(
+        early_.push_back(heads.register_module(
             fmt::to_string(early_.size()),
             PooledHead(PooledHeadOptions{.in = config_.layers[static_cast<std::size_t>(after - 1)],
                                          .particle_widths = config_.exit_particle_widths,
@@ -98,37 +97,35 @@ class ParticleNeXt final : public Network {
     const std::int64_t k = config_.slices.back();
     const at::Tensor neighbours = nn::nearest_in_plane(batch.get("points"), batch.jets(), k);
     const at::Tensor& vectors = batch.get("vectors");
-    const at::Tensor edges = in_chunks(
-        batch.jets(), vectors, particles_of_a_stem_chunk, context, [&](const Chunk& chunk) {
-          const nn::Edges chosen = nn::edges_of(chunk.particles(neighbours), chunk.jets);
-          const at::Tensor pairs =
-              nn::pair_features(chunk.particles(vectors), nn::PairRows{chosen.from, chosen.to});
-          return nn::to_table(edge_encode_->forward(pairs, context), chosen, k);
-        });
+    const auto encode = [&](const Chunk& chunk) {
+      const nn::Edges edges = nn::edges_of(chunk.particles(neighbours), chunk.jets);
+      const at::Tensor pairs =
+          nn::pair_features(chunk.particles(vectors), nn::PairRows{edges.from, edges.to});
+      return nn::to_table(edge_encode_->forward(pairs, context), edges, k);
+    };
     State state(batch.jets());
     state.set("f", Axis::particle, node_encode_->forward(batch.get("features"), context));
     state.set("neighbours", Axis::particle, neighbours);
-    state.set("edges", Axis::particle, edges);
+    state.set("edges", Axis::particle,
+              in_chunks(batch.jets(), vectors, particles_of_a_chunk, context, encode));
     return state;
   }
 
   State segment(std::int64_t k, const State& state, nn::Context& context) override {
     const auto [first, last] = placement_.blocks_of(k);
-    const at::Tensor after = in_chunks(
-        state.jets(), state.get("f"), particles_of_a_chunk, context,
-        [&, first = first, last = last](const Chunk& chunk) {
-          const nn::Edges edges =
-              nn::edges_of(chunk.particles(state.get("neighbours")), chunk.jets);
-          const at::Tensor x =
-              nn::from_table(chunk.particles(state.get("edges")), edges, config_.slices.back());
-          at::Tensor f = chunk.particles(state.get("f"));
-          for (std::int64_t l = first; l < last; ++l) {
-            f = layers_[static_cast<std::size_t>(l)]->forward(f, x, edges, chunk.jets, context);
-          }
-          return f;
-        });
+    const auto run = [&, first = first, last = last](const Chunk& chunk) {
+      const nn::Edges edges = nn::edges_of(chunk.particles(state.get("neighbours")), chunk.jets);
+      const at::Tensor x =
+          nn::from_table(chunk.particles(state.get("edges")), edges, config_.slices.back());
+      at::Tensor f = chunk.particles(state.get("f"));
+      for (std::int64_t l = first; l < last; ++l) {
+        f = layers_[static_cast<std::size_t>(l)]->forward(f, x, edges, chunk.jets, context);
+      }
+      return f;
+    };
     State next = state;
-    next.set("f", Axis::particle, after);
+    next.set("f", Axis::particle,
+             in_chunks(state.jets(), state.get("f"), particles_of_a_chunk, context, run));
     if (!placement_.early(k)) {
       next.erase("neighbours");
       next.erase("edges");
@@ -198,7 +195,6 @@ class ParticleNeXt final : public Network {
 
  private:
   static constexpr std::int64_t particles_of_a_chunk = 64;
-  static constexpr std::int64_t particles_of_a_stem_chunk = 256;
 
   void check() const {
     const auto require = [](bool good, const std::string& what) {
