@@ -105,8 +105,9 @@ std::vector<double> time_training(LoadedNetwork loaded, const Options& options, 
   settings.exit_weights.assign(static_cast<std::size_t>(loaded.network->exits()), 0.0);
   settings.exit_weights.back() = 1.0;
   const comm::Communicator alone;
-  const auto steps = 1 + options.repeat * static_cast<std::int64_t>(batches.size());
-  train::Trainer trainer(*loaded.network, settings, steps, device, alone,
+  const train::Length length{.steps =
+                                 1 + options.repeat * static_cast<std::int64_t>(batches.size())};
+  train::Trainer trainer(*loaded.network, settings, length, device, alone,
                          comm::make_all_reducer("self", alone));
   trainer.step(batches.front());
   std::vector<double> rates;
