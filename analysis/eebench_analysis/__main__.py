@@ -1,4 +1,4 @@
-"""python -m eebench_analysis convert|report|export."""
+"""python -m eebench_analysis fetch|convert|tune|report|export."""
 
 import argparse
 import difflib
@@ -6,8 +6,10 @@ import re
 import sys
 
 from .errors import InputError
+from .fetch import DATA_SETS, fetch
 
 INPUT_ERROR = 2
+INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,19 +42,37 @@ def main(arguments=None):
     except OSError as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
         return INPUT_ERROR
+    except KeyboardInterrupt:
+        print("eebench_analysis: interrupted", file=sys.stderr)
+        return INTERRUPTED
     return 0
+
+
+def count(text):
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def parse(arguments):
     parser = Parser(prog="python -m eebench_analysis", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    get = commands.add_parser("fetch", help="download a public data set and convert it")
+    get.add_argument("name", choices=DATA_SETS)
+    get.add_argument("-o", "--output", required=True, metavar="DIR")
+    get.add_argument("--part", action="append", metavar="PART", help="train, val, ...; may be repeated (default: all)")
+    get.add_argument("--limit-files", type=count, metavar="N", help="only the first N files of each part")
+    get.add_argument("--from", dest="address", metavar="URL", help="a folder with the same files, such as a mirror")
+    get.set_defaults(run=run_fetch)
+
     convert = commands.add_parser("convert", help="write jets in the layout eebench reads")
     convert.add_argument(
         "inputs",
         nargs="+",
         metavar="IN",
-        help="JetClass ROOT or parquet, top-tagging HDF5, JetClass-II, or a folder of .npy arrays",
+        help="JetClass ROOT or parquet, top-tagging HDF5, quark-gluon .npz, JetClass-II, or a folder of .npy arrays",
     )
     convert.add_argument("-o", "--output", required=True, metavar="OUT.h5")
     convert.add_argument(
@@ -68,6 +88,16 @@ def parse(arguments):
     )
     convert.set_defaults(run=run_convert)
 
+    tune = commands.add_parser("tune", help="search settings and networks by repeated `eebench train`")
+    tune.add_argument("config", metavar="CONFIG", help="a model's TOML file with a table [tune]")
+    tune.add_argument("--trials", type=count, required=True, metavar="N", help="trainings in all, earlier calls' included")
+    tune.add_argument("-o", "--output", required=True, metavar="DIR")
+    tune.add_argument("--data-train", required=True, metavar="F", help="jets to train on (HDF5)")
+    tune.add_argument("--data-val", required=True, metavar="F", help="jets whose accuracy is the score (HDF5)")
+    tune.add_argument("--ranks", type=count, default=1, metavar="P", help="of each training (default: 1)")
+    tune.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the trainings (default: cpu)")
+    tune.set_defaults(run=run_tune)
+
     report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
     report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
@@ -81,10 +111,28 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
+def run_fetch(options):
+    fetch(options.name, options.output, options.part, options.limit_files, options.address)
+
+
 def run_convert(options):
     from .convert import convert
 
     convert(options.inputs, options.output, options.classes, options.drop_bad)
+
+
+def run_tune(options):
+    from .tune import tune
+
+    tune(
+        options.config,
+        options.trials,
+        options.output,
+        options.data_train,
+        options.data_val,
+        options.ranks,
+        options.device,
+    )
 
 
 def run_report(options):

@@ -1,20 +1,20 @@
 """From the files people have to the jets eebench reads; the layout is described in the README."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from ..progress import Progress
+from ..progress import Progress, note
 from .hdf5 import open_hdf5
 from .jets import normalise
 from .npy import open_npy
+from .npz import open_npz
 from .parquet import open_parquet
 from .root import open_root
 from .writer import JetWriter
 
-READERS = {b"root": open_root, b"PAR1": open_parquet, b"\x89HDF": open_hdf5}
+READERS = {b"root": open_root, b"PAR1": open_parquet, b"\x89HDF": open_hdf5, b"PK\x03\x04": open_npz}
 LARGEST_CLASS_COUNT = 256
 
 
@@ -48,7 +48,7 @@ def convert(inputs, output, classes=None, drop_bad=False):
     if empty:
         note(f"left out {empty} jets without constituents")
     if bad:
-        note(f"left out {bad} bad jets (--drop-bad)")
+        note(f"left out {bad} bad jets")
     counts = class_counts(names, writer.label_counts)
     note(f"{output}: {writer.n_jets} jets, {writer.n_particles} constituents ({counts})")
 
@@ -56,10 +56,6 @@ def convert(inputs, output, classes=None, drop_bad=False):
 def class_counts(names, counts):
     present = [f"{name} {count}" for name, count in zip(names, counts) if count]
     return ", ".join(present) if len(present) <= 12 else f"{len(present)} classes"
-
-
-def note(text):
-    print(text, file=sys.stderr)
 
 
 def check_output(output, inputs):
@@ -84,7 +80,7 @@ def open_source(path, classes):
     reader = READERS.get(magic[:4])
     if reader is None:
         raise InputError(
-            f"{path}: neither ROOT nor parquet nor HDF5 nor a folder of .npy arrays; "
+            f"{path}: neither ROOT nor parquet nor HDF5 nor .npz nor a folder of .npy arrays; "
             "convert it to one of them first"
         )
     with as_input_error(path):
