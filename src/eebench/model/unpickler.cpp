@@ -25,10 +25,15 @@ struct Storage {
   at::ScalarType type;
   std::string key;
 };
+/// Of a class or function that a state_dict has no use for, or what it would have made. Nothing is
+/// known of it but its name.
+struct Foreign {
+  std::string name;
+};
 struct Mark {};
 struct Value {
-  std::variant<std::monostate, Mark, bool, std::int64_t, std::string, Global, Storage, at::Tensor,
-               std::shared_ptr<List>>
+  std::variant<std::monostate, Mark, bool, std::int64_t, std::string, Global, Foreign, Storage,
+               at::Tensor, std::shared_ptr<List>>
       content;  ///< a list stands for tuples, lists and, with keys and values in turn, for dicts
 };
 
@@ -72,12 +77,13 @@ class Unpickler {
       step(op);
     }
     StateDict tensors;
-    const std::shared_ptr<List> dict = list(pop());
+    const std::shared_ptr<List> dict = state_of(list(pop()));
     const List& items = *dict;
     for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
       const auto* name = std::get_if<std::string>(&items[i].content);
       const auto* tensor = std::get_if<at::Tensor>(&items[i + 1].content);
       if (name == nullptr || tensor == nullptr) {
+        refuse_foreign(items[i + 1]);
         fail("holds something else than named tensors; save model.state_dict()");
       }
       tensors.emplace_back(*name, *tensor);
@@ -91,6 +97,17 @@ class Unpickler {
  private:
   [[noreturn]] void fail(const std::string& what) const { throw InputError(where_ + ": " + what); }
 
+  /// The tensors of a checkpoint, which holds them beside other things, or the dict itself.
+  std::shared_ptr<List> state_of(const std::shared_ptr<List>& dict) const {
+    for (std::size_t i = 0; i + 1 < dict->size(); i += 2) {
+      const auto* name = std::get_if<std::string>(&(*dict)[i].content);
+      if (name != nullptr && *name == "model_state") {
+        return list((*dict)[i + 1]);
+      }
+    }
+    return dict;
+  }
+
   Value pop() {
     if (stack_.empty()) {
       fail("damaged pickle (empty stack)");
@@ -101,17 +118,20 @@ class Unpickler {
   }
   void push(Value value) { stack_.push_back(std::move(value)); }
 
-  std::shared_ptr<List> list(const Value& value) const {
-    const auto* found = std::get_if<std::shared_ptr<List>>(&value.content);
-    if (found == nullptr) {
-      fail("damaged pickle (a sequence was expected)");
+  void refuse_foreign(const Value& value) const {
+    if (const auto* foreign = std::get_if<Foreign>(&value.content)) {
+      fail(fmt::format(
+          "refers to '{}', which eebench does not run; save model.state_dict() instead of "
+          "a whole object",
+          foreign->name));
     }
-    return *found;
   }
+  std::shared_ptr<List> list(const Value& value) const { return get<std::shared_ptr<List>>(value); }
   template <class T>
   const T& get(const Value& value) const {
     const T* found = std::get_if<T>(&value.content);
     if (found == nullptr) {
+      refuse_foreign(value);
       fail("damaged pickle (a value of another kind was expected)");
     }
     return *found;
@@ -219,8 +239,9 @@ class Unpickler {
         push_storage();
         return;  // BINPERSID
       case 'R':
+      case 0x81:
         reduce();
-        return;
+        return;    // REDUCE, NEWOBJ
       case 's': {  // SETITEM
         Value value = pop();
         Value key = pop();
@@ -276,10 +297,8 @@ class Unpickler {
                                                    "torch.ByteStorage",
                                                    "torch.BoolStorage"};
     if (std::find(std::begin(allowed), std::end(allowed), name) == std::end(allowed)) {
-      fail(fmt::format(
-          "refers to '{}', which eebench does not run; save model.state_dict() instead of "
-          "a whole object",
-          name));
+      push({Foreign{name}});
+      return;
     }
     push({Global{name}});
   }
@@ -319,7 +338,12 @@ class Unpickler {
 
   void reduce() {
     const auto arguments = list(pop());
-    const std::string name = get<Global>(pop()).name;
+    Value callee = pop();
+    if (std::holds_alternative<Foreign>(callee.content)) {
+      push(std::move(callee));
+      return;
+    }
+    const std::string name = get<Global>(callee).name;
     if (name == "collections.OrderedDict") {
       push_list({});
     } else if (name == "torch._utils._rebuild_parameter" && !arguments->empty()) {

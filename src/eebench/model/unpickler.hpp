@@ -8,9 +8,10 @@
 
 namespace eebench::model {
 
-/// The named tensors that a pickled state_dict describes; `storages` holds their data by key. Knows
-/// the operations and names that torch.save writes for tensors, and refuses all others with an
-/// InputError: nothing of the pickle is executed.
+/// The named tensors that a pickled state_dict describes, or the `model_state` of a checkpoint;
+/// `storages` holds their data by key. Nothing of the pickle is executed: it knows the operations
+/// and names that torch.save writes for tensors, and refuses with an InputError tensors that need
+/// others.
 StateDict unpickle(Bytes pickle, const std::map<std::string, Bytes>& storages,
                    const std::string& where);
 

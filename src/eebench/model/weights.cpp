@@ -201,8 +201,8 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
       }
       continue;
     }
-    if (found->second.numel() != own.numel() ||
-        (own.dim() > 0 && found->second.sizes() != own.sizes())) {
+    // Dimensions of length 1 differ between versions of a reference.
+    if (found->second.squeeze().sizes() != own.squeeze().sizes()) {
       throw InputError(fmt::format(
           "{}: '{}' has shape [{}], the network wants [{}]; check --model and "
           "--features",

@@ -50,7 +50,7 @@ class Keep {
 
 void count_activation(std::int64_t elements, Activation activation, std::int64_t width) {
   if (activation != Activation::none) {
-    const std::int64_t flops = activation == Activation::relu ? flops_of::relu : flops_of::gelu;
+    const std::int64_t flops = activation == Activation::gelu ? flops_of::gelu : flops_of::relu;
     count({.elementwise = elements * flops, .bytes = 2 * elements * width});
   }
 }
@@ -73,6 +73,9 @@ at::Tensor activate(at::Tensor x, Activation activation, const Context& context)
   switch (activation) {
     case Activation::relu:
       return relu(std::move(x), context);
+    case Activation::leaky_relu:
+      count_activation(x.numel(), activation, x.element_size());
+      return at::leaky_relu(x, leaky_slope);
     case Activation::gelu:
       return gelu(std::move(x), context);
     case Activation::none:

@@ -126,6 +126,10 @@ void linear(const DenseLayer& layer) {
         transform_block(block, here, [](V x) HWY_ATTR { return gelu(D(), x); });
       } else if (layer.activation == Activation::relu) {
         transform_block(block, here, [](V x) HWY_ATTR { return hn::Max(x, hn::Zero(D())); });
+      } else if (layer.activation == Activation::leaky_relu) {
+        transform_block(block, here, [](V x) HWY_ATTR {
+          return hn::Max(x, hn::Mul(x, hn::Set(D(), static_cast<float>(leaky_slope))));
+        });
       }
     }
     first += columns;

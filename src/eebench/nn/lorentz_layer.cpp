@@ -1,0 +1,42 @@
+#include "eebench/nn/lorentz_layer.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+
+namespace eebench::nn {
+
+at::Tensor lorentz_layer_sums(const at::Tensor& vectors, const Ragged& jets,
+                              std::span<const cpu::PairWeights> weights) {
+  TORCH_CHECK(vectors.device().is_cpu(), "this layer runs on CPUs");
+  const std::int64_t channels = static_cast<std::int64_t>(weights.size()) / jets.jets();
+  count(lorentz_layer_work(jets.particles(), jets.pairs(), jets.jets(), channels,
+                           vectors.element_size()));
+  const at::Tensor input = vectors.contiguous();
+  at::Tensor out = at::empty({jets.jets(), channels, 2}, input.options());
+  AT_DISPATCH_FLOATING_TYPES(input.scalar_type(), "lorentz_layer_sums", [&] {
+    at::parallel_for(0, jets.jets(), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t jet = begin; jet < end; ++jet) {
+        const auto j = static_cast<std::size_t>(jet);
+        const auto c = static_cast<std::size_t>(channels);
+        cpu::lorentz_layer(input.const_data_ptr<scalar_t>() + 4 * jets.offsets()[j],
+                           jets.multiplicity(jet), weights.subspan(j * c, c),
+                           out.mutable_data_ptr<scalar_t>() + 2 * channels * jet);
+      }
+    });
+  });
+  return out;
+}
+
+Work lorentz_layer_work(std::int64_t particles, std::int64_t pairs, std::int64_t jets,
+                        std::int64_t channels, std::int64_t width) {
+  // A pair: its product, and per channel two sums, the ReLU and the running sum. A particle: its
+  // product with the jet, and per channel what its row, its column and the diagonal add.
+  constexpr std::int64_t flops_of_a_pair = 3 * flops_of::add + flops_of::relu;
+  constexpr std::int64_t flops_of_a_particle = 8;
+  return {.multiply_adds = (4 + channels) * pairs + (4 + 3 * channels) * particles,
+          .elementwise = channels * (flops_of_a_pair * pairs + flops_of_a_particle * particles),
+          .bytes = width * (4 * particles + 2 * channels * jets)};
+}
+
+}  // namespace eebench::nn
