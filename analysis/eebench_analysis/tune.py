@@ -42,7 +42,7 @@ def tune(config, trials, folder, data_train, data_val, ranks=1, device="cpu"):
     with alone(folder), stopped_by_sigterm():
         study = open_study(folder, [Path(config).read_text(), str(data_train), str(data_val)], optuna)
         while len(finished(study)) < trials:
-            # A seed a trial: the search is the same with and without interruptions.
+            # A seed a trial: a call that goes on does not draw the first values again.
             study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))
             run_trial(study, start, ranges, folder, command)
             write_results(study, list(ranges), folder)
@@ -143,7 +143,7 @@ def open_study(folder, asked, optuna):
     study = optuna.create_study(
         storage=f"sqlite:///{folder / 'study.db'}", study_name="tune", direction="maximize", load_if_exists=True
     )
-    if study.user_attrs.setdefault("asked", asked) != asked:
+    if study.user_attrs.get("asked", asked) != asked:
         raise InputError(f"{folder}: holds the study of another configuration or other jets; give another -o")
     study.set_user_attr("asked", asked)
     for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
@@ -183,7 +183,8 @@ def run_trial(study, start, ranges, folder, command):
         study.tell(trial, score)
         outcome = f"score {score:.6f}, best {study.best_value:.6f} of trial {study.best_trial.number}"
     else:
-        error = last_line(output.with_suffix(".log")) or f"ended with exit code {code}"
+        log = output.with_suffix(".log")
+        error = last_line(log) or f"exit code {code}, see {log}"
         trial.set_user_attr("error", error)
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
         outcome = f"failed: {error}"

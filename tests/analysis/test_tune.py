@@ -148,6 +148,8 @@ def test_a_killed_trial_does_not_count(program, tmp_path, kind):
         process.send_signal(kind)
         assert process.wait(SECONDS) == 128 + kind
         assert not Path(f"/proc/{mpirun}").exists()  # the training ended first
+    steps = (tmp_path / "out/trial-0000/train_log.csv").read_text().splitlines()[1:]
+    assert len(steps) < 400  # and before its time
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("eebench_analysis.tune.train", train_shortly)
