@@ -5,7 +5,7 @@ import difflib
 import re
 import sys
 
-from .errors import InputError
+from .errors import DeviationError, InputError
 from .fetch import DATA_SETS, fetch
 
 INPUT_ERROR = 2
@@ -36,9 +36,9 @@ def main(arguments=None):
     try:
         options = parse(arguments)
         options.run(options)
-    except InputError as error:
+    except (InputError, DeviationError) as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
-        return INPUT_ERROR
+        return error.exit_code
     except OSError as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
         return INPUT_ERROR
@@ -105,8 +105,12 @@ def parse(arguments):
 
     export = commands.add_parser("export", help="write a network in a format of others")
     export.add_argument("weights", metavar="WEIGHTS.h5", help="weights that eebench train wrote")
-    export.add_argument("--format", required=True, choices=["weaver"], help="weaver: state_dict (.pt)")
-    export.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write")
+    export.add_argument(
+        "--format", required=True, choices=["weaver", "onnx"], help="weaver: a state_dict (.pt) without early heads"
+    )
+    export.add_argument("-o", "--output", required=True, metavar="OUT", help="file (weaver) or new folder (onnx)")
+    export.add_argument("--data", metavar="JETS.h5", help="onnx: jets to compare on (default: those shipped)")
+    export.add_argument("--limit", type=count, default=64, metavar="N", help="onnx: the first N (default: 64)")
     export.set_defaults(run=run_export)
     return parser.parse_args(arguments)
 
@@ -146,12 +150,13 @@ def run_report(options):
 
 def run_export(options):
     try:
-        from .export import export_weaver
+        from .export import export_onnx, export_weaver
     except ModuleNotFoundError as missing:
-        raise InputError(
-            f"export needs {missing.name}, which is not installed; pip install -e 'analysis[export]'"
-        ) from missing
-    export_weaver(options.weights, options.output)
+        raise InputError(f"export needs {missing.name}; pip install -e 'analysis[export]'") from missing
+    if options.format == "weaver":
+        export_weaver(options.weights, options.output)
+    else:
+        export_onnx(options.weights, options.output, options.data, options.limit)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from eebench_analysis.convert.jets import Jets
 from eebench_analysis.convert.writer import JetWriter
+from eebench_analysis.export.inputs import particle_inputs
 from weaver.nn.model.ParticleNet import ParticleNet
 from weaver.nn.model.ParticleNeXt import ParticleNeXt
 from weaver.nn.model.ParticleTransformer import ParticleTransformer
@@ -46,33 +47,11 @@ def padded_inputs(chunk):
     counts = np.diff(chunk.offsets)
     slots = np.arange(SLOTS)
     index = chunk.offsets[:-1, None] + slots % counts[:, None]
-    p = {name: column[index].astype(np.float32) for name, column in chunk.particles.items()}
-    jet = {name: column[:, None] for name, column in chunk.jets.items()}
-    pt = np.hypot(p["part_px"], p["part_py"])
-    energy = p["part_energy"]
-    deta = np.where(jet["jet_eta"] < 0, -1, 1) * (np.arcsinh(p["part_pz"] / pt) - jet["jet_eta"])
-    dphi = np.arctan2(p["part_py"], p["part_px"]) - jet["jet_phi"]
-    dphi = (dphi + np.pi) % (2 * np.pi) - np.pi
-    clip = lambda values: np.clip(values, -5, 5)  # noqa: E731
-    features = [
-        clip((np.log(pt) - 1.7) * 0.7),
-        clip((np.log(energy) - 2.0) * 0.7),
-        clip((np.log(pt / jet["jet_pt"]) + 4.7) * 0.7),
-        clip((np.log(energy / jet["jet_energy"]) + 4.7) * 0.7),
-        clip((np.hypot(deta, dphi) - 0.2) * 4.0),
-        *(p[f"part_{n}"] for n in ("charge", "isChargedHadron", "isNeutralHadron")),
-        *(p[f"part_is{n}"] for n in ("Photon", "Electron", "Muon")),
-        np.tanh(p["part_d0val"]),
-        np.clip(p["part_d0err"], 0, 1),
-        np.tanh(p["part_dzval"]),
-        np.clip(p["part_dzerr"], 0, 1),
-        deta,
-        dphi,
-    ]
-    vectors = [p[f"part_{n}"] for n in ("px", "py", "pz", "energy")]
+    particles = {name[5:]: column.astype(np.float32) for name, column in chunk.particles.items()}
+    groups = particle_inputs(particles, {n: np.repeat(column, counts) for n, column in chunk.jets.items()}, "full")
     mask = (slots < counts[:, None])[:, None]
-    stacks = [np.stack(group, 1) for group in ([deta, dphi], features, vectors)] + [mask]
-    tensors = [torch.from_numpy(stack.astype(np.float32)) for stack in stacks]
+    stacks = [np.stack(columns)[:, index].swapaxes(0, 1) for columns in groups.values()] + [mask]
+    tensors = [torch.from_numpy(np.ascontiguousarray(stack, np.float32)) for stack in stacks]
     return tensors, torch.from_numpy(chunk.label)
 
 

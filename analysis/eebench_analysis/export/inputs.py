@@ -57,7 +57,8 @@ def kinematics(p, jets):
     else:
         eta = np.arcsinh(p["pz"].astype(np.float64) / np.hypot(p["px"], p["py"]))
         deta = (np.where(jets["jet_eta"] < 0, -1, 1) * (eta - jets["jet_eta"])).astype(np.float32)
-        angle = np.arctan2(p["py"], p["px"]).astype(np.float64) - jets["jet_phi"]
+        phi = np.arctan2(p["py"].astype(np.float64), p["px"]).astype(np.float32)
+        angle = phi.astype(np.float64) - jets["jet_phi"]
         dphi = ((angle + np.pi) % (2 * np.pi) - np.pi).astype(np.float32)
 
     def scaled(values, shift, factor):

@@ -11,6 +11,9 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+ROUNDING = 3e-6  # relative; some units in the last place of a sum in float32
+ROUNDING_TRIES = 8
+
 
 @dataclass
 class Settings:
@@ -62,3 +65,20 @@ def scalars(tensors):
         name: tensor.squeeze() if name.endswith(".num_batches_tracked") else tensor
         for name, tensor in tensors.items()
     }
+
+
+def decided(network, inputs, tolerance):
+    """[B] bool: whether rounding of the inputs moves no logit by more than `tolerance`. Where two neighbours
+    are equally far but for rounding, two programs may rightly choose each another one."""
+    random = torch.Generator().manual_seed(1)
+    with torch.inference_mode():
+        before = torch.stack(network.answers(inputs), 1)
+        largest = torch.zeros(len(before))
+        for _ in range(ROUNDING_TRIES):
+            moved = {
+                name: inputs[name] * (1 + ROUNDING * (2 * torch.rand(inputs[name].shape, generator=random) - 1))
+                for name in ("points", "features")
+            }
+            after = torch.stack(network.answers(inputs | moved), 1)
+            largest = torch.maximum(largest, (after - before).abs().amax((1, 2)))
+    return (largest <= tolerance).numpy()
