@@ -10,15 +10,15 @@
 namespace eebench::test {
 
 /// Sets every parameter and buffer by a rule that depends only on its name and shape, so that two
-/// implementations can be compared without exchanging files. Names are hashed with the "mod."
-/// prefix that the reference trainings save.
-inline void set_golden_parameters(model::Network& network) {
+/// implementations can be compared without exchanging files. Names are hashed with the prefix that
+/// the reference's trainings save.
+inline void set_golden_parameters(model::Network& network, const std::string& prefix = "mod.") {
   const at::NoGradGuard no_grad;
-  const auto fill = [](const std::string& own_name, const at::Tensor& tensor) {
+  const auto fill = [&](const std::string& own_name, const at::Tensor& tensor) {
     if (tensor.dim() == 0) {
       return;  // BatchNorm's counter of batches
     }
-    const std::string name = "mod." + own_name;
+    const std::string name = prefix + own_name;
     std::int64_t hash = 0;
     for (std::size_t i = 0; i < name.size(); ++i) {
       hash += static_cast<std::int64_t>(i + 1) * static_cast<unsigned char>(name[i]);
@@ -96,6 +96,23 @@ inline std::vector<at::Tensor> all_exits(model::Network& network, const model::S
     logits.push_back(network.head(k, state, context).logits);
   }
   return logits;
+}
+
+inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+/// Every piece of a network on every jet of a batch, by formula.
+inline nn::Work work_by_formula(const model::Network& network, const model::State& batch) {
+  nn::Work work;
+  for (std::int64_t jet = 0; jet < batch.size(); ++jet) {
+    const std::int64_t n = batch.jets().multiplicity(jet);
+    work += network.stem_cost(n).work;
+    for (std::int64_t k = 0; k < network.exits(); ++k) {
+      work += network.segment_cost(k, n).work + network.head_cost(k, n).work;
+    }
+  }
+  return work;
 }
 
 }  // namespace eebench::test

@@ -14,7 +14,9 @@
 #include "eebench/model/part/part.hpp"
 #include "eebench/model/particlenet/particlenet.hpp"
 #include "eebench/model/particlenext/particlenext.hpp"
+#include "eebench/model/pcnn/pcnn.hpp"
 #include "eebench/model/pelican/pelican.hpp"
+#include "eebench/model/pfn/pfn.hpp"
 #include "eebench/model/settings.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
@@ -28,6 +30,8 @@ constexpr std::array entries{
     ModelEntry{"particlenet", "ParticleNet, JetClass configuration, 370 k parameters"},
     ModelEntry{"particlenet-lite",
                "ParticleNet at about a fourteenth of the cost, kinematic inputs"},
+    ModelEntry{"pfn", "Particle Flow Network, JetClass configuration, 86 k parameters"},
+    ModelEntry{"p-cnn", "P-CNN, ResNet along the ordered particles, JetClass, 355 k parameters"},
     ModelEntry{"pelican", "PELICAN, Lorentz products of pairs, two classes, 48 k parameters"},
     ModelEntry{"pelican-nano", "PELICAN nano, one layer without early exits, two classes"},
     ModelEntry{"particlenext", "ParticleNeXt, weaver-core's defaults, 554 k parameters"},
@@ -44,6 +48,8 @@ constexpr std::array kinds{
     Kind{"pelican", pelican_from},
     Kind{"pelican-nano", pelican_nano_from},
     Kind{"particlenext", particlenext_from},
+    Kind{"pfn", pfn_from},
+    Kind{"p-cnn", pcnn_from},
 };
 
 std::string print(const toml::table& table) {

@@ -43,6 +43,11 @@ BatchNormImpl::Affine BatchNormImpl::folded() const {
   return {scale, bias - running_mean * scale};
 }
 
+LinearWeights folded(const at::Tensor& weight, const at::Tensor& bias, const BatchNorm& norm) {
+  const auto [scale, shift] = norm->folded();
+  return prepared({weight * scale.unsqueeze(1), bias.defined() ? bias * scale + shift : shift});
+}
+
 at::Tensor BatchNormImpl::forward(const at::Tensor& x, const Context& context) {
   // is_training() is false in a frozen backbone while the context trains.
   if (context.training && is_training()) {

@@ -6,6 +6,7 @@
 #include <torch/nn/pimpl.h>
 
 #include "eebench/nn/context.hpp"
+#include "eebench/nn/linear.hpp"
 
 namespace eebench::nn {
 
@@ -52,6 +53,9 @@ TORCH_MODULE(BatchNorm);
 
 /// relu(x * scale + shift) of x [rows, C].
 at::Tensor affine_relu(const at::Tensor& x, const BatchNormImpl::Affine& affine);
+
+/// A linear layer (bias may be undefined) and the BatchNorm behind it as one layer for inference.
+LinearWeights folded(const at::Tensor& weight, const at::Tensor& bias, const BatchNorm& norm);
 
 inline constexpr double norm_eps = 1e-5;
 

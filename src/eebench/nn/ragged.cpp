@@ -28,6 +28,14 @@ Ragged::Ragged(std::vector<std::int64_t> offsets) : offsets_(std::move(offsets))
   }
 }
 
+Ragged Ragged::equal(std::int64_t jets, std::int64_t n) {
+  std::vector<std::int64_t> offsets;
+  for (std::int64_t jet = 0; jet <= jets; ++jet) {
+    offsets.push_back(jet * n);
+  }
+  return Ragged(std::move(offsets));
+}
+
 at::Tensor Ragged::multiplicities(at::Device device) const {
   std::vector<std::int64_t> counts(offsets_.size());
   std::adjacent_difference(offsets_.begin(), offsets_.end(), counts.begin());

@@ -24,6 +24,8 @@ class Ragged {
  public:
   Ragged() = default;
   explicit Ragged(std::vector<std::int64_t> offsets);
+  /// Jets of n rows each.
+  static Ragged equal(std::int64_t jets, std::int64_t n);
 
   std::int64_t jets() const { return static_cast<std::int64_t>(offsets_.size()) - 1; }
   std::int64_t particles() const { return offsets_.back(); }

@@ -74,9 +74,7 @@ std::vector<nn::LinearWeights> PartPairEmbedImpl::folded() const {
       bias = bias + at::mv(matrix, before.shift);
       weight = weight * before.scale;
     }
-    const nn::BatchNormImpl::Affine after = norms_[l]->folded();
-    layers.push_back(
-        nn::prepared({weight * after.scale.unsqueeze(1), bias * after.scale + after.shift}));
+    layers.push_back(nn::folded(weight, bias, norms_[l]));
   }
   return layers;
 }

@@ -18,12 +18,6 @@ namespace {
 constexpr std::int64_t edges_of_a_tile = 512;
 constexpr std::int64_t edges_of_a_device_tile = 1 << 18;
 
-/// Weight [out, in] of a layer and of the BatchNorm behind it, as one layer.
-nn::LinearWeights fold(const at::Tensor& weight, const nn::BatchNorm& norm) {
-  const nn::BatchNormImpl::Affine affine = norm->folded();
-  return nn::prepared({weight * affine.scale.unsqueeze(1), affine.shift});
-}
-
 }  // namespace
 
 EdgeConvImpl::EdgeConvImpl(std::int64_t in, const std::vector<std::int64_t>& channels,
@@ -53,10 +47,10 @@ EdgeConvImpl::Folded EdgeConvImpl::folded() const {
   Folded all{.self = nn::prepared({to_self * scale, affine.shift}),
              .other = nn::prepared({to_other * scale})};
   for (std::size_t l = 1; l < convs_.size(); ++l) {
-    all.edges.push_back(fold(convs_[l]->matrix(), bns_[l]));
+    all.edges.push_back(nn::folded(convs_[l]->matrix(), {}, bns_[l]));
   }
   if (!sc_.is_empty()) {
-    all.shortcut = fold(sc_->matrix(), sc_bn_);
+    all.shortcut = nn::folded(sc_->matrix(), {}, sc_bn_);
   }
   return all;
 }
