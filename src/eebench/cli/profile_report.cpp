@@ -141,6 +141,10 @@ std::string to_markdown(const ProfileReport& r) {
                     r.cut > 0 ? fmt::format(" ({} cut to {})", r.cut, r.kept) : std::string());
   text += report::to_markdown(cost_table(r.costs));
   text += fmt::format(
+      "\nFLOPs are twice the multiply-adds and all other arithmetic. Moved is what operations read "
+      "and write;\nactivations are inputs and outputs of the largest of them as textbooks do it, "
+      "more "
+      "than this program\nholds, which --data measures.\n"
       "\nThe last column counts by the rules of weaver-core 0.4: layers, attention, biases, "
       "BatchNorm "
       "and ReLU, but neither LayerNorm,\nGELU, pair features, neighbours nor gathers. Its total is "
