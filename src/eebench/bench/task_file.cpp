@@ -186,10 +186,9 @@ void TaskFile::create_variables() {
       } else if (name == "rule") {
         set_flags(dataset, rule_names());
       } else if (name == "scenario") {
-        std::vector<std::string> names;
-        for (const auto& row : scenario_names) {
-          names.emplace_back(row.name);
-        }
+        std::vector<std::string> names(std::size(scenario_names));
+        std::transform(std::begin(scenario_names), std::end(scenario_names), names.begin(),
+                       [](const auto& row) { return std::string(row.name); });
         set_flags(dataset, names);
       } else if (name == "selection") {
         set_flags(dataset, {std::begin(selection_names), std::end(selection_names)});
