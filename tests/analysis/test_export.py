@@ -150,6 +150,15 @@ def assert_alike(logits, expected):
     np.testing.assert_allclose(logits, expected, atol=rounding, rtol=0)
 
 
+def comparable(network, inputs, logits, expected):
+    """All jets but at most two, which differ because rounding decides between neighbours."""
+    keep = np.abs(logits - expected).reshape(len(logits), -1).max(1) <= 1e-3
+    if not keep.all():
+        keep[~keep] = decided(network, tensors_of({name: v[~keep] for name, v in inputs.items()}), 1e-3)
+    assert keep.sum() >= len(keep) - 2
+    return keep
+
+
 def tensors_of(inputs):
     return {name: torch.from_numpy(values) for name, values in inputs.items()}
 
@@ -206,14 +215,17 @@ def test_weaver_answers_alike(weights_of, tmp_path, name):
     model = torch.nn.Module()  # as the networks that weaver-core trains hold it
     model.mod = getattr(module, kind.weaver_class)(**kind.weaver_options(settings))
     model.load_state_dict(torch.load(tmp_path / "out.pt", weights_only=True), strict=True)
-    inputs = tensors_of(read_inputs(TEN_CLASSES, 64, weights.config["features"]))
+    jets = read_inputs(TEN_CLASSES, 64, weights.config["features"])
+    inputs = tensors_of(jets)
     with torch.inference_mode():
         if kind.weaver_class == "ParticleNet":
-            logits = model.eval().mod(inputs["points"], inputs["features"], inputs["mask"])
+            answers = model.eval().mod(inputs["points"], inputs["features"], inputs["mask"])
         else:
-            logits = model.eval().mod(inputs["features"], v=inputs["vectors"], mask=inputs["mask"])
+            answers = model.eval().mod(inputs["features"], v=inputs["vectors"], mask=inputs["mask"])
     expected = predict(weights.path, tmp_path, data=TEN_CLASSES)[:, -1]
-    assert np.abs(logits.numpy() - expected).max() <= 1e-4
+    logits = answers.numpy()
+    keep = comparable(padded_network(weights), jets, logits, expected)
+    assert np.abs(logits - expected)[keep].max() <= 1e-4
 
 
 # ---- networks on padded jets -------------------------------------------------------------------
@@ -231,11 +243,8 @@ def test_padded_networks_answer_as_eebench(weights_of, tmp_path, name):
     logits = padded_logits(network, inputs)
     expected = predict(weights.path, tmp_path)
     assert logits.shape == expected.shape
-    far = np.flatnonzero(np.abs(logits - expected).max((1, 2)) > 1e-3)
-    if len(far):
-        far = far[~decided(network, tensors_of({name: values[far] for name, values in inputs.items()}), 1e-3)]
-    assert len(far) <= 2
-    assert_alike(np.delete(logits, far, 0), np.delete(expected, far, 0))
+    keep = comparable(network, inputs, logits, expected)
+    assert_alike(logits[keep], expected[keep])
 
 
 def test_jets_that_rounding_decides():
