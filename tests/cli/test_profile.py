@@ -17,6 +17,8 @@ MEASURE = ["--data", JETS, "--batch", "16", "--limit", "40", "--repeat", "2"]
     [
         ("particlenet", "538.43 MMac", "370156 parameters (370.16 k)"),
         ("part", "341.56 MMac", "2143486 parameters (2.14 M)"),
+        ("pfn", "4.62 MMac", "86154 parameters (86.15 k)"),
+        ("p-cnn", "15.51 MMac", "354540 parameters (354.54 k)"),
     ],
 )
 def test_totals_are_those_that_weaver_prints(eebench, model, macs, parameters):

@@ -1,0 +1,51 @@
+"""Every network that ships: trained alone and on three ranks, asked with a rule, profiled."""
+
+import csv
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import h5py
+import pytest
+
+SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
+CONFIGS = SOURCE / "configs/models"
+
+
+def losses(folder):
+    with open(folder / "train_log.csv") as log:
+        return [float(row["loss"]) for row in csv.DictReader(log)]
+
+
+@pytest.mark.parametrize("model", sorted(path.stem for path in CONFIGS.glob("*.toml")))
+def test_it_trains_answers_and_is_profiled(eebench, tmp_path, model):
+    config = tomllib.loads((CONFIGS / f"{model}.toml").read_text())
+    jets = SOURCE / "tests/data" / ("toptag_200.h5" if config["classes"] == 2 else "jets_test_250.h5")
+    for folder, ranks in (("alone", 0), ("three", 3)):
+        end = eebench(
+            *["train", "--config", CONFIGS / f"{model}.toml", "--data-train", jets, "--steps", "3"],
+            *["--global-batch", "12", "-o", folder],
+            ranks=ranks,
+        )
+        assert end.code == 0, end.err
+    # Neither BatchNorm nor dropout knows of the ranks: sums in another order, which steps magnify.
+    alone, three = losses(tmp_path / "alone"), losses(tmp_path / "three")
+    assert three[0] == pytest.approx(alone[0], rel=2e-6)
+    assert three == pytest.approx(alone, rel=2e-3)
+
+    rule = ["--rule", "confidence", "--threshold", "0.3"] if "exits" in config else []
+    end = eebench(
+        *["predict", "--weights", "three/weights.h5", "--data", jets, "--limit", "24", *rule, "-o", "out.h5"]
+    )
+    assert end.code == 0, end.err
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert file["exit_index"].shape == (24,)
+
+    end = eebench(
+        *["profile", model, "--data", jets, "--batch", "8", "--limit", "16", "--repeat", "1", "--json"]
+    )
+    assert end.code == 0, end.err
+    profile = json.loads(end.out)
+    staged = profile["measured"][0]["nobody_leaves"]
+    assert staged["multiply_adds"] == pytest.approx(profile["exits"][-1]["multiply_adds"], rel=1e-12)
