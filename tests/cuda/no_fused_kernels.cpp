@@ -5,8 +5,11 @@
 #include "eebench/nn/cpu/dense_simd.hpp"
 #include "eebench/nn/cpu/edge_simd.hpp"
 #include "eebench/nn/cpu/layer_norm_simd.hpp"
+#include "eebench/nn/cpu/lorentz_layer_simd.hpp"
 #include "eebench/nn/cpu/norm_simd.hpp"
 #include "eebench/nn/cpu/pair_simd.hpp"
+#include "eebench/nn/cpu/pool_simd.hpp"
+#include "eebench/nn/cpu/power_simd.hpp"
 
 // The fused CPU kernels need Highway, which a bare GPU machine lacks. These tests compare with the
 // ATen form in float64, which never calls them.
@@ -29,6 +32,12 @@ void scatter_edges(const EdgeScatter&) { called(); }
 void bias_relu_mean(const float*, const float*, float*, std::int64_t, std::int64_t, std::int64_t) {
   called();
 }
+void edge_sum_relu(const EdgeSum&) { called(); }
+void softmax_pool(const SoftmaxPool&) { called(); }
+void sum_pool(const SumPool&) { called(); }
+void signed_power(const SignedPower&) { called(); }
+void lorentz_layer(const float*, std::int64_t, std::span<const PairWeights>, float*) { called(); }
+void lorentz_layer(const double*, std::int64_t, std::span<const PairWeights>, double*) { called(); }
 void column_moments(const float*, std::int64_t, std::int64_t, double*, double*) { called(); }
 void scale_shift(const ScaleShift&, float*) { called(); }
 void norm_gradient_sums(const ScaleShift&, const float*, const float*, double*, double*) {

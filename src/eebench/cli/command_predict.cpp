@@ -120,6 +120,12 @@ class Prediction {
       const std::int64_t exits = subject_.executor->exits();
       rule = exits::make_rule(options_.rule, subject_.gates, exits, subject_.executor->classes());
       thresholds = exits::thresholds_for(options_.thresholds, exits);
+      for (const double threshold : options_.thresholds) {
+        if (threshold < 0.0 || (threshold > 1.0 && thresholds.size() == 1)) {
+          throw InputError(fmt::format(
+              "--threshold {:g}: scores lie from 0 to 1, so give one there", threshold));
+        }
+      }
     });
     const store::TakenExits share =
         store::leaving_pass(comm_, *subject_.executor, subject_.jets.read, jets_, subject_.classes,

@@ -56,7 +56,12 @@ Finding look_at_threads(const comm::Communicator& comm, int cores) {
                         "divided by ranks per node",
                         cores)};
   }
-  if (std::atoi(threads.c_str()) * comm.local_size() > cores) {
+  const int each = std::atoi(threads.c_str());
+  if (each < 1) {
+    return {Level::notice, "threads", fmt::format("OMP_NUM_THREADS={}", threads),
+            "that is no number of threads: export OMP_NUM_THREADS=1"};
+  }
+  if (each * comm.local_size() > cores) {
     return {
         Level::notice, "threads",
         fmt::format("{} thread(s) in each of {} rank(s)", threads, comm.local_size()),

@@ -60,7 +60,8 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
     subject.gates = gates_of(loaded.weights);
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.classes = source->classes();
-    model::check_classes(*source, *network, entry.name);
+    model::check_classes(source->classes().size(), source->file().path().string(), *network,
+                         entry.name);
     if (suite.choosing) {
       choosing = std::make_shared<data::JetSource>(suite.choosing->data, loaded.features);
       if (choosing->classes() != source->classes()) {

@@ -32,7 +32,9 @@ GlobalOrder::GlobalOrder(std::int64_t jets, std::int64_t global_batch, std::uint
       window_(std::max(block_jets, window / block_jets * block_jets)) {
   if (global_batch < 1 || global_batch > jets) {
     throw InputError(
-        fmt::format("a global batch of {} jets does not fit a data set of {}", global_batch, jets));
+        fmt::format("a global batch of {} jets does not fit a data set of {}; lower --global-batch "
+                    "or give more jets",
+                    global_batch, jets));
   }
 }
 

@@ -24,11 +24,11 @@ State make_inputs(const data::JetBatch& batch, at::Device device, at::ScalarType
   return state.to(device, type);
 }
 
-void check_classes(const data::JetSource& jets, const Network& network, const std::string& name) {
-  if (static_cast<std::int64_t>(jets.classes().size()) != network.classes()) {
-    throw InputError(fmt::format("{} has {} classes, model {} answers {}; give data that fit",
-                                 jets.file().path().string(), jets.classes().size(), name,
-                                 network.classes()));
+void check_classes(std::size_t classes, const std::string& file, const Network& network,
+                   const std::string& name) {
+  if (static_cast<std::int64_t>(classes) != network.classes()) {
+    throw InputError(fmt::format("{} has {} classes, model {} answers {}; give data that fit", file,
+                                 classes, name, network.classes()));
   }
 }
 

@@ -8,7 +8,7 @@
 
 #include <torch/nn/module.h>
 
-#include "eebench/data/jet_source.hpp"
+#include "eebench/data/jet_batch.hpp"
 #include "eebench/model/state.hpp"
 #include "eebench/nn/context.hpp"
 #include "eebench/nn/work.hpp"
@@ -43,7 +43,8 @@ class Network : public torch::nn::Module {
   virtual State stem(const State& batch, nn::Context& context) = 0;
   virtual State segment(std::int64_t k, const State& state, nn::Context& context) = 0;
   virtual HeadOutput head(std::int64_t k, const State& state, nn::Context& context) = 0;
-  /// Cost of a piece for a jet of n particles, by formula. Piece: stem, segment k, head k.
+  /// Cost of a piece for a jet of n particles, by formula. Piece: stem, segment k, head k. It is of
+  /// what runs: prepare() may change it.
   virtual Cost stem_cost(std::int64_t n) const = 0;
   virtual Cost segment_cost(std::int64_t k, std::int64_t n) const = 0;
   virtual Cost head_cost(std::int64_t k, std::int64_t n) const = 0;
@@ -55,7 +56,9 @@ class Network : public torch::nn::Module {
 /// The batch as the stem wants it, on the device and in the precision given.
 State make_inputs(const data::JetBatch& batch, at::Device device, at::ScalarType type);
 
-/// Throws InputError where the jets have another number of classes than the network, here `name`.
-void check_classes(const data::JetSource& jets, const Network& network, const std::string& name);
+/// Throws InputError where the jets of a file have another number of classes than the network, here
+/// `name`.
+void check_classes(std::size_t classes, const std::string& file, const Network& network,
+                   const std::string& name);
 
 }  // namespace eebench::model

@@ -128,7 +128,14 @@ std::unique_ptr<Network> make_network(const ModelConfig& config, std::int64_t fe
     root.ignore(key);
   }
   root.finish();
-  return entry_of(kinds, "kind of network", kind, config.where).make(config, features, classes);
+  const Kind& known = entry_of(kinds, "kind of network", kind, config.where);
+  try {
+    return known.make(config, features, classes);
+  } catch (const InputError& error) {
+    const std::string what = error.what();
+    throw InputError(what.find(config.where) == std::string::npos ? config.where + ": " + what
+                                                                  : what);
+  }
 }
 
 }  // namespace eebench::model

@@ -130,9 +130,11 @@ Summary run(const Session& asked, const data::JetSource& training,
   InputDigests inputs;
   // As it was read: a copy of a table no longer knows the lines of its keys.
   const auto network = first_network(asked, features, inputs, comm);
-  model::check_classes(training, *network, session.model.name);
-  if (validation != nullptr) {
-    model::check_classes(*validation, *network, session.model.name);
+  for (const data::JetSource* jets : {&training, validation}) {
+    if (jets != nullptr) {
+      model::check_classes(jets->classes().size(), jets->file().path().string(), *network,
+                           session.model.name);
+    }
   }
   const at::Device device = nn::device_of(session.device, comm.local_rank());
   const auto digest = [&](const data::JetSource& jets) {
@@ -143,6 +145,11 @@ Summary run(const Session& asked, const data::JetSource& training,
   inputs.features = training.config_sha256();
   if (validation != nullptr) {
     inputs.validation = digest(*validation);
+    if (inputs.validation == inputs.training && comm.is_root()) {
+      session.progress(
+          "the validation jets are the training jets: which weights are best, and when to stop, is "
+          "then decided by jets that the network knows; give others as --data-val");
+    }
   }
   TrainingRun run(session, *network, training, validation, inputs, device,
                   comm::make_all_reducer(back_end_of(session, device, comm), comm), comm);

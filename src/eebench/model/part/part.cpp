@@ -113,8 +113,8 @@ constexpr std::int64_t particles_of_a_chunk = 256;
 class Part final : public Network {
  public:
   explicit Part(PartConfig config)
-      : config_(std::move(config)), placement_(config_.exits_after, config_.layers, "layers") {
-    check(config_);
+      : config_((check(config), std::move(config))),
+        placement_(config_.exits_after, config_.layers, "layers") {
     const std::int64_t width = config_.embed.back();
     cls_token_ = register_parameter("cls_token", at::randn({1, 1, width}) * 0.02);
     embed_ = register_module("embed", PartEmbed(config_.features, config_.embed));
