@@ -4,11 +4,46 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include "eebench/nn/linear.hpp"
 #include "eebench/nn/work.hpp"
 
 namespace eebench::nn {
+namespace {
+
+/// A copy of overlapping views. Its gradient is one sum a position of the kernel, where ATen's adds
+/// number by number.
+struct Windows : torch::autograd::Function<Windows> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            std::int64_t kernel, std::int64_t stride) {
+    context->saved_data["length"] = x.size(1);
+    context->saved_data["kernel"] = kernel;
+    context->saved_data["stride"] = stride;
+    const std::int64_t channels = x.size(2);
+    const std::int64_t beyond = kernel / 2 * channels;
+    return at::constant_pad_nd(x.flatten(1), {beyond, beyond})
+        .unfold(1, kernel * channels, stride * channels)
+        .reshape({-1, kernel * channels});
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const std::int64_t length = context->saved_data["length"].toInt();
+    const std::int64_t kernel = context->saved_data["kernel"].toInt();
+    const std::int64_t stride = context->saved_data["stride"].toInt();
+    const std::int64_t centres = (length + stride - 1) / stride;
+    const at::Tensor gradient =
+        gradients[0].view({-1, centres, kernel, gradients[0].size(1) / kernel});
+    const at::Tensor padded =
+        at::zeros({gradient.size(0), length + kernel - 1, gradient.size(3)}, gradient.options());
+    for (std::int64_t k = 0; k < kernel; ++k) {
+      padded.slice(1, k, k + (centres - 1) * stride + 1, stride).add_(gradient.select(2, k));
+    }
+    return {padded.narrow(1, kernel / 2, length), at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
 
 at::Tensor pad(const at::Tensor& x, const Ragged& jets, std::int64_t length) {
   std::vector<std::int64_t> rows;
@@ -28,14 +63,10 @@ at::Tensor pad(const at::Tensor& x, const Ragged& jets, std::int64_t length) {
 }
 
 at::Tensor windows(const at::Tensor& x, std::int64_t kernel, std::int64_t stride) {
-  const std::int64_t channels = x.size(2);
   if (kernel == 1 && stride == 1) {
-    return x.reshape({-1, channels});
+    return x.flatten(0, 1);
   }
-  const std::int64_t beyond = kernel / 2 * channels;
-  const at::Tensor rows = at::constant_pad_nd(x.flatten(1), {beyond, beyond})
-                              .unfold(1, kernel * channels, stride * channels)
-                              .reshape({-1, kernel * channels});
+  const at::Tensor rows = Windows::apply(x, kernel, stride);
   count({.bytes = 2 * rows.numel() * x.element_size()});
   return rows;
 }
