@@ -36,8 +36,10 @@ void edge_sum_relu(const EdgeSum&) { called(); }
 void softmax_pool(const SoftmaxPool&) { called(); }
 void sum_pool(const SumPool&) { called(); }
 void signed_power(const SignedPower&) { called(); }
-void lorentz_layer(const float*, std::int64_t, std::span<const PairWeights>, float*) { called(); }
-void lorentz_layer(const double*, std::int64_t, std::span<const PairWeights>, double*) { called(); }
+void lorentz_products(const float*, std::int64_t, float*) { called(); }
+void lorentz_products(const double*, std::int64_t, double*) { called(); }
+void lorentz_layer(const VectorsOfJet<float>&, std::span<const PairWeights>, float*) { called(); }
+void lorentz_layer(const VectorsOfJet<double>&, std::span<const PairWeights>, double*) { called(); }
 void column_moments(const float*, std::int64_t, std::int64_t, double*, double*) { called(); }
 void scale_shift(const ScaleShift&, float*) { called(); }
 void norm_gradient_sums(const ScaleShift&, const float*, const float*, double*, double*) {

@@ -156,6 +156,19 @@ TEST_CASE("the largest and smallest of PELICAN nano are the reference's in a pad
   CHECK(w[1].item<double>() == Approx(0.15965744054233).epsilon(1e-12));
 }
 
+TEST_CASE(
+    "a checkpoint of PELICAN nano's training is read, its optimiser and the rest passed over") {
+  const at::NoGradGuard no_grad;
+  const auto network = make_pelican_nano({});
+  network->to(at::kDouble);
+  network->eval();
+  const auto path = test::data("pelican_nano.pt");
+  load_state_dict(*network, read_weights(path).tensors, path.string());
+  const at::Tensor w = final_logits(*network, golden_events()).select(1, 1);
+  CHECK(largest_difference(w, at::tensor({-0.153315390976811, -0.150445788183622}, at::kDouble)) <
+        1e-12);
+}
+
 TEST_CASE("PELICAN nano's gradients are the reference's") {
   const auto network = golden_nano("ss", false);
   const at::Tensor loss = at::cross_entropy_loss(final_logits(*network, golden_events()),

@@ -186,6 +186,7 @@ ExitCode run_profile(const Options& options, Context& context) {
                                   .weights = shipped ? shipped_weights(options) : options.weights,
                                   .features = options.features};
     const LoadedNetwork shown = load_network(entry);
+    shown.network->prepare();
     report.model = shown.config.name;
     report.features = shown.config.features;
     report.inputs = static_cast<std::int64_t>(shown.features.features.size());

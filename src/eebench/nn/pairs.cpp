@@ -10,6 +10,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "eebench/nn/cpu/kernels.hpp"
+#include "eebench/nn/cpu/lorentz_layer_simd.hpp"
 #include "eebench/nn/cpu/power_simd.hpp"
 #include "eebench/nn/elementwise.hpp"
 
@@ -40,19 +41,6 @@ void for_jets(const Ragged& jets, const F& kernel) {
       kernel(jets.multiplicity(jet), jets.offsets()[j], jets.pair_offsets()[j]);
     }
   });
-}
-
-template <class T>
-void products(const T* p, std::int64_t n, T* out) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const T* a = p + 4 * i;
-    for (std::int64_t j = 0; j < n; ++j) {
-      const T* b = p + 4 * j;
-      const T energies = a[3] * b[3];
-      const T sum = energies + a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-      *out++ = 2 * energies - sum;
-    }
-  }
 }
 
 template <class T>
@@ -276,8 +264,7 @@ at::Tensor lorentz_products(const at::Tensor& vectors, const Ragged& jets) {
       const at::Tensor p = at::index_select(vectors, 0, group.particle_rows.to(vectors.device()))
                                .view({-1, group.multiplicity, 4});
       const auto product = (p.unsqueeze(2) * p.unsqueeze(1)).unbind(3);
-      const at::Tensor sum = product[3] + product[0] + product[1] + product[2];
-      parts.push_back((2 * product[3] - sum).view({-1, 1}));
+      parts.push_back((product[3] - product[0] - product[1] - product[2]).reshape({-1, 1}));
     }
     return in_batch_order(parts, jets, &EqualJets::pair_rows);
   }
@@ -285,8 +272,8 @@ at::Tensor lorentz_products(const at::Tensor& vectors, const Ragged& jets) {
   at::Tensor out = at::empty({jets.pairs(), 1}, input.options());
   AT_DISPATCH_FLOATING_TYPES(input.scalar_type(), "lorentz_products", [&] {
     for_jets(jets, [&](std::int64_t n, std::int64_t particle, std::int64_t pair) {
-      products(input.const_data_ptr<scalar_t>() + 4 * particle, n,
-               out.mutable_data_ptr<scalar_t>() + pair);
+      cpu::lorentz_products(input.const_data_ptr<scalar_t>() + 4 * particle, n,
+                            out.mutable_data_ptr<scalar_t>() + pair);
     });
   });
   return out;

@@ -15,9 +15,8 @@ namespace eebench::nn {
 /// pair_offsets()[jet] + i n + j is the pair (i, j). On CPUs every sum runs in index order within
 /// its jet.
 
-/// Lorentz products p_i.p_j, metric (+, -, -, -), of vectors [sum n, 4] = (px, py, pz, E):
-/// [sum n^2, 1]. Rounded as 2 E_i E_j - (((E_i E_j + px_i px_j) + py_i py_j) + pz_i pz_j), step by
-/// step: those of light particles are small differences of large numbers. Not differentiable.
+/// Lorentz products E_i E_j - px_i px_j - py_i py_j - pz_i pz_j of vectors [sum n, 4] = (px, py,
+/// pz, E): [sum n^2, 1]. Not differentiable.
 at::Tensor lorentz_products(const at::Tensor& vectors, const Ragged& jets);
 
 /// Pairs x_ij reduced to particles, each [sum n, C].

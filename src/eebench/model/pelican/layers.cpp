@@ -62,9 +62,11 @@ at::Tensor normal(at::IntArrayRef shape, double variance) {
 }  // namespace
 
 double Aggregation::factor(std::int64_t indices, std::int64_t n) const {
-  return linear() ? std::pow(by == By::sum ? nobj_avg : static_cast<double>(n),
-                             -static_cast<double>(indices))
-                  : 1.0;
+  double factor = 1.0;
+  for (std::int64_t summed = 0; linear() && summed < indices; ++summed) {
+    factor /= by == By::sum ? nobj_avg : static_cast<double>(n);
+  }
+  return factor;
 }
 
 Aggregation aggregation(const std::string& key, const std::string& letter, double nobj_avg) {

@@ -81,13 +81,14 @@ class PelicanNano final : public Network {
   std::int64_t classes() const override { return 2; }
 
   State stem(const State& batch, nn::Context&) override {
-    auto [vectors, jets] = momenta(batch, first_, config_.nobj);
-    State state(jets);
     if (fused_) {
-      state.set("vectors", Axis::particle, vectors);
-    } else {
-      state.set("x", Axis::pair, nn::lorentz_products(vectors, jets));
+      State state(batch.jets());
+      state.set("vectors", Axis::particle, batch.get("vectors"));
+      return state;
     }
+    const auto [vectors, jets] = momenta(batch, first_, config_.nobj);
+    State state(jets);
+    state.set("x", Axis::pair, nn::lorentz_products(vectors, jets));
     return state;
   }
 
@@ -140,9 +141,9 @@ class PelicanNano final : public Network {
 
   Cost stem_cost(std::int64_t n) const override {
     CostCounter counter;
-    n = particles_of(n);
-    momenta_cost(n, counter);
     if (!fused_) {
+      n = particles_of(n);
+      momenta_cost(n, counter);
       counter.work(nn::lorentz_products_work(n, n * n, width));
     }
     return counter.cost();
@@ -230,17 +231,16 @@ class PelicanNano final : public Network {
     std::vector<double> scale;
     std::vector<double> shift;
     for (std::int64_t jet = 0; jet < jets.jets(); ++jet) {
-      const std::int64_t n = jets.multiplicity(jet);
+      const std::int64_t n = particles_of(jets.multiplicity(jet));
       const double count = static_cast<double>(n);
+      const std::array<double, 2> summed{count * count, count};  // by the total, by the trace
       fold(n, std::span(weights).subspan(static_cast<std::size_t>(jet) * channels, channels));
       for (std::size_t c = 0; c < channels; ++c) {
-        for (std::size_t op = 0; op < 2; ++op) {  // the total, the trace
-          const auto indices = static_cast<std::int64_t>(2 - op);
-          const double factor = sums.factor(indices, n) *
+        for (std::size_t op = 0; op < 2; ++op) {
+          const double factor = sums.factor(2 - static_cast<std::int64_t>(op), n) *
                                 std::pow(count / sums.nobj_avg, fused_->out_powers[2 * c + op]);
           scale.push_back(factor * fused_->out_scale[c]);
-          shift.push_back(factor * fused_->out_shift[c] *
-                          std::pow(count, static_cast<double>(indices)));
+          shift.push_back(factor * fused_->out_shift[c] * summed[op]);
         }
       }
     }
@@ -248,7 +248,8 @@ class PelicanNano final : public Network {
     const auto to_tensor = [&](const std::vector<double>& values) {
       return at::tensor(values, at::kDouble).to(vectors.options()).view({jets.jets(), -1});
     };
-    const at::Tensor layer = nn::lorentz_layer_sums(vectors, jets, weights);
+    const at::Tensor layer =
+        nn::lorentz_layer_sums(vectors, jets, weights, first_.to(vectors.options()), config_.nobj);
     return at::addcmul(to_tensor(shift), layer.view({jets.jets(), -1}), to_tensor(scale));
   }
 
