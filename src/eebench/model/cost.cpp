@@ -43,6 +43,7 @@ void CostCounter::relu(std::int64_t rows, std::int64_t channels) {
 void CostCounter::add(std::int64_t rows, std::int64_t channels) {
   cost_.work +=
       {.elementwise = rows * channels * nn::flops_of::add, .bytes = 3 * width_ * rows * channels};
+  live(3 * rows * channels);
 }
 
 void CostCounter::add_scaled(std::int64_t rows, std::int64_t channels) {
@@ -52,11 +53,13 @@ void CostCounter::add_scaled(std::int64_t rows, std::int64_t channels) {
 
 void CostCounter::concat(std::int64_t rows, std::int64_t channels) {
   cost_.work += {.bytes = 2 * width_ * rows * channels};
+  live(2 * rows * channels);
 }
 
 void CostCounter::pool(std::int64_t rows, std::int64_t channels) {
   cost_.work +=
       {.elementwise = rows * channels * nn::flops_of::add, .bytes = width_ * (rows + 1) * channels};
+  live((rows + 1) * channels);
 }
 
 void CostCounter::attention(std::int64_t queries, std::int64_t keys, std::int64_t channels,
@@ -76,6 +79,7 @@ void CostCounter::attention(std::int64_t queries, std::int64_t keys, std::int64_
 
 void CostCounter::elementwise(std::int64_t elements, std::int64_t flops) {
   cost_.work += {.elementwise = elements * flops, .bytes = 2 * width_ * elements};
+  live(2 * elements);
 }
 
 void CostCounter::live(std::int64_t elements) {

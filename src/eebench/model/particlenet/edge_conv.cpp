@@ -140,7 +140,7 @@ void EdgeConvImpl::cost(std::int64_t n, std::int64_t coordinates, CostCounter& c
     linear(edges, channels_[l - 1], channels, false);
     weaver_layer(edges, channels_[l - 1], channels);
     counter.weaver(edges * channels);
-    counter.live(std::min(edges, edges_of_a_tile) * (channels_[l - 1] + channels));
+    counter.live(edges * (channels_[l - 1] + channels));
     if (l + 1 < channels_.size()) {
       counter.work(
           {.elementwise = edges * channels * add_and_relu, .bytes = width * 2 * edges * channels});
