@@ -34,7 +34,6 @@ struct Pass {
 
 /// \collective
 Pass all_exits(const Options& options, Context& context) {
-  sys::check_is_file(options.weights);
   if (options.weights.extension() != ".h5") {
     throw InputError(
         fmt::format("{}: gates are stored in a weights.h5 of eebench train; give such a file",
