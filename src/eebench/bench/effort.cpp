@@ -1,7 +1,6 @@
 #include "eebench/bench/effort.hpp"
 
 #include <array>
-#include <vector>
 
 #include "eebench/core/names.hpp"
 
@@ -51,14 +50,7 @@ std::span<const Effort> effort_registry() {
 }
 
 const Effort& parse_effort(std::string_view name) {
-  std::vector<std::string_view> names;
-  for (const Effort& level : effort_registry()) {
-    if (level.name == name) {
-      return level;
-    }
-    names.push_back(level.name);
-  }
-  throw_unknown("effort", name, "", names);
+  return entry_of(effort_registry(), "effort", name);
 }
 
 }  // namespace eebench::bench

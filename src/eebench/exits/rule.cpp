@@ -24,14 +24,7 @@ std::span<const RuleRow> rule_registry() {
 }
 
 RuleKind parse_rule(std::string_view name) {
-  std::vector<std::string_view> known;
-  for (const RuleRow& row : rule_registry()) {
-    if (row.name == name) {
-      return row.kind;
-    }
-    known.push_back(row.name);
-  }
-  throw_unknown("exit rule", name, "", known);
+  return entry_of(rule_registry(), "exit rule", name).kind;
 }
 
 Rule make_rule(std::string_view name, std::span<const Gate> gates, std::int64_t exits,

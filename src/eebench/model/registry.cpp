@@ -103,11 +103,7 @@ ModelConfig load_model_config(const std::string& name_or_path) {
   } else if (path.extension() == ".toml" || path.has_parent_path()) {
     sys::check_is_file(path);
   } else if (!std::filesystem::is_regular_file(path)) {
-    std::vector<std::string_view> names;
-    for (const ModelEntry& entry : entries) {
-      names.push_back(entry.name);
-    }
-    throw_unknown("model", name_or_path, "", names);
+    entry_of(entries, "model", name_or_path);  // throws: it is none of them
   }
   try {
     return from_table(toml::parse_file(path.string()), path);

@@ -49,14 +49,7 @@ const Stabilizer& stabilizer(const std::string& name) {
       {"R", {{0, 1, 0, 0}, {0, 0, 1, 0}}},
       {"1", {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}}},
       {"11", {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}}}};
-  std::vector<std::string_view> names;
-  for (const Stabilizer& known : all) {
-    if (known.name == name) {
-      return known;
-    }
-    names.push_back(known.name);
-  }
-  throw_unknown("network.stabilizer", name, "model configuration", names);
+  return entry_of(all, "network.stabilizer", name, "model configuration");
 }
 
 /// The layers from pairs to logits, registered with `parent` under the reference's names.
