@@ -86,7 +86,7 @@ void pair_features(benchmark::State& state) {
 
 void pair_features_composite(benchmark::State& state) {
   time_inference(state, [](const nn::Ragged& jets) {
-    return [vectors = microbench::vectors_of(jets), pairs = nn::pair_rows(jets, 0, jets.jets())] {
+    return [vectors = microbench::vectors_of(jets), pairs = nn::pair_rows(jets, 0, jets.jets(), at::kCPU)] {
       return nn::pair_features(vectors, pairs);
     };
   });
@@ -94,13 +94,13 @@ void pair_features_composite(benchmark::State& state) {
 
 void pair_rows(benchmark::State& state) {
   time_inference(state, [](const nn::Ragged& jets) {
-    return [&jets] { return nn::pair_rows(jets, 0, jets.jets()).i; };
+    return [&jets] { return nn::pair_rows(jets, 0, jets.jets(), at::kCPU).i; };
   });
 }
 
 void mirror_pairs(benchmark::State& state) {
   time_inference(state, [](const nn::Ragged& jets) {
-    const std::int64_t pairs = nn::pair_rows(jets, 0, jets.jets()).i.size(0);
+    const std::int64_t pairs = nn::pair_rows(jets, 0, jets.jets(), at::kCPU).i.size(0);
     return [&jets, lower = at::randn({pairs, 8})] {
       return nn::mirror_pairs(lower, jets, 0, jets.jets());
     };
