@@ -103,7 +103,7 @@ def parse(arguments):
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
     report.set_defaults(run=run_report)
 
-    export = commands.add_parser("export", help="write a network in a format of others")
+    export = commands.add_parser("export", help="write a network (part, particlenet) in a format of others")
     export.add_argument("weights", metavar="WEIGHTS.h5", help="weights that eebench train wrote")
     export.add_argument(
         "--format", required=True, choices=["weaver", "onnx"], help="weaver: a state_dict (.pt) without early heads"

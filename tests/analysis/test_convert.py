@@ -346,6 +346,16 @@ def shift_offsets(file):
     file["offsets"][0] = 3
 
 
+def disorder_offsets(file):
+    file["offsets"][4] = 1
+
+
+def lengthen_offsets(file):
+    longer = np.append(file["offsets"], file["offsets"][-1])
+    del file["offsets"]
+    file["offsets"] = longer
+
+
 def shorten_a_column(file):
     short = file["part_pz"][:-5]
     del file["part_pz"]
@@ -362,6 +372,8 @@ def shorten_a_jet_column(file):
     "spoil, words",
     [
         (shift_offsets, "offsets begins at 3, expected 0"),
+        (disorder_offsets, "in.h5: offsets[4] = 1 is below the entry before, "),
+        (lengthen_offsets, "offsets has 9 entries, expected 8 by label"),
         (shorten_a_column, "part_pz has the shape"),
         (shorten_a_jet_column, "jet_pt has the shape (6,), expected (7,)"),
     ],

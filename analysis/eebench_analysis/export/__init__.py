@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from ..errors import InputError
+from .kinds import kind_of
 from .weaver import write_state_dict
 from .weights import read_weights
 
@@ -25,17 +26,18 @@ def export_weaver(weights, output):
 def export_onnx(weights, output, data=None, limit=64):
     """Writes the network, whole and in segments, to `output`, a folder; prints how far its answers are
     from eebench's for the first `limit` jets of `data`. Throws DeviationError where they are too far."""
+    output = Path(output)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output}: is there already; name a new folder")
+    check_parent(output)
+    weights = read_weights(weights)
+    kind_of(weights)  # before packages are asked for that would not help
     try:
         import onnx  # noqa: F401  torch writes with it
         from .verify import write_verified
     except ModuleNotFoundError as missing:
         raise InputError(f"--format onnx needs {missing.name}; pip install -e 'analysis[onnx]'") from missing
 
-    output = Path(output)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"{output}: is there already; name a new folder")
-    check_parent(output)
-    weights = read_weights(weights)
     part = output.with_name(output.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
