@@ -1,5 +1,6 @@
 """Every format into eebench's layout, and every wrong file into one line and exit code 2."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import uproot
+from conftest import ROOT
 from eebench_analysis.__main__ import main
 from jet_files import JETCLASS, make_jets, write_jetclass_root, write_pmu, write_tree
 
@@ -65,10 +67,28 @@ def test_jetclass_root(tmp_path):
     np.testing.assert_allclose(columns["jet_phi"], np.arctan2(py, px), rtol=1e-4)
 
 
+def types_in(file):
+    return {name: dataset.dtype.str[1:] for name, dataset in file.items()}
+
+
+def types_of_the_readme():
+    section = (ROOT / "analysis" / "README.md").read_text().split("## The layout of jets")[1]
+    types = {}
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            names, _, kinds = line.strip("| ").split(" | ")[:3]
+            for group, kind in zip(names.split(";"), kinds.split(";"), strict=True):
+                types |= {name: kind.strip() for name in re.findall(r"`(\w+)`", group)}
+    return types
+
+
 def test_layout_is_that_of_the_generated_sets(tmp_path):
+    with h5py.File(ROOT / "suites" / "assets" / "jets_test.h5") as file:
+        assert types_in(file) == types_of_the_readme()
     write_jetclass_root(tmp_path / "in.root", make_jets())
     convert(tmp_path / "in.root", "-o", tmp_path / "out.h5")
     with h5py.File(tmp_path / "out.h5") as file:
+        assert types_in(file).items() <= types_of_the_readme().items()
         for name, dataset in file.items():
             assert dataset.compression == "gzip" and dataset.shuffle and dataset.chunks, name
         assert file.attrs["classes"].dtype.kind == "S"

@@ -463,7 +463,7 @@ def test_checkpoints_hold_no_weights(program, tmp_path, capsys):
     [
         ("no/folder/out.pt", "create it first"),
         (".", "is a folder; name a file in it"),
-        ("weights.h5", "is the input too"),
+        ("weights.h5", "is an input too"),
         ("/proc/out.pt", "/proc/out.pt"),
     ],
 )

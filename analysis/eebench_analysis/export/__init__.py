@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from ..errors import InputError
+from ..outputs import check_output_file, check_parent
 from .kinds import kind_of
 from .weaver import write_state_dict
 from .weights import read_weights
@@ -15,11 +16,7 @@ SHIPPED_JETS = "suites/assets/jets_test.h5"
 def export_weaver(weights, output):
     """Writes the network without early heads to `output`, a file; prints what it is."""
     output = Path(output)
-    if output.is_dir():
-        raise InputError(f"{output}: is a folder; name a file in it")
-    if output.resolve() == Path(weights).resolve():
-        raise InputError(f"{output}: is the input too; give the output another name")
-    check_parent(output)
+    check_output_file(output, [weights])
     print(write_state_dict(read_weights(weights), output))
 
 
@@ -47,11 +44,6 @@ def export_onnx(weights, output, data=None, limit=64):
     finally:
         shutil.rmtree(part, ignore_errors=True)
     print(f"{table}\n{output}: full.onnx, a segment_<k>.onnx for each exit, and export.json, which says what they take")
-
-
-def check_parent(output):
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: no folder {output.parent}; create it first")
 
 
 def shipped_jets():
