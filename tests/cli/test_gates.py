@@ -72,6 +72,7 @@ def test_weights_that_cannot_be_replaced_are_found_before_the_work(eebench, tmp_
 
 
 def test_what_cannot_have_gates_is_refused(eebench, tmp_path):
+    (tmp_path / "weights.pt").touch()
     end = eebench("gates", "--weights", "weights.pt", "--data", str(JETS))
     assert end.code == 2 and "weights.pt: gates are stored in" in end.err
     assert len(end.err.splitlines()) == 1
