@@ -1,14 +1,15 @@
 # cmake --install: the program, and in share/eebench what it reads and what goes with it.
 include(GNUInstallDirs)
+set(share "${CMAKE_INSTALL_DATADIR}/eebench")
 install(TARGETS eebench RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-install(DIRECTORY configs suites slurm DESTINATION "${CMAKE_INSTALL_DATADIR}/eebench")
-install(DIRECTORY analysis/eebench_analysis DESTINATION "${CMAKE_INSTALL_DATADIR}/eebench/analysis"
-  PATTERN "__pycache__" EXCLUDE)
-install(FILES analysis/01_overview.ipynb DESTINATION "${CMAKE_INSTALL_DATADIR}/eebench/analysis")
+install(DIRECTORY configs suites slurm DESTINATION "${share}")
+install(DIRECTORY analysis DESTINATION "${share}"
+  PATTERN "__pycache__" EXCLUDE PATTERN ".ipynb_checkpoints" EXCLUDE PATTERN "*.egg-info" EXCLUDE)
+install(FILES scripts/environment.sh DESTINATION "${share}/scripts")
 # Campaigns of one's own lie in results/ too: only the format and the example go along.
-install(FILES results/README.md DESTINATION "${CMAKE_INSTALL_DATADIR}/eebench/results")
-install(DIRECTORY results/example DESTINATION "${CMAKE_INSTALL_DATADIR}/eebench/results" OPTIONAL)
-install(FILES LICENSE NOTICE README.md DESTINATION "${CMAKE_INSTALL_DATADIR}/eebench")
+install(FILES results/README.md DESTINATION "${share}/results")
+install(DIRECTORY results/example DESTINATION "${share}/results" OPTIONAL)
+install(FILES LICENSE NOTICE README.md CONTRIBUTING.md DESTINATION "${share}")
 
 if(EEBENCH_TESTS)
   add_test(NAME install COMMAND "${CMAKE_COMMAND}" "-DBUILD=${PROJECT_BINARY_DIR}"

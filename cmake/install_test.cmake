@@ -1,19 +1,48 @@
-# Run by ctest (cmake -P): installs BUILD into the temporary PREFIX and starts the program from there.
+# Run by ctest (cmake -P): installs BUILD into the temporary PREFIX, and uses from there, as README.md says, the
+# program and, where EEBENCH_PYTHON is there, the Python package.
 cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE "${PREFIX}")
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${PREFIX}"
   OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
-foreach(file configs/models/particlenet.toml suites/quickstart.toml analysis/eebench_analysis/load.py results/README.md)
-  if(NOT EXISTS "${PREFIX}/share/eebench/${file}")
+set(share "${PREFIX}/share/eebench")
+set(elsewhere "${PREFIX}/elsewhere")
+file(MAKE_DIRECTORY "${elsewhere}")
+
+foreach(file configs/models/particlenet.toml suites/quickstart.toml analysis/pyproject.toml)
+  if(NOT EXISTS "${share}/${file}")
     message(FATAL_ERROR "share/eebench/${file} was not installed")
   endif()
 endforeach()
-if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/../results/example" AND NOT EXISTS "${PREFIX}/share/eebench/results/example")
-  message(FATAL_ERROR "results/example was not installed")
+file(GLOB_RECURSE pages "${share}/*.md")
+foreach(page ${pages})
+  get_filename_component(folder "${page}" DIRECTORY)
+  file(READ "${page}" text)
+  string(REPLACE "](" "@link:" text "${text}") # brackets would hold a list together
+  string(REGEX MATCHALL "@link:[^):#]+" links "${text}")
+  foreach(link ${links})
+    string(REPLACE "@link:" "" link "${link}")
+    if(NOT link MATCHES "^https?$" AND NOT EXISTS "${folder}/${link}")
+      message(FATAL_ERROR "${page} links to ${link}, which was not installed")
+    endif()
+  endforeach()
+endforeach()
+
+function(run output)
+  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY "${elsewhere}" OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+  set(${output} "${text}" PARENT_SCOPE)
+endfunction()
+
+run(printed bash -c ". '${share}/scripts/environment.sh' && command -v eebench && eebench list models")
+if(NOT printed MATCHES "^${PREFIX}/bin/eebench\n" OR NOT printed MATCHES "particlenet-lite")
+  message(FATAL_ERROR "eebench list models of the installed environment printed: ${printed}")
 endif()
-execute_process(COMMAND "${PREFIX}/bin/eebench" list models WORKING_DIRECTORY "${PREFIX}"
-  OUTPUT_VARIABLE models COMMAND_ERROR_IS_FATAL ANY)
-if(NOT models MATCHES "particlenet-lite")
-  message(FATAL_ERROR "eebench list models printed: ${models}")
+
+if(EXISTS "$ENV{EEBENCH_PYTHON}")
+  set(ENV{PYTHONPATH} "${share}/analysis")
+  run(package "$ENV{EEBENCH_PYTHON}" -c "print(__import__('eebench_analysis').__file__)")
+  run(page "$ENV{EEBENCH_PYTHON}" -m eebench_analysis report "${share}/results/example" -o report)
+  if(NOT package MATCHES "^${share}/" OR NOT EXISTS "${elsewhere}/report/report.md")
+    message(FATAL_ERROR "report of ${package} printed: ${page}")
+  endif()
 endif()
 file(REMOVE_RECURSE "${PREFIX}")

@@ -41,6 +41,13 @@ void train_dropout(benchmark::State& state) {
   });
 }
 
+void train_dropout_jets(benchmark::State& state) {
+  time_training(state, [](const nn::Ragged& jets, const nn::Context& context) {
+    const at::Tensor x = leaf({jets.jets(), 512});
+    return Step{{x}, [=] { return nn::dropout_jets(x, 0.1, 0, context); }};
+  });
+}
+
 void train_layer_norm(benchmark::State& state) {
   time_training(state, [](const nn::Ragged& jets, const nn::Context& context) {
     const at::Tensor x = leaf({jets.particles(), 128});
@@ -105,6 +112,7 @@ void train_mean_pool(benchmark::State& state) {
 
 BENCHMARK(train_linear_gelu)->ArgNames({"", "bfloat16"})->Args({64, 0})->Args({64, 1});
 BENCHMARK(train_dropout)->Arg(64);
+BENCHMARK(train_dropout_jets)->Arg(64);
 BENCHMARK(train_layer_norm)->Arg(64);
 BENCHMARK(train_batch_norm<&nn::BatchNormImpl::forward>)->Name("train_batch_norm")->Arg(64);
 BENCHMARK(train_batch_norm<&nn::BatchNormImpl::forward_relu>)

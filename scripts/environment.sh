@@ -2,9 +2,11 @@
 # bash:  . scripts/environment.sh  makes `eebench`, `mpirun` and `python -m eebench_analysis` work as written.
 # shellcheck shell=bash
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+programs=$root/build/default/bin:$root/.venv/bin
+[ -d "$root/src" ] || programs=$(cd "$root/../.." && pwd)/bin # after cmake --install
 case ":$PATH:" in
-  *":$root/build/default/bin:"*) ;;
-  *) export PATH="$root/build/default/bin:$root/.venv/bin:$PATH" ;;
+  *":$programs:"*) ;;
+  *) export PATH="$programs:$PATH" ;;
 esac
 
 # Open MPI refuses to start as root, and more ranks than cores, unless told; the single-copy

@@ -8,7 +8,6 @@ import sys
 from .errors import DeviationError, InputError
 from .fetch import DATA_SETS, fetch
 
-INPUT_ERROR = 2
 INTERRUPTED = 130
 
 
@@ -36,12 +35,9 @@ def main(arguments=None):
     try:
         options = parse(arguments)
         options.run(options)
-    except (InputError, DeviationError) as error:
+    except (InputError, DeviationError, OSError) as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"eebench_analysis: {error}", file=sys.stderr)
-        return INPUT_ERROR
+        return getattr(error, "exit_code", InputError.exit_code)
     except KeyboardInterrupt:
         print("eebench_analysis: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -103,7 +99,7 @@ def parse(arguments):
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
     report.set_defaults(run=run_report)
 
-    export = commands.add_parser("export", help="write a network in a format of others")
+    export = commands.add_parser("export", help="write a network (part, particlenet) in a format of others")
     export.add_argument("weights", metavar="WEIGHTS.h5", help="weights that eebench train wrote")
     export.add_argument(
         "--format", required=True, choices=["weaver", "onnx"], help="weaver: a state_dict (.pt) without early heads"

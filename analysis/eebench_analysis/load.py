@@ -51,12 +51,15 @@ def load(path):
 def open_task(path):
     try:
         # Unmasked, integers stay integers: fill values are NaN, -1 and 255, and mean what they say.
-        with xr.open_dataset(path, engine=ENGINE, mask_and_scale=False) as file:
+        # phony_dims: any HDF5 file opens without a warning, to be refused below.
+        with xr.open_dataset(path, engine=ENGINE, mask_and_scale=False, phony_dims="sort") as file:
             data = file.load()
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not a readable task file ({reason}); run it again") from error
-    version = str(data.attrs.get("schema_version", "absent"))
+    if "schema_version" not in data.attrs:
+        raise InputError(f"{path}: not a task file (no attribute schema_version); give a campaign folder")
+    version = str(data.attrs["schema_version"])
     if version.split(".")[0] != str(SCHEMA_MAJOR):
         raise InputError(
             f"{path}: schema_version {version}, this program reads {SCHEMA_MAJOR}.x; "

@@ -5,7 +5,7 @@ import numpy as np
 from . import style
 from .latency import kept_batches, mean_latency, rows
 from .load import ok_points
-from .points import column, once, panels, rules, select, unique
+from .points import BASELINES, column, once, panels, rules, select, unique
 
 MILLION = 1e6
 BEATEN = "#c3c7ca"
@@ -47,7 +47,7 @@ def accuracy_against_multiply_adds(data):
     """One panel a network."""
     points = once(ok_points(data))
     models = unique(points, "model")
-    fig, axes = style.figure(len(models), width=5.6)
+    fig, axes = style.grid([len(models)], width=5.6, height=4.4, columns=len(models))
     for axis, model in zip(axes, models):
         chosen = select(points, model=model)
         panel(axis, chosen, rules(points), chosen["multiply_adds"].values / MILLION)
@@ -123,7 +123,7 @@ def panel(axis, points, names, cost, cost_error=None):
             elinewidth=0.7, **extra,
         )  # fmt: skip
 
-    baseline = np.isin(rule, ("fixed", "full"))
+    baseline = np.isin(rule, BASELINES)
     if baseline.any():
         hull = mixing_line(cost[baseline], accuracy[baseline])
         axis.plot(*hull.T, "--", color="#444444", linewidth=1, zorder=1)

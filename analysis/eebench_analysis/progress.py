@@ -9,12 +9,11 @@ def note(text):
 
 
 class Progress:
-    def __init__(self, total, unit, done=0, stream=None):
+    def __init__(self, total, unit, done=0):
         """`done` of the `total` was there before."""
         self._total = total
         self._unit = unit
-        self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
+        self._terminal = sys.stderr.isatty()
         self._start = time.monotonic()
         self._drawn = self._start
         self._before = self._done = done
@@ -29,7 +28,7 @@ class Progress:
     def close(self):
         self._draw(time.monotonic())
         if self._terminal:
-            self._stream.write("\n")
+            sys.stderr.write("\n")
 
     def _draw(self, now):
         share = self._done / self._total if self._total else 1.0
@@ -41,5 +40,5 @@ class Progress:
             f"[{'#' * filled}{'.' * (20 - filled)}] {share:4.0%}  {self._done:.0f}/{self._total:.0f} "
             f"{self._unit}  {rate:.0f} {self._unit}/s  left {left // 60:02.0f}:{left % 60:02.0f}"
         )
-        self._stream.write(f"\r{line}\x1b[K" if self._terminal else f"{line}\n")
-        self._stream.flush()
+        sys.stderr.write(f"\r{line}\x1b[K" if self._terminal else f"{line}\n")
+        sys.stderr.flush()

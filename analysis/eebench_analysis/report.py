@@ -88,6 +88,13 @@ def chosen_table(data):
     without any."""
     if "choosing_data" not in data.attrs:
         return []
+    known = data.attrs.get("gates_fitted_on_choosing_data")
+    bias = (
+        f" The gates of {known} were fitted on the same jets, so thresholds of the rule learned are biased: they tend "
+        "to lose more elsewhere."
+        if known
+        else ""
+    )
     settings = ("model", "max_loss", "rule", "selection", "fixed_exit")
     rows = {}
     points = ok_points(data)
@@ -103,7 +110,7 @@ def chosen_table(data):
         "",
         f"The cheapest that lose no more accuracy than allowed on the jets of {data.attrs['choosing_data']} "
         f"(accuracy and cost \"there\"); all else is on those of {data.attrs.get('data', '?')}. No margin is "
-        "kept for chance.",
+        f"kept for chance.{bias}",
         "",
         *heading(CHOSEN_COLUMNS),
         *(chosen_row(row) for row in rows.values()),

@@ -43,13 +43,8 @@ def styled(draw):
     return in_style
 
 
-def figure(columns=1, width=6.4, height=4.4):
-    """A figure with `columns` axes beside one another, in the package's style."""
-    return grid([columns], width, height, columns)
-
-
-def grid(rows, width=5.0, height=3.6, columns=None):
-    """Axes in rows; `rows` says how many in each, one long row is wrapped. Returns figure and axes."""
+def grid(rows, width, height=3.6, columns=None):
+    """A figure with axes in rows; `rows` says how many in each, one long row is wrapped. Returns figure and axes."""
     rows = rows or [0]
     if len(rows) == 1:
         columns = columns or min(max(rows[0], 1), 3)

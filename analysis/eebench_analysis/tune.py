@@ -32,7 +32,7 @@ def tune(config, trials, folder, data_train, data_val, ranks=1, device="cpu"):
     start, ranges = read_config(Path(config), tomlkit)
     for program in ("mpirun", "eebench"):
         if shutil.which(program) is None:
-            raise InputError(f"no program {program} on PATH; . scripts/environment.sh of the checkout puts it there")
+            raise InputError(f"no program {program} on PATH; . scripts/environment.sh of eebench puts it there")
     for data in (data_train, data_val):
         if not Path(data).is_file():
             raise InputError(f"{data}: no such file; give jets in the layout eebench reads")

@@ -1,5 +1,6 @@
 """Every format into eebench's layout, and every wrong file into one line and exit code 2."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import uproot
+from conftest import ROOT
 from eebench_analysis.__main__ import main
 from jet_files import JETCLASS, make_jets, write_jetclass_root, write_pmu, write_tree
 
@@ -65,10 +67,28 @@ def test_jetclass_root(tmp_path):
     np.testing.assert_allclose(columns["jet_phi"], np.arctan2(py, px), rtol=1e-4)
 
 
+def types_in(file):
+    return {name: dataset.dtype.str[1:] for name, dataset in file.items()}
+
+
+def types_of_the_readme():
+    section = (ROOT / "analysis" / "README.md").read_text().split("## The layout of jets")[1]
+    types = {}
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            names, _, kinds = line.strip("| ").split(" | ")[:3]
+            for group, kind in zip(names.split(";"), kinds.split(";"), strict=True):
+                types |= {name: kind.strip() for name in re.findall(r"`(\w+)`", group)}
+    return types
+
+
 def test_layout_is_that_of_the_generated_sets(tmp_path):
+    with h5py.File(ROOT / "suites" / "assets" / "jets_test.h5") as file:
+        assert types_in(file) == types_of_the_readme()
     write_jetclass_root(tmp_path / "in.root", make_jets())
     convert(tmp_path / "in.root", "-o", tmp_path / "out.h5")
     with h5py.File(tmp_path / "out.h5") as file:
+        assert types_in(file).items() <= types_of_the_readme().items()
         for name, dataset in file.items():
             assert dataset.compression == "gzip" and dataset.shuffle and dataset.chunks, name
         assert file.attrs["classes"].dtype.kind == "S"
@@ -346,6 +366,16 @@ def shift_offsets(file):
     file["offsets"][0] = 3
 
 
+def disorder_offsets(file):
+    file["offsets"][4] = 1
+
+
+def lengthen_offsets(file):
+    longer = np.append(file["offsets"], file["offsets"][-1])
+    del file["offsets"]
+    file["offsets"] = longer
+
+
 def shorten_a_column(file):
     short = file["part_pz"][:-5]
     del file["part_pz"]
@@ -362,6 +392,8 @@ def shorten_a_jet_column(file):
     "spoil, words",
     [
         (shift_offsets, "offsets begins at 3, expected 0"),
+        (disorder_offsets, "in.h5: offsets[4] = 1 is below the entry before, "),
+        (lengthen_offsets, "offsets has 9 entries, expected 8 by label"),
         (shorten_a_column, "part_pz has the shape"),
         (shorten_a_jet_column, "jet_pt has the shape (6,), expected (7,)"),
     ],

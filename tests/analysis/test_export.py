@@ -436,8 +436,17 @@ def test_wrong_weights(tmp_path, capsys):
     assert "holds no weights" in refused(changed_copy(tmp_path / "step.h5", checkpoint_version=2))
     assert "checksum" in refused(changed_copy(tmp_path / "damaged.h5", sha256=np.bytes_("0" * 64)))
     assert "format version 7" in refused(changed_copy(tmp_path / "newer.h5", format_version=7))
-    pelican = changed_copy(tmp_path / "pelican.h5", model_config=config_with("kind = 'part'", "kind = 'pelican'"))
-    assert "networks of kind 'pelican' cannot be exported; those of kind part and particlenet can" in refused(pelican)
+
+
+@pytest.mark.parametrize("output_format", ["weaver", "onnx"])
+def test_networks_of_other_kinds(tmp_path, capsys, monkeypatch, output_format):
+    """Whatever is installed: nobody shall install packages that do not help."""
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    for kind in ("particlenext", "pfn", "p-cnn", "pelican", "pelican-nano"):
+        weights = changed_copy(tmp_path / f"{kind}.h5", model_config=config_with("kind = 'part'", f"kind = '{kind}'"))
+        line = refusal(capsys, weights, "--format", output_format, "-o", tmp_path / "out")
+        assert f"{kind}.h5: networks of kind '{kind}' cannot be exported; those of kind part and particlenet" in line
+        assert not (tmp_path / "out").exists()
 
 
 def test_checkpoints_hold_no_weights(program, tmp_path, capsys):
@@ -454,7 +463,7 @@ def test_checkpoints_hold_no_weights(program, tmp_path, capsys):
     [
         ("no/folder/out.pt", "create it first"),
         (".", "is a folder; name a file in it"),
-        ("weights.h5", "is the input too"),
+        ("weights.h5", "is an input too"),
         ("/proc/out.pt", "/proc/out.pt"),
     ],
 )

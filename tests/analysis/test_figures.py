@@ -215,6 +215,14 @@ def test_report_of_chosen_thresholds(tmp_path):
     assert rows[12].startswith("| part-small | full |")
     front_rows = lines[: lines.index("## Chosen thresholds")]
     assert sum(line.startswith("| particlenet | confidence | 0.75 0.5 | 0.8300 ") for line in front_rows) == 1
+    assert "biased" not in rows[2]
+
+
+def test_report_says_where_gates_know_the_jets_of_the_choice(tmp_path):
+    write_campaign(tmp_path, choosing_data="jets_choose.h5", gates_fitted_on_choosing_data="part-small")
+    assert main(["report", str(tmp_path)]) == 0
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "The gates of part-small were fitted on the same jets" in text and "biased" in text
 
 
 def test_report_without_chosen_thresholds_has_no_table_of_them(tmp_path):

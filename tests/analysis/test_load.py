@@ -2,6 +2,9 @@
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -99,6 +102,18 @@ def test_refuses_a_file_that_is_no_task(tmp_path):
     (tmp_path / "task.h5").write_text("no HDF5")
     with pytest.raises(InputError, match="task.h5: not a readable task file"):
         load(tmp_path / "task.h5")
+
+
+def test_refuses_other_hdf5_in_one_line(tmp_path):
+    """A process of its own: warnings, too, are words on stderr."""
+    (tmp_path / "tasks/0000").mkdir(parents=True)
+    shutil.copy(ROOT / "tests/data/jets_test_250.h5", tmp_path / "tasks/0000/task.h5")
+    command = [sys.executable, "-m", "eebench_analysis", "report", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "analysis")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("eebench_analysis: ") and "task.h5: not a task file" in line
 
 
 def test_refuses_a_later_format(tmp_path):

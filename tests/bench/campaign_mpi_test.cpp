@@ -188,10 +188,16 @@ TEST_CASE("thresholds chosen on other jets are reported with where they come fro
     };
     return subject;
   };
+  bool any_pass = false;
+  overlapping.on_stage = [&](const std::string& stage) {
+    any_pass = any_pass || stage.find("all exits") != std::string::npos;
+  };
   const bench::CampaignFolder other{dir.path() / "overlapping"};
   CHECK_THAT(
       refusal([&] { bench::run_campaign(comm, chosen, other, false, provenance, overlapping); }),
       Contains("50 of the 300 jets of /others.h5") && Contains("give other jets"));
+  CHECK_FALSE(any_pass);
+  CHECK_FALSE(std::filesystem::exists(other.root));
 
   const auto outcome = bench::run_campaign(comm, chosen, folder, false, provenance, hooks());
   CHECK(outcome.points == 3 + 2 * (2 + 4));
@@ -224,6 +230,41 @@ TEST_CASE("thresholds chosen on other jets are reported with where they come fro
     }
   }
   CHECK(choices == 8);
+}
+
+TEST_CASE("gates that know the jets of the choice are named on the terminal and in the file") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const auto [fitted_on, rule, is_named] = GENERATE(
+      table<std::string, std::string, bool>({{"other fake jets", "[confidence, learned]", true},
+                                             {"other fake jets", "confidence", false},
+                                             {"third jets", "learned", false}}));
+  const auto chosen = bench::parse_suite(
+      suite_text + "[choose]\ndata = \"others.h5\"\njets = 300\nloss = [0.05]\n", "fake", "/",
+      std::vector<std::string>{"scenario=offline", "batch=32", "rule=" + rule});
+  bench::Hooks with_gates = hooks();
+  with_gates.open = [data = fitted_on](const bench::ModelEntry& model, const bench::Suite&) {
+    bench::Subject subject = test::fake_subject({}, 400);
+    const exits::Gate gate = test::surer_with_confidence();
+    subject.gates = {gate, gate};
+    subject.gates_data_sha256 = model.name == "large" ? data : "jets of its own";
+    return subject;
+  };
+  std::vector<std::string> lines;
+  with_gates.say = [&](const std::string& line) { lines.push_back(line); };
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  bench::run_campaign(comm, chosen, folder, false, provenance, with_gates);
+  comm.barrier();
+  CHECK(lines.size() == (is_named ? 2 : 1));
+  if (is_named) {
+    CHECK_THAT(lines.back(), Contains("gates of large were fitted on /others.h5") &&
+                                 Contains("biased") && Contains("eebench gates"));
+  }
+  const bench::TaskReader task(folder.task_file());
+  CHECK(task.has_attribute("gates_fitted_on_choosing_data") == is_named);
+  if (is_named) {
+    CHECK(task.attribute("gates_fitted_on_choosing_data") == "large");
+  }
 }
 
 TEST_CASE("the share of flips between run and replay is seen") {

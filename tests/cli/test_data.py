@@ -87,6 +87,24 @@ def make_offsets_a_group(file):
     file.create_group("offsets")
 
 
+def make_an_optional_column_a_group(file):
+    file.create_group("part_d0val")
+
+
+def make_a_column_a_table(file):
+    pt = file["jet_pt"][:]
+    del file["jet_pt"]
+    file["jet_pt"] = pt[:, None]
+
+
+def number_the_classes(file):
+    file.attrs["classes"] = [0, 1]
+
+
+def raise_the_version(file):
+    file.attrs["format_version"] = 2
+
+
 def make_a_column_complex(file):
     px = file["part_px"][:]
     del file["part_px"]
@@ -117,7 +135,11 @@ def repeat_a_class(file):
         (remove_labels, "no dataset 'label'", "convert it"),
         (halve_a_label, "dataset 'label', index 2: 0.5", "correct the label"),
         (make_offsets_a_group, "'offsets' is a group", "make the file again"),
-        (make_a_column_complex, "dataset 'part_px': holds no plain numbers", "expected"),
+        (make_an_optional_column_a_group, "'part_d0val' is a group", "make the file again"),
+        (make_a_column_complex, "dataset 'part_px': holds no plain numbers", "make the file again"),
+        (make_a_column_a_table, "dataset 'jet_pt': has 2 axes", "make the file again"),
+        (number_the_classes, "attribute 'classes': holds numbers", "make the file again"),
+        (raise_the_version, "attribute 'format_version' is 2", "make the file again"),
         (lose_the_jet, "no dataset 'jet_phi'", "add the column"),
         (lose_energy, "dataset 'part_energy', index 12: 0 is not above 0", "remove or repair this jet"),
         (repeat_a_class, "attribute 'classes' names 'QCD' twice", "a name of its own"),

@@ -184,6 +184,34 @@ def test_gates(eebench, files):
     refused(gates(eebench, WEIGHTS, "jets.h5"), "jets.h5", "'offsets', index 4", "drop empty jets")
 
 
+@pytest.mark.parametrize(
+    "weights, words",
+    [
+        ("none", ["none: no such file", "check the path"]),
+        ("none.pt", ["none.pt: no such file", "check the path"]),
+        ("nowhere/none.h5", ["nowhere/none.h5: no such file", "check the path"]),
+        (".", [".: is a folder", "name a file"]),
+        ("text.h5", ["text.h5: not an HDF5 file", "copy it again"]),
+        ("jets.h5", ["jets.h5: no group 'weights'", "give a weights.h5"]),
+        ("newer.h5", ["newer.h5: attribute 'format_version' is 2", "train again"]),
+        ("", ["--weights: name a file"]),
+    ],
+)
+def test_weights(eebench, files, weights, words):
+    (files / "text.h5").write_text("weights\n")
+    with h5py.File(files / "newer.h5", "w") as file:
+        file.create_group("weights")
+        file.attrs["format_version"] = 2
+    given = ["--weights", weights, "--data", JETS]
+    refused(eebench("gates", *given), *words)
+    refused(eebench("predict", *given, "--model", "particlenet", "-o", "answers.h5"), *words)
+    refused(eebench("profile", "particlenet", *given), *words)
+    refused(train(eebench, "--weights", weights), *words)
+    if weights:  # a suite's are relative to its folder
+        (files / "suite.toml").write_text(SUITE.replace(WEIGHTS, weights))
+        refused(bench(eebench), words[0].removeprefix("."), *words[1:])
+
+
 def test_data_info(eebench, files):
     refused(eebench("data", "info", "none.h5"), "none.h5")
     refused(eebench("data", "info", "mine.toml"), "mine.toml")

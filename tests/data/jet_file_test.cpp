@@ -109,6 +109,25 @@ TEST_CASE("bad jet files are refused in one line with dataset, index and remedy"
              Contains("'jet_pt', index 1: -3 is not above 0") && Contains("repair"));
 }
 
+TEST_CASE("another version, and a group where a column may be, are refused with their remedy") {
+  const test::ScratchDir scratch;
+  const auto path = scratch.path() / "jets.h5";
+  JetFileContent().write(path);
+  const auto change = [&](const std::function<void(h5::File&)>& action) {
+    h5::File file = h5::File::open_writable(path);
+    action(file);
+    file.close();
+  };
+  change([](h5::File& file) { file.set_attribute("format_version", std::int64_t{1}); });
+  CHECK(data::describe(JetFile(path)).jets == 3);
+  change([](h5::File& file) { file.array<float>("part_d0val/values", {6}); });
+  CHECK_THROWS_WITH(data::describe(JetFile(path)), Contains("jets.h5: 'part_d0val' is a group") &&
+                                                       Contains("make the file again"));
+  change([](h5::File& file) { file.set_attribute("format_version", std::int64_t{2}); });
+  CHECK_THROWS_WITH(JetFile(path), Contains("jets.h5: attribute 'format_version' is 2") &&
+                                       Contains("reads version 1") && Contains("convert"));
+}
+
 TEST_CASE("files that are missing, cut short or something else are refused by name") {
   const test::ScratchDir scratch;
   CHECK_THAT(error_of(scratch.path() / "none.h5"), Contains("none.h5"));

@@ -103,6 +103,15 @@ TEST_CASE("chosen thresholds have a table of their own that says where they come
   report::write_summaries(folder, task);
   CHECK_THAT(text_of(folder.root / "summary.md"), Contains("loss allowed [points]"));
 
+  CHECK_THAT(report::chosen_preamble(task), !Contains("gates"));
+  const auto biased = scratch.path() / "biased.h5";
+  std::filesystem::copy_file(folder.task_file(), biased);
+  h5::File file = h5::File::open_writable(biased);
+  file.set_attribute("gates_fitted_on_choosing_data", std::string("large"));
+  file.close();
+  CHECK_THAT(report::chosen_preamble(bench::TaskReader(biased)),
+             Contains("gates of large were fitted on the same jets") && Contains("biased"));
+
   const bench::CampaignFolder plain{scratch.path() / "plain"};
   measure(plain, 0);
   const bench::TaskReader given(plain.task_file());

@@ -1,10 +1,12 @@
-"""From the files people have to the jets eebench reads; the layout is described in the README."""
+"""From the files people have to the jets eebench reads; the layout is described in analysis/README.md."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from ..outputs import check_output_file
 from ..progress import Progress, note
 from .hdf5 import open_hdf5
 from .jets import normalise
@@ -25,7 +27,7 @@ def convert(inputs, output, classes=None, drop_bad=False):
     that eebench would refuse, and says how many.
     """
     output = Path(output)
-    check_output(output, inputs)
+    check_output_file(output, inputs)
     sources = [open_source(Path(path), classes) for path in inputs]
     names = common_classes(sources, classes)
     empty = bad = 0
@@ -58,15 +60,6 @@ def class_counts(names, counts):
     return ", ".join(present) if len(present) <= 12 else f"{len(present)} classes"
 
 
-def check_output(output, inputs):
-    if any(Path(path).resolve() == output.resolve() for path in inputs):
-        raise InputError(f"{output}: is an input too; give the output another name")
-    if output.is_dir():
-        raise InputError(f"{output}: is a folder; name a file in it")
-    if not output.parent.is_dir():
-        raise InputError(f"{output}: no folder {output.parent}; create it first")
-
-
 def open_source(path, classes):
     """The reader that fits the content of the file (its first bytes, not its name)."""
     if path.is_dir():
@@ -87,22 +80,18 @@ def open_source(path, classes):
         return reader(path, classes)
 
 
-class as_input_error:
+@contextmanager
+def as_input_error(path):
     """Turns what the reading libraries raise on a damaged file into one line."""
-
-    def __init__(self, path):
-        self._path = path
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if kind is not None and issubclass(kind, Exception) and kind is not InputError:
-            first_line = (str(error).strip() or kind.__name__).splitlines()[0]
-            raise InputError(
-                f"{self._path}: cannot be read ({first_line}); the file is damaged or incomplete, "
-                "fetch it again"
-            ) from error
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"{path}: cannot be read ({first_line}); the file is damaged or incomplete, fetch it again"
+        ) from error
 
 
 def common_classes(sources, classes):

@@ -112,8 +112,15 @@ def open_ragged(file, path, offsets_name, label_name):
     jet_columns = [name for name in JET_COLUMNS if name in file]
     offsets = file[offsets_name][:]
     jets = len(file[label_name])
-    if len(offsets) != jets + 1 or np.any(np.diff(offsets) < 0):
-        raise InputError(f"{path}: {offsets_name} is not a rising list of {jets + 1} numbers")
+    if len(offsets) != jets + 1:
+        raise InputError(f"{path}: {offsets_name} has {len(offsets)} entries, expected {jets + 1} by {label_name}")
+    falls = np.flatnonzero(offsets[1:] < offsets[:-1])
+    if len(falls):
+        index = falls[0] + 1
+        raise InputError(
+            f"{path}: {offsets_name}[{index}] = {offsets[index]} is below the entry before, {offsets[index - 1]}; "
+            "the file is damaged, fetch it again"
+        )
     if offsets[0] != 0:
         raise InputError(f"{path}: {offsets_name} begins at {offsets[0]}, expected 0; particles before it have no jet")
     for name, expected in [(name, offsets[-1]) for name in particles] + [(name, jets) for name in jet_columns]:

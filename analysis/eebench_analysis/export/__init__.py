@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 from ..errors import InputError
+from ..outputs import check_output_file, check_parent
+from .kinds import kind_of
 from .weaver import write_state_dict
 from .weights import read_weights
 
@@ -14,28 +16,25 @@ SHIPPED_JETS = "suites/assets/jets_test.h5"
 def export_weaver(weights, output):
     """Writes the network without early heads to `output`, a file; prints what it is."""
     output = Path(output)
-    if output.is_dir():
-        raise InputError(f"{output}: is a folder; name a file in it")
-    if output.resolve() == Path(weights).resolve():
-        raise InputError(f"{output}: is the input too; give the output another name")
-    check_parent(output)
+    check_output_file(output, [weights])
     print(write_state_dict(read_weights(weights), output))
 
 
 def export_onnx(weights, output, data=None, limit=64):
     """Writes the network, whole and in segments, to `output`, a folder; prints how far its answers are
     from eebench's for the first `limit` jets of `data`. Throws DeviationError where they are too far."""
+    output = Path(output)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output}: is there already; name a new folder")
+    check_parent(output)
+    weights = read_weights(weights)
+    kind_of(weights)  # before packages are asked for that would not help
     try:
         import onnx  # noqa: F401  torch writes with it
         from .verify import write_verified
     except ModuleNotFoundError as missing:
         raise InputError(f"--format onnx needs {missing.name}; pip install -e 'analysis[onnx]'") from missing
 
-    output = Path(output)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"{output}: is there already; name a new folder")
-    check_parent(output)
-    weights = read_weights(weights)
     part = output.with_name(output.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
@@ -45,11 +44,6 @@ def export_onnx(weights, output, data=None, limit=64):
     finally:
         shutil.rmtree(part, ignore_errors=True)
     print(f"{table}\n{output}: full.onnx, a segment_<k>.onnx for each exit, and export.json, which says what they take")
-
-
-def check_parent(output):
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: no folder {output.parent}; create it first")
 
 
 def shipped_jets():

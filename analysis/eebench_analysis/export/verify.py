@@ -81,7 +81,7 @@ def write_verified(weights, folder, data, limit):
 def eebench_logits(weights, data, limit, scratch):
     """[jets, exits, classes], and the names of the classes."""
     if shutil.which("eebench") is None:
-        raise InputError("no program eebench on PATH; . scripts/environment.sh of the checkout puts it there")
+        raise InputError("no program eebench on PATH; . scripts/environment.sh of eebench puts it there")
     answers = scratch / "answers.h5"
     command = ["eebench", "predict", "--weights", weights, "--data", data, "--limit", str(limit), "-o", answers]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

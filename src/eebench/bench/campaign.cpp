@@ -6,6 +6,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "eebench/bench/choosing.hpp"
@@ -53,7 +54,16 @@ class Driver {
 
   Outcome run(bool resume, const Attributes& provenance) {
     open_subjects();
-    hooks_.on_grid(describe(suite_, points_));
+    check_choosing();
+    hooks_.say(describe(suite_, points_));
+    if (const std::string models = fitted_on_choosing(); !models.empty()) {
+      hooks_.say(fmt::format(
+          "the gates of {} were fitted on {}, where thresholds are chosen: those of the rule "
+          "learned are biased, they tend to lose more elsewhere; fit gates (eebench gates) or "
+          "choose on "
+          "other jets",
+          models, suite_.choosing->data.string()));
+    }
     write_or_check_manifest(comm_, folder_, suite_, points_, provenance, resume);
     Outcome outcome;
     outcome.points = static_cast<std::int64_t>(points_.size());
@@ -78,6 +88,8 @@ class Driver {
 
  private:
   void open_subjects();
+  void check_choosing();
+  std::string fitted_on_choosing() const;
   Layout layout() const;
   Attributes with_data(Attributes attributes) const;
   std::int64_t jets_of(const Subject& subject) const {
@@ -126,12 +138,6 @@ void Driver::open_subjects() {
           fmt::format("models {} and {} have other classes; measure them in two suites",
                       suite_.models.front().name, model.name));
     }
-    if (suite_.choosing && subject.choosing.sha256 == subject.jets.sha256) {
-      throw InputError(
-          fmt::format("[choose] data {} is what the suite reports on, {}: thresholds chosen on the "
-                      "jets they are reported on flatter; give other jets",
-                      suite_.choosing->data.string(), suite_.data.string()));
-    }
     const std::int64_t jets = jets_of(subject);
     for (const std::int64_t batch : suite_.batches) {
       if (batch > jets) {
@@ -148,6 +154,44 @@ void Driver::open_subjects() {
   for (const Point& point : points_) {
     rule_at(point);
   }
+}
+
+/// Thresholds chosen on the jets they are reported on flatter. All networks see the same jets.
+void Driver::check_choosing() {
+  if (!suite_.choosing) {
+    return;
+  }
+  const Subject& subject = stations_.front().subject;
+  if (subject.choosing.sha256 == subject.jets.sha256) {
+    throw InputError(
+        fmt::format("[choose] data {} is what the suite reports on, {}: thresholds chosen on the "
+                    "jets they are reported on flatter; give other jets",
+                    suite_.choosing->data.string(), suite_.data.string()));
+  }
+  hooks_.on_stage("compare jets");
+  const std::int64_t jets = choosing_jets_of(subject);
+  const std::int64_t common =
+      jets_in_common(comm_, subject.choosing, jets, subject.jets, jets_of(subject), hooks_.on_pass);
+  if (100 * common > jets) {
+    throw InputError(
+        fmt::format("[choose] {} of the {} jets of {} are also among those of {} that the suite "
+                    "reports on; give other jets",
+                    common, jets, suite_.choosing->data.string(), suite_.data.string()));
+  }
+}
+
+/// Networks, with commas, whose gates decide and know the jets that thresholds are chosen on.
+std::string Driver::fitted_on_choosing() const {
+  std::vector<std::string> models;
+  const bool learned =
+      std::find(suite_.rules.begin(), suite_.rules.end(), "learned") != suite_.rules.end();
+  for (std::size_t m = 0; suite_.choosing && learned && m < stations_.size(); ++m) {
+    const Subject& subject = stations_[m].subject;
+    if (subject.gates_data_sha256 == subject.choosing.sha256) {
+      models.push_back(suite_.models[m].name);
+    }
+  }
+  return fmt::format("{}", fmt::join(models, ", "));
 }
 
 Layout Driver::layout() const {
@@ -214,13 +258,6 @@ void Driver::choose() {
     const store::AllExits jets = all_exits(station, subject.choosing, choosing_jets_of(subject),
                                            choosing_name(suite_.models[m].name));
     station.all_exits = all_exits(station, subject.jets, jets_of(subject), suite_.models[m].name);
-    const std::int64_t common = jets_in_common(jets, station.all_exits);
-    if (100 * common > jets.jets()) {
-      throw InputError(
-          fmt::format("[choose] {} of the {} jets of {} are also among those of {} that the suite "
-                      "reports on; give other jets",
-                      common, jets.jets(), suite_.choosing->data.string(), suite_.data.string()));
-    }
     hooks_.on_stage("choose thresholds");
     choose_thresholds(comm_, points_, static_cast<std::int64_t>(m), jets,
                       cost_table(*subject.executor, jets.multiplicity), subject.gates);
@@ -235,6 +272,9 @@ Attributes Driver::with_data(Attributes attributes) const {
     attributes["choosing_data"] = suite_.choosing->data.filename().string();
     attributes["choosing_data_sha256"] = subject.choosing.sha256;
     attributes["choosing_jets"] = choosing_jets_of(subject);
+    if (const std::string models = fitted_on_choosing(); !models.empty()) {
+      attributes["gates_fitted_on_choosing_data"] = models;
+    }
   }
   return attributes;
 }

@@ -32,10 +32,11 @@ struct Hooks {
   std::function<void(const std::string& stage)> on_stage = [](const std::string&) {};
   /// The campaign is ours and its files are open, nothing is measured yet.
   std::function<void()> before_measuring = [] {};
-  /// How much of this rank's share of an all-exits pass is done.
+  /// How much of this rank's share of a pass over the jets is done.
   std::function<void(std::int64_t done, std::int64_t all)> on_pass = [](std::int64_t,
                                                                         std::int64_t) {};
-  std::function<void(const std::string& description)> on_grid = [](const std::string&) {};
+  /// A line for the user: how large the grid is, what is to be minded.
+  std::function<void(const std::string& line)> say = [](const std::string&) {};
   std::function<void(const Standing&)> on_point = [](const Standing&) {};
   /// Whether this process was asked to stop; looked at between points.
   std::function<bool()> stop_requested = [] { return false; };

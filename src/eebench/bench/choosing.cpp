@@ -1,10 +1,10 @@
 #include "eebench/bench/choosing.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <set>
 #include <string>
-#include <tuple>
 #include <utility>
 
 #include "eebench/exits/choose.hpp"
@@ -63,6 +63,24 @@ class Fronts {
   std::map<std::pair<std::string, Selection>, std::vector<exits::Choice>> fronts_;
 };
 
+/// \collective Of this rank's share of the first `count` jets: transverse momentum, constituents
+/// and label, each jet's in one number.
+std::vector<std::int64_t> marks(const comm::Communicator& comm, const Jets& jets,
+                                std::int64_t count, const store::Advance& advance) {
+  constexpr std::int64_t jets_per_read = 8192;
+  std::vector<std::int64_t> marks;
+  const auto mark = [&](std::int64_t begin, std::int64_t end) {
+    const data::JetBatch batch = jets.read(begin, end);
+    for (std::size_t jet = 0; jet < batch.size(); ++jet) {
+      const auto pt = std::bit_cast<std::uint32_t>(store::transverse_momentum(batch, jet));
+      marks.push_back(static_cast<std::int64_t>(pt) << 32 |
+                      static_cast<std::int64_t>(batch.multiplicity(jet)) << 16 | batch.labels[jet]);
+    }
+  };
+  store::for_each_batch(comm, count, jets_per_read, mark, advance);
+  return marks;
+}
+
 }  // namespace
 
 void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, std::int64_t model,
@@ -98,19 +116,16 @@ void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, 
   }
 }
 
-std::int64_t jets_in_common(const store::AllExits& a, const store::AllExits& b) {
-  const auto key = [](const store::AllExits& jets, std::size_t jet) {
-    return std::tuple(jets.jet_pt[jet], jets.multiplicity[jet], jets.labels[jet]);
-  };
-  std::set<std::tuple<float, std::int64_t, std::int64_t>> known;
-  for (std::size_t jet = 0; jet < b.labels.size(); ++jet) {
-    known.insert(key(b, jet));
-  }
+std::int64_t jets_in_common(const comm::Communicator& comm, const Jets& a, std::int64_t jets_of_a,
+                            const Jets& b, std::int64_t jets_of_b, const store::Advance& advance) {
+  const std::vector<std::int64_t> theirs =
+      comm.all_gather(std::span<const std::int64_t>(marks(comm, b, jets_of_b, advance)));
+  const std::set<std::int64_t> known(theirs.begin(), theirs.end());
   std::int64_t common = 0;
-  for (std::size_t jet = 0; jet < a.labels.size(); ++jet) {
-    common += known.contains(key(a, jet)) ? 1 : 0;
+  for (const std::int64_t mark : marks(comm, a, jets_of_a, advance)) {
+    common += known.contains(mark) ? 1 : 0;
   }
-  return common;
+  return comm.all_reduce(common, comm::Reduce::sum);
 }
 
 }  // namespace eebench::bench

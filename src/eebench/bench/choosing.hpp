@@ -6,6 +6,7 @@
 
 #include "eebench/bench/grid.hpp"
 #include "eebench/bench/physics.hpp"
+#include "eebench/bench/subject.hpp"
 #include "eebench/comm/communicator.hpp"
 #include "eebench/exits/gate.hpp"
 #include "eebench/store/all_exits.hpp"
@@ -21,8 +22,10 @@ void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, 
                        const store::AllExits& jets, const CostTable& costs,
                        std::span<const exits::Gate> gates);
 
-/// Jets of `a` that are also among `b`: the same label, constituents and transverse momentum. About
-/// one pair in 10^9 of different jets agrees by chance.
-std::int64_t jets_in_common(const store::AllExits& a, const store::AllExits& b);
+/// \collective Of the first jets of `a`, those that are also among the first of `b`: with the same
+/// label, constituents and transverse momentum. About one pair in 10^9 of different jets agrees by
+/// chance. No network is run.
+std::int64_t jets_in_common(const comm::Communicator& comm, const Jets& a, std::int64_t jets_of_a,
+                            const Jets& b, std::int64_t jets_of_b, const store::Advance& advance);
 
 }  // namespace eebench::bench

@@ -36,6 +36,7 @@ struct Subject {
   std::vector<std::string> classes;  ///< names, in the order of the logits
   std::vector<exits::Gate> gates;    ///< [exits - 1] for the rule `learned`; empty where not fitted
   std::string gates_sha256;
+  std::string gates_data_sha256;  ///< of the jet file that they were fitted on
   Jets jets;
   Jets choosing;  ///< those that thresholds are chosen on; none where the suite has them given
 };

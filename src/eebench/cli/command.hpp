@@ -53,6 +53,11 @@ struct Command {
 /// Of a number of things; a longer one is a slip of the finger.
 inline CLI::Range at_least(std::int64_t least) { return {least, std::int64_t{1'000'000'000}}; }
 
+/// Refuses an empty name, as of an unset variable in a shell, which would pass for none given.
+inline std::function<std::string(const std::string&)> named(const std::string& kind) {
+  return [=](const std::string& name) { return name.empty() ? "name a " + kind : ""; };
+}
+
 /// Declares "--threads": threads of each rank, 1 to 1024.
 inline CLI::Option* add_threads(CLI::App& app, int& threads) {
   return app.add_option("--threads", threads, "Threads of each rank")

@@ -115,7 +115,7 @@ class Surroundings {
       alive();
       show(report::share_line(stage_, done, all), done == all);
     };
-    hooks.on_grid = [this](const std::string& description) { say(description); };
+    hooks.say = [this](const std::string& line) { say(line); };
     hooks.on_point = [this](const bench::Standing& standing) {
       if (done_before_ < 0) {
         done_before_ = standing.done - 1;
@@ -221,7 +221,7 @@ Runner setup_bench(CLI::App& app) {
   app.add_option("--effort", o->effort, "smoke, quick, standard or official; default: the suite's");
   app.add_option("-o,--output", o->output,
                  "Folder of the campaign; default: results/<suite>-<UTC>-<hash>")
-      ->check([](const std::string& folder) { return folder.empty() ? "name a folder" : ""; });
+      ->check(named("folder"));
   app.add_option("--device", o->device,
                  "cpu or cuda (one GPU per local rank); default: the suite's")
       ->check(CLI::IsMember({"cpu", "cuda"}));

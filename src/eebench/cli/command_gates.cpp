@@ -34,12 +34,13 @@ struct Pass {
 
 /// \collective
 Pass all_exits(const Options& options, Context& context) {
-  if (options.weights.extension() != ".h5") {
-    throw InputError(
-        fmt::format("{}: gates are stored in a weights.h5 of eebench train; give such a file",
-                    options.weights.string()));
-  }
   context.comm.agree([&] {
+    sys::check_is_file(options.weights);
+    if (options.weights.extension() != ".h5") {
+      throw InputError(
+          fmt::format("{}: gates are stored in a weights.h5 of eebench train; give such a file",
+                      options.weights.string()));
+    }
     if (context.comm.is_root()) {
       sys::check_writable(options.weights);
     }
@@ -51,7 +52,9 @@ Pass all_exits(const Options& options, Context& context) {
   const bench::Subject subject = open_subject(context, entry, suite, options.threads);
   if (subject.executor->exits() < 2) {
     throw InputError(
-        fmt::format("{} has no early exits, so it needs no gates", options.weights.string()));
+        fmt::format("{} has no early exits, so it needs no gates; give weights of a network with "
+                    "exits",
+                    options.weights.string()));
   }
   report::Progress progress(stderr);
   const auto advance = [&](std::int64_t done, std::int64_t all) {
@@ -149,7 +152,8 @@ ExitCode fit_gates(const Options& options, Context& context) {
 Runner setup_gates(CLI::App& app) {
   const auto o = std::make_shared<Options>();
   app.add_option("--weights", o->weights, "Weights (.h5) to fit gates for; they are added to it")
-      ->required();
+      ->required()
+      ->check(named("file"));
   app.add_option("--data", o->data, "Jets (HDF5) that the network was not trained on")->required();
   app.add_option("--device", o->device, "cpu or cuda (one GPU per local rank)")
       ->check(CLI::IsMember({"cpu", "cuda"}))

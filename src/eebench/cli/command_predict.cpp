@@ -182,7 +182,8 @@ Runner setup_predict(CLI::App& app) {
                  "kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   app.add_option("--weights", o->model.weights,
                  "Of eebench (.h5) or PyTorch (.pt); weights without early heads: one exit")
-      ->required();
+      ->required()
+      ->check(named("file"));
   app.add_option("--data", o->data, "Jet file")->required();
   app.add_option("--limit", o->limit, "Only the first so many jets; 0: all")
       ->check(at_least(0))

@@ -224,6 +224,7 @@ Runner setup_profile(CLI::App& app) {
   app.add_option("--weights", o->weights,
                  "Trained weights to measure with (.h5 of eebench or .pt; weights without early "
                  "heads: the network without them); default: those that travel along, if any")
+      ->check(named("file"))
       ->needs(data);
   app.add_option("--batch", o->batch, "Jets a batch")
       ->check(at_least(1))

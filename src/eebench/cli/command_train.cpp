@@ -154,7 +154,8 @@ Runner setup_train(CLI::App& app) {
       "--features", o->features,
       "Inputs: kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   app.add_option("--weights", o->weights,
-                 "Weights to begin with (.h5 or .pt); early heads may be missing");
+                 "Weights to begin with (.h5 or .pt); early heads may be missing")
+      ->check(named("file"));
   app.add_option("--freeze", o->freeze,
                  "backbone trains the early heads alone, none everything" + from("none"))
       ->check(CLI::IsMember({"backbone", "none"}));

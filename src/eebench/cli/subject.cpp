@@ -59,6 +59,7 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
     subject.network_sha256 = network_sha256(loaded.config, *source);
     subject.gates = gates_of(loaded.weights);
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
+    subject.gates_data_sha256 = loaded.weights.gates.data_sha256;
     subject.classes = source->classes();
     model::check_classes(source->classes().size(), source->file().path().string(), *network,
                          entry.name);

@@ -15,6 +15,7 @@ namespace {
   throw InputError(fmt::format("{}: {}", path.string(), what));
 }
 
+constexpr std::int64_t format_version = 1;
 constexpr const char* convert_again =
     "make the file again with `python -m eebench_analysis convert`";
 
@@ -28,6 +29,14 @@ JetFile::JetFile(std::filesystem::path path)
            fmt::format("no dataset '{}', so this is not a jet file of eebench; convert it with "
                        "`python -m eebench_analysis convert`",
                        name));
+    }
+  }
+  if (file_.has_attribute("format_version")) {
+    if (const auto version = file_.attribute<std::int64_t>("format_version");
+        version != format_version) {
+      fail(path_, fmt::format("attribute 'format_version' is {}, but this eebench reads version "
+                              "{}; {} of this eebench",
+                              version, format_version, convert_again));
     }
   }
   const h5::Dataset offsets = file_.dataset("offsets");

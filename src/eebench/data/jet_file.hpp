@@ -23,9 +23,9 @@ struct JetColumns {
 /// particle, jet_* per jet, `label` [J], and the class names in the attribute `classes`. Each rank
 /// opens it for itself and reads by hyperslab; only the range asked for is in memory.
 ///
-/// Whatever is wrong with it (truncated, missing column, offsets out of order, empty jet, label out
-/// or not whole, NaN or infinity, energy or pT that is not above 0) is an InputError that names
-/// file, dataset, index and remedy.
+/// Whatever is wrong with it (truncated, of another version, missing column, offsets out of order,
+/// empty jet, label out or not whole, NaN or infinity, energy or pT that is not above 0) is an
+/// InputError that names file, dataset, index and remedy.
 class JetFile {
  public:
   explicit JetFile(std::filesystem::path path);
@@ -35,7 +35,8 @@ class JetFile {
   const std::vector<std::string>& classes() const { return classes_; }
   /// Where the jets come from, as the file says; empty where it does not.
   std::string source() const;
-  std::vector<std::string> columns() const { return file_.datasets(); }
+  /// Names of all that the file holds, also where it is no dataset and read() refuses it.
+  std::vector<std::string> columns() const { return file_.names(); }
   bool has(const std::string& column) const { return file_.has(column); }
   /// Jets [begin, end) with the named columns.
   JetColumns read(std::int64_t begin, std::int64_t end,

@@ -95,7 +95,7 @@ JetSource::JetSource(const std::filesystem::path& file, DataConfig config)
 
 JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
   if (begin < 0 || end > jets() || begin > end) {
-    throw InputError(fmt::format("{}: jets {} to {} were asked for, but it has {}",
+    throw InputError(fmt::format("{}: jets {} to {} were asked for, but it has {}; ask for no more",
                                  file_.path().string(), begin, end, jets()));
   }
   JetBatch batch = assemble(file_.read(begin, end, columns_), config_, derive_angles_, begin);
@@ -130,16 +130,12 @@ JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,
   // Columns by name; a defined variable is computed when it is first asked for.
   std::function<const Column&(const std::string&)> column =
       [&](const std::string& name) -> const Column& {
-    if (const auto found = jets.values.find(name); found != jets.values.end()) {
-      return found->second;
-    }
     for (const auto& [defined, expression] : config.new_variables) {
-      if (defined == name) {
+      if (defined == name && !jets.values.contains(name)) {
         return jets.values.emplace(name, expression.evaluate(column, particles)).first->second;
       }
     }
-    throw InputError(
-        fmt::format("column '{}' is neither in the jet file nor under new_variables", name));
+    return jets.values.at(name);  // read, as DataConfig::columns() asks for it
   };
 
   // Which particles stay.

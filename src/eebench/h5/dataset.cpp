@@ -51,9 +51,9 @@ void check_block(const Extents& shape, const Extents& start, const Extents& coun
     fits = start[axis] <= shape[axis] && count[axis] <= shape[axis] - start[axis];
   }
   if (!fits) {
-    throw InputError(fmt::format("{}: no block at [{}] of size [{}] in an array of shape [{}]",
-                                 where, fmt::join(start, ", "), fmt::join(count, ", "),
-                                 fmt::join(shape, ", ")));
+    throw InputError(fmt::format(
+        "{}: no block at [{}] of size [{}] in an array of shape [{}]; make the file again", where,
+        fmt::join(start, ", "), fmt::join(count, ", "), fmt::join(shape, ", ")));
   }
   if (product(count) != size) {
     throw Error(ExitCode::internal,
@@ -78,7 +78,8 @@ Dataset::Dataset(Handle dataset, std::string name, bool parallel, bool root)
 
 hsize_t Dataset::length() const {
   if (shape_.size() != 1) {
-    throw InputError(fmt::format("{}: has {} axes where one is expected", where(), shape_.size()));
+    throw InputError(fmt::format("{}: has {} axes where one is expected; make the file again",
+                                 where(), shape_.size()));
   }
   return shape_.front();
 }
@@ -130,8 +131,8 @@ void Dataset::read_block(hid_t type, void* data, std::size_t size, const Extents
   const Handle stored = check_id(H5Dget_type(id()), where(), "describe");
   if (const H5T_class_t kind = H5Tget_class(stored.get());
       kind != H5T_INTEGER && kind != H5T_FLOAT && kind != H5T_ENUM) {
-    throw InputError(fmt::format("{}: holds {} where numbers are expected", where(),
-                                 kind == H5T_STRING ? "text" : "no plain numbers"));
+    throw InputError(fmt::format("{}: holds {} where numbers are expected; make the file again",
+                                 where(), kind == H5T_STRING ? "text" : "no plain numbers"));
   }
   const Selection block = select(id(), start, count, where());
   check_read(H5Dread(id(), type, block.memory.get(), block.file.get(), transfer_.get(), data),

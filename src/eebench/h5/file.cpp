@@ -183,8 +183,8 @@ bool File::has(const std::string& name) const {
 
 Dataset File::dataset(const std::string& name) const {
   if (!has(name)) {
-    throw InputError(fmt::format("{}: dataset '{}' is missing; the file has {}", where(), name,
-                                 fmt::join(datasets(), ", ")));
+    throw InputError(fmt::format("{}: dataset '{}' is missing; the file has {}; make it again",
+                                 where(), name, fmt::join(datasets(), ", ")));
   }
   Handle object(H5Oopen(file_.get(), name.c_str(), H5P_DEFAULT));
   check_read(object.get() < 0 ? -1 : 0, place(name));
@@ -197,19 +197,15 @@ Dataset File::dataset(const std::string& name) const {
   return wrap(std::move(object), name);
 }
 
-std::vector<std::string> File::datasets(const std::string& group) const {
+std::vector<std::string> File::names(const std::string& group) const {
   const Handle opened = check_id(H5Gopen2(file_.get(), group.c_str(), H5P_DEFAULT),
                                  fmt::format("{}: group '{}'", where(), group), "open");
   const Handle creation = check_id(H5Gget_create_plist(opened.get()), where(), "list");
   unsigned order = 0;
   check(H5Pget_link_creation_order(creation.get(), &order), where(), "list");
   std::vector<std::string> names;
-  const auto append = [](hid_t parent, const char* name, const H5L_info_t*, void* data) -> herr_t {
-    H5O_info_t info;
-    if (H5Oget_info_by_name2(parent, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
-        info.type == H5O_TYPE_DATASET) {
-      static_cast<std::vector<std::string>*>(data)->emplace_back(name);
-    }
+  const auto append = [](hid_t, const char* name, const H5L_info_t*, void* data) -> herr_t {
+    static_cast<std::vector<std::string>*>(data)->emplace_back(name);
     return 0;
   };
   check(H5Literate(opened.get(),
@@ -217,6 +213,17 @@ std::vector<std::string> File::datasets(const std::string& group) const {
                    H5_ITER_INC, nullptr, append, &names),
         where(), "list");
   return names;
+}
+
+std::vector<std::string> File::datasets(const std::string& group) const {
+  std::vector<std::string> found = names(group);
+  std::erase_if(found, [&](const std::string& name) {
+    H5O_info_t info;
+    return H5Oget_info_by_name2(file_.get(), (group + "/" + name).c_str(), &info, H5O_INFO_BASIC,
+                                H5P_DEFAULT) < 0 ||
+           info.type != H5O_TYPE_DATASET;
+  });
+  return found;
 }
 
 std::vector<std::string> File::dimensions_of(const std::string& name) const {

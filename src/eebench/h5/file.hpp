@@ -75,7 +75,9 @@ class File : public Object {
   bool has(const std::string& name) const;
   /// Throws InputError where it is missing, damaged or a group.
   Dataset dataset(const std::string& name) const;
-  /// Names of the datasets of a group, in order of creation where the file recorded it.
+  /// Names of all that is in a group, in order of creation where the file recorded it.
+  std::vector<std::string> names(const std::string& group = "/") const;
+  /// Those of datasets.
   std::vector<std::string> datasets(const std::string& group = "/") const;
   /// Names of the dimensions of a variable, empty for an axis without.
   std::vector<std::string> dimensions_of(const std::string& name) const;

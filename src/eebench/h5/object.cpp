@@ -27,7 +27,7 @@ std::vector<T> read_numbers(hid_t attribute, const std::string& where) {
   const Handle type = check_id(H5Aget_type(attribute), where, "read");
   const H5T_class_t kind = H5Tget_class(type.get());
   if (kind != H5T_INTEGER && kind != H5T_FLOAT) {
-    throw InputError(where + ": holds no numbers where numbers are expected");
+    throw InputError(where + ": holds no numbers where numbers are expected; make the file again");
   }
   const Handle space = check_id(H5Aget_space(attribute), where, "read");
   std::vector<T> values(static_cast<std::size_t>(H5Sget_simple_extent_npoints(space.get())));
@@ -40,8 +40,8 @@ std::vector<T> read_numbers(hid_t attribute, const std::string& where) {
 template <class T>
 T only(std::vector<T> values, const std::string& where) {
   if (values.size() != 1) {
-    throw InputError(
-        fmt::format("{}: holds {} values where one is expected", where, values.size()));
+    throw InputError(fmt::format("{}: holds {} values where one is expected; make the file again",
+                                 where, values.size()));
   }
   return std::move(values.front());
 }
@@ -118,7 +118,8 @@ std::vector<std::string> Object::attribute_names() const {
 
 Handle Object::open_attribute(const std::string& name) const {
   if (!has_attribute(name)) {
-    throw InputError(fmt::format("{}: attribute '{}' is missing", where_, name));
+    throw InputError(
+        fmt::format("{}: attribute '{}' is missing; make the file again", where_, name));
   }
   return check_id(H5Aopen(id(), name.c_str(), H5P_DEFAULT), where_, "open an attribute");
 }

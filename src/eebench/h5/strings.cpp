@@ -38,7 +38,8 @@ std::vector<char> pack(std::span<const std::string> texts, std::size_t width) {
 std::vector<std::string> read_strings(hid_t file_type, hid_t space, std::string_view where,
                                       const std::function<herr_t(hid_t, void*)>& read) {
   if (H5Tget_class(file_type) != H5T_STRING) {
-    throw InputError(fmt::format("{}: holds numbers where text is expected", where));
+    throw InputError(
+        fmt::format("{}: holds numbers where text is expected; make the file again", where));
   }
   const auto count = static_cast<std::size_t>(H5Sget_simple_extent_npoints(space));
   std::vector<std::string> texts(count);

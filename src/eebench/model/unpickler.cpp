@@ -96,6 +96,9 @@ class Unpickler {
 
  private:
   [[noreturn]] void fail(const std::string& what) const { throw InputError(where_ + ": " + what); }
+  [[noreturn]] void damaged(const std::string& what) const {
+    fail("damaged pickle (" + what + "); save model.state_dict() again with torch.save");
+  }
 
   /// The tensors of a checkpoint, which holds them beside other things, or the dict itself.
   std::shared_ptr<List> state_of(const std::shared_ptr<List>& dict) const {
@@ -110,7 +113,7 @@ class Unpickler {
 
   Value pop() {
     if (stack_.empty()) {
-      fail("damaged pickle (empty stack)");
+      damaged("empty stack");
     }
     Value value = std::move(stack_.back());
     stack_.pop_back();
@@ -132,7 +135,7 @@ class Unpickler {
     const T* found = std::get_if<T>(&value.content);
     if (found == nullptr) {
       refuse_foreign(value);
-      fail("damaged pickle (a value of another kind was expected)");
+      damaged("a value of another kind was expected");
     }
     return *found;
   }
@@ -158,7 +161,7 @@ class Unpickler {
   }
   void extend_top(const List& values) {
     if (stack_.empty()) {
-      fail("damaged pickle (empty stack)");
+      damaged("empty stack");
     }
     const auto target = list(stack_.back());
     target->insert(target->end(), values.begin(), values.end());
@@ -270,14 +273,14 @@ class Unpickler {
 
   const Value& top() const {
     if (stack_.empty()) {
-      fail("damaged pickle (empty stack)");
+      damaged("empty stack");
     }
     return stack_.back();
   }
   const Value& memo(std::uint32_t key) const {
     const auto found = memo_.find(key);
     if (found == memo_.end()) {
-      fail("damaged pickle (unknown memo)");
+      damaged("unknown memo");
     }
     return found->second;
   }
@@ -306,7 +309,7 @@ class Unpickler {
   void push_long() {
     const auto size = cursor_.number<std::uint8_t>();
     if (size > sizeof(std::int64_t)) {
-      fail("an integer of more than 64 bits");
+      damaged("an integer of more than 64 bits");
     }
     const Bytes bytes = cursor_.take(size);
     // Two's complement of `size` bytes.
@@ -321,7 +324,7 @@ class Unpickler {
   void push_storage() {
     const auto id = list(pop());
     if (id->size() != 5) {
-      fail("a storage reference of an unknown form");
+      damaged("a storage reference of an unknown form");
     }
     const std::string& type = get<Global>((*id)[1]).name;
     static const std::map<std::string, at::ScalarType> types{
@@ -331,7 +334,7 @@ class Unpickler {
         {"torch.ByteStorage", at::kByte},   {"torch.BoolStorage", at::kBool}};
     const auto found = types.find(type);
     if (found == types.end()) {
-      fail("a storage of type " + type);
+      damaged("a storage of type " + type);
     }
     push({Storage{found->second, get<std::string>((*id)[2])}});
   }
@@ -351,7 +354,7 @@ class Unpickler {
     } else if (name == "torch._utils._rebuild_tensor_v2" && arguments->size() >= 4) {
       push({tensor(*arguments)});
     } else {
-      fail("calls '" + name + "' in an unknown way");
+      damaged("a call of '" + name + "' in an unknown way");
     }
   }
 
@@ -361,7 +364,7 @@ class Unpickler {
     const auto& storage = get<Storage>(arguments[0]);
     const auto found = storages_.find(storage.key);
     if (found == storages_.end()) {
-      fail("the data of storage '" + storage.key + "' are missing");
+      damaged("no data of storage '" + storage.key + "'");
     }
     const auto integers = [&](const Value& value) {
       std::vector<std::int64_t> numbers;
@@ -377,7 +380,7 @@ class Unpickler {
     const auto stored = static_cast<std::int64_t>(found->second.size() / item);
     const std::int64_t extent = elements_reached(sizes, strides, stored);
     if (extent < 0 || offset < 0 || offset > stored - extent) {
-      fail("a tensor reaches beyond its storage '" + storage.key + "'");
+      damaged("a tensor reaches beyond its storage '" + storage.key + "'");
     }
     const at::Tensor values = at::empty({extent}, storage.type);
     if (extent > 0) {

@@ -97,8 +97,10 @@ Weights read_h5(const std::filesystem::path& path) {
   }
   if (const auto version = file.attribute<std::int64_t>("format_version");
       version != format_version) {
-    throw InputError(fmt::format("{}: format version {}, but this eebench reads version {}",
-                                 path.string(), version, format_version));
+    throw InputError(
+        fmt::format("{}: attribute 'format_version' is {}, but this eebench reads version {}; "
+                    "take the eebench that wrote it or train again",
+                    path.string(), version, format_version));
   }
   Weights weights;
   weights.config = file.attribute<std::string>("model_config");

@@ -56,8 +56,8 @@ const std::vector<EqualJets>& Ragged::groups(at::Device device) const {
   }
   // One copy to the device for all groups.
   const at::Tensor jet_rows = to_tensor(order).to(device);
-  const at::Tensor particle_rows = rows_of(offsets_, order).to(device);
-  const at::Tensor pair_rows = rows_of(pair_offsets_, order).to(device);
+  const at::Tensor particle_rows = rows_of(offsets_, order, device);
+  const at::Tensor pair_rows = rows_of(pair_offsets_, order, device);
   auto groups = std::make_shared<std::vector<EqualJets>>();
   std::int64_t jet = 0;
   std::int64_t particle = 0;
@@ -113,15 +113,17 @@ at::Tensor spread(std::span<const std::int64_t> of_jets, const RowPlaces& places
   return at::index_select(to_tensor(of_jets).to(places.jet.device()), 0, places.jet);
 }
 
-at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets) {
-  std::vector<std::int64_t> rows;
+at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets,
+                   at::Device device) {
+  std::vector<std::int64_t> first;
+  std::vector<std::int64_t> offsets{0};
   for (const std::int64_t jet : jets) {
     const auto j = static_cast<std::size_t>(jet);
-    for (std::int64_t row = row_offsets[j]; row < row_offsets[j + 1]; ++row) {
-      rows.push_back(row);
-    }
+    first.push_back(row_offsets[j]);
+    offsets.push_back(offsets.back() + row_offsets[j + 1] - row_offsets[j]);
   }
-  return to_tensor(rows);
+  const RowPlaces places = row_places(offsets, device);
+  return spread(first, places).add_(places.within);
 }
 
 std::vector<std::int64_t> cuts(std::span<const std::int64_t> row_offsets, std::int64_t rows) {

@@ -71,8 +71,9 @@ RowPlaces row_places(std::span<const std::int64_t> row_offsets, at::Device devic
 /// One number a jet, each for all rows of its jet.
 at::Tensor spread(std::span<const std::int64_t> of_jets, const RowPlaces& places);
 
-/// Row numbers of the given jets in a packed tensor with these row offsets, on the host: int64.
-at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets);
+/// Row numbers of the given jets in a packed tensor with these row offsets: int64 on the device.
+at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets,
+                   at::Device device);
 
 /// Cuts between runs of consecutive jets of about `rows` rows each: jet numbers, from 0 to the
 /// number of jets.

@@ -145,6 +145,8 @@ std::string rejection_name(const TaskReader& task, std::size_t signal) {
   return fmt::format("rejection, {} at {:g} %", name, 100.0 * stats::working_point(name));
 }
 
+constexpr const char* known_gates = "gates_fitted_on_choosing_data";
+
 bool has_chosen(const TaskReader& task) { return task.has_attribute("choosing_data"); }
 
 /// Baselines and points with chosen thresholds that differ in more than how they were run; those of
@@ -208,12 +210,19 @@ std::string chosen_preamble(const TaskReader& task) {
   if (!has_chosen(task)) {
     return "";
   }
+  const std::string bias =
+      task.has_attribute(known_gates)
+          ? fmt::format(
+                " The gates of {} were fitted on the same jets, so thresholds of the rule "
+                "learned are biased: they tend to lose more elsewhere.",
+                task.attribute(known_gates))
+          : "";
   return fmt::format(
       "Thresholds chosen on the {} jets of {} (accuracy and cost \"there\"), reported on those of "
       "{}, all replayed: the cheapest that lose no more accuracy there than allowed, without a "
-      "margin for chance.\n",
+      "margin for chance.{}\n",
       task.integer_attribute("choosing_jets"), task.attribute("choosing_data"),
-      task.attribute("data"));
+      task.attribute("data"), bias);
 }
 
 Table summary_table(const TaskReader& task) {

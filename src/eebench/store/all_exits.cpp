@@ -5,7 +5,6 @@
 #include "eebench/comm/share.hpp"
 
 namespace eebench::store {
-namespace {
 
 float transverse_momentum(const data::JetBatch& batch, std::size_t jet) {
   double x = 0.0;
@@ -18,8 +17,6 @@ float transverse_momentum(const data::JetBatch& batch, std::size_t jet) {
   }
   return static_cast<float>(std::hypot(x, y));
 }
-
-}  // namespace
 
 AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor,
                         const data::ReadJets& read, std::int64_t jets,

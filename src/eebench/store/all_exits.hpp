@@ -12,6 +12,9 @@
 
 namespace eebench::store {
 
+/// GeV, of the summed constituents of a jet.
+float transverse_momentum(const data::JetBatch& batch, std::size_t jet);
+
 /// What every exit says of every jet. Exit rules of any kind are replayed from it.
 struct AllExits {
   std::int64_t exits = 0;
