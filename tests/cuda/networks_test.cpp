@@ -58,6 +58,7 @@ const Kind kinds[] = {
     {"pelican",
      [] {
        return model::make_pelican({.classes = 10,
+                                   .scalar_channels = 4,
                                    .m_channels = {8, 8},
                                    .channels_2to2 = {6, 6},
                                    .m_out = {8, 6},
