@@ -74,6 +74,12 @@ at::Tensor padded(const Jets& jets) { return nn::pad(particles(jets, 32), jets, 
 
 // Operations that may work in place get a copy.
 const Operation operations[] = {
+    {"linear_gelu_of_aten",
+     [](const Jets& jets) -> Run {
+       return [x = particles(jets, 128), weight = at::randn({512, 128}), bias = at::randn({512})] {
+         return at::gelu(at::linear(x, weight, bias));
+       };
+     }},
     {"linear_gelu",
      [](const Jets& jets) -> Run {
        return [x = particles(jets, 128),

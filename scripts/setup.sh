@@ -69,7 +69,7 @@ requirements() {
   else
     cat "$root/scripts/requirements.txt"
   fi | grep -v '^#'
-  [ $nccl = no ] || echo "nvidia-nccl-cu13"
+  [ $nccl = no ] || echo "nvidia-nccl-cu13==2.32.3"
 }
 
 # The stamp says which list was installed; the packages themselves are looked for as well.

@@ -10,12 +10,12 @@ from .errors import InputError
 
 ENGINE = "h5netcdf"
 SCHEMA_MAJOR = 1
-EXAMPLE = Path(__file__).resolve().parents[2] / "results" / "example"
+RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
 def results_folder():
-    """Where to look for campaigns: EEBENCH_RESULTS, else the example that comes with eebench."""
-    return Path(os.environ.get("EEBENCH_RESULTS", EXAMPLE))
+    """Where to look for campaigns: EEBENCH_RESULTS, else results/ of eebench, where its example is."""
+    return Path(os.environ.get("EEBENCH_RESULTS", RESULTS))
 
 
 def task_files(campaign):

@@ -31,8 +31,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "analysis"))
 
-import torch  # noqa: E402
-from weaver_side import FEWEST, SLOTS, select_jets, weaver_rate  # noqa: E402
+try:
+    import torch
+    from weaver_side import FEWEST, SLOTS, select_jets, weaver_rate
+except ModuleNotFoundError as error:
+    print(f"compare_weaver: {error}; run it with build/peer, made as the head of this file says", file=sys.stderr)
+    sys.exit(2)
 
 TRAINING_BATCH = 64
 
