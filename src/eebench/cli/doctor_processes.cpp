@@ -32,8 +32,11 @@ Finding look_at_mpi(const comm::Communicator& comm) {
 }
 
 Finding look_at_slots(const comm::Communicator& comm, int cores, const std::string& cpu) {
+  const std::string slots =
+      variable("OMPI_UNIVERSE_SIZE");  // what mpirun was granted, here and elsewhere
   const std::string fact =
-      fmt::format("{} rank(s) on this node, {} core(s): {}", comm.local_size(), cores, cpu);
+      fmt::format("{} rank(s) on this node, {} core(s): {}{}", comm.local_size(), cores, cpu,
+                  slots.empty() ? "" : ", slots: " + slots);
   if (comm.local_size() > cores) {
     return {Level::notice, "cores", fact,
             "more ranks than cores: results work, times do not scale and are marked; start at most "
