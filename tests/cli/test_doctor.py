@@ -27,6 +27,7 @@ def test_doctor_says_what_to_do_about_threads_and_ranks(eebench):
     assert "lower OMP_NUM_THREADS" in eebench("doctor", OMP_NUM_THREADS="4096").out
     too_many = os.cpu_count() + 1
     assert "more ranks than cores" in eebench("doctor", ranks=too_many).out
+    assert "slots: " in eebench("doctor", ranks=2).out and "slots" not in eebench("doctor").out
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2 or not shutil.which("taskset"), reason="two cores, taskset")
