@@ -11,7 +11,7 @@
 namespace eebench::exec {
 namespace {
 
-const exits::Rule rule{.kind = exits::RuleKind::confidence};
+const exits::Rule rule;  // confidence
 
 struct Shipped {
   std::unique_ptr<Executor> executor;
@@ -42,8 +42,10 @@ TEST_CASE("shipped networks leave as replayed on real jets, bit for bit, at any 
     return std::span(replayed).subspan((jet * exits + exit) * classes, classes);
   };
   const auto score_of = [&](std::size_t jet, std::size_t exit) {
-    return exits::score(rule, static_cast<std::int64_t>(exit), logits_of(jet, exit),
-                        static_cast<std::int64_t>(all.multiplicity(jet)));
+    return exits::score(rule,
+                        {std::span(replayed).subspan(jet * exits * classes, (exit + 1) * classes),
+                         executor.classes(), static_cast<std::int64_t>(all.multiplicity(jet)),
+                         data::transverse_momentum(all, jet)});
   };
   std::vector<double> thresholds;  // the median of each exit
   for (std::size_t exit = 0; exit + 1 < exits; ++exit) {
@@ -83,6 +85,22 @@ TEST_CASE("shipped networks leave as replayed on real jets, bit for bit, at any 
   REQUIRE(many.size() == 512);
   compare(many, 0);
   CHECK(std::all_of(taken.begin(), taken.end(), [](std::int64_t count) { return count > 0; }));
+}
+
+TEST_CASE("on real jets the comparator at -1/t takes the exits of confidence at t") {
+  const Shipped network = shipped("particlenet");
+  const data::JetSource source(test::data("jets_test_250.h5"), network.features);
+  const data::JetBatch all = source.read(0, source.jets());
+  const exits::Rule comparator = exits::make_rule("comparator", {}, 3, {});
+  for (const double t : {0.5, 0.7, 0.9, 0.99}) {
+    const std::vector<double> confidences = {t, t};
+    const std::vector<double> sums = {-1.0 / t, -1.0 / t};
+    const BatchTrace expected = network.executor->run(all, rule, confidences);
+    CHECK(network.executor->run(all, comparator, sums).exit_index == expected.exit_index);
+    for (std::int32_t exit = 0; exit < 3; ++exit) {
+      CHECK(std::count(expected.exit_index.begin(), expected.exit_index.end(), exit) > 0);
+    }
+  }
 }
 
 }  // namespace
