@@ -220,6 +220,7 @@ std::string parse_rule(std::string_view text) {
   }
   if (is_unknown_word(text)) {
     std::vector<std::string_view> known;
+    known.reserve(registry.size() + 1);
     for (const RuleRow& row : registry) {
       known.push_back(row.name);
     }
@@ -249,20 +250,22 @@ Rule make_rule(std::string_view text, std::span<const Gate> gates, std::int64_t 
 }
 
 void check_thresholds(std::string_view rule, std::span<const double> thresholds) {
-  const RuleRow* row = find_rule(rule);
-  const double lowest = row == nullptr ? -infinity : row->lowest;
-  const double highest = row == nullptr ? infinity : row->highest;
+  static constexpr RuleRow any_number{"", &formula, -infinity, infinity, ""};
+  const RuleRow* named = find_rule(rule);
+  const RuleRow& row = named == nullptr ? any_number : *named;
   for (const double threshold : thresholds) {
-    const bool possible = std::isfinite(threshold) && threshold <= highest;
+    const bool possible = std::isfinite(threshold) && threshold <= row.highest;
     const bool passes_by = thresholds.size() > 1 && threshold > -infinity;
-    if (threshold >= lowest && (possible || passes_by)) {
+    if (threshold >= row.lowest && (possible || passes_by)) {
       continue;
     }
-    const std::string range = std::isfinite(lowest) && std::isfinite(highest)
-                                  ? fmt::format("from {:g} to {:g}", lowest, highest)
-                              : std::isfinite(lowest)  ? fmt::format("at least {:g}", lowest)
-                              : std::isfinite(highest) ? fmt::format("at most {:g}", highest)
-                                                       : std::string("a finite number");
+    const bool above = std::isfinite(row.lowest);
+    const bool below = std::isfinite(row.highest);
+    const std::string range = above && below
+                                  ? fmt::format("from {:g} to {:g}", row.lowest, row.highest)
+                              : above ? fmt::format("at least {:g}", row.lowest)
+                              : below ? fmt::format("at most {:g}", row.highest)
+                                      : std::string("a finite number");
     throw InputError(
         fmt::format("a threshold of the rule {} must be {}, not {:g}", rule, range, threshold));
   }
