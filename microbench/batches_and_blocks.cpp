@@ -52,7 +52,7 @@ void pack_and_unpack(benchmark::State& state) {
 void group_jets(benchmark::State& state) {
   time_inference(state, [](const nn::Ragged& jets) {
     const std::vector<std::int64_t> offsets(jets.offsets().begin(), jets.offsets().end());
-    return [offsets] { return nn::Ragged(offsets).groups().size(); };
+    return [offsets] { return nn::Ragged(offsets).groups(at::kCPU).size(); };
   });
 }
 

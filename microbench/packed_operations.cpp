@@ -42,9 +42,15 @@ at::Tensor pairs(const Jets& jets, std::int64_t channels) {
   return at::randn({jets.pairs(), channels});
 }
 
+std::vector<std::int64_t> all_of(const Jets& jets) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(jets.jets()));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
 /// Of unordered pairs.
 at::Tensor half(const Jets& jets, std::int64_t channels) {
-  return at::randn({nn::pair_rows(jets, 0, jets.jets()).i.size(0), channels});
+  return at::randn({nn::pair_rows(jets, 0, jets.jets(), at::kCPU).i.size(0), channels});
 }
 
 /// Those of ParticleNeXt: 32 of a particle, itself included.
@@ -144,9 +150,51 @@ const Operation operations[] = {
      }},
     {"rows_of",
      [](const Jets& jets) -> Run {
-       std::vector<std::int64_t> all(static_cast<std::size_t>(jets.jets()));
-       std::iota(all.begin(), all.end(), 0);
-       return [&jets, all] { return nn::rows_of(jets.offsets(), all); };
+       return [&jets, all = all_of(jets)] { return nn::rows_of(jets.offsets(), all, at::kCPU); };
+     }},
+    {"row_places",
+     [](const Jets& jets) -> Run {
+       return [&jets] { return nn::row_places(jets.pair_offsets(), at::kCPU).within; };
+     }},
+    {"spread",
+     [](const Jets& jets) -> Run {
+       return [&jets, places = nn::row_places(jets.pair_offsets(), at::kCPU)] {
+         return nn::spread(jets.offsets(), places);
+       };
+     }},
+    {"in_batch_order",
+     [](const Jets& jets) -> Run {
+       std::vector<at::Tensor> rows;
+       std::vector<at::Tensor> parts;
+       for (const nn::EqualJets& group : jets.groups(at::kCPU)) {
+         rows.push_back(group.particle_rows);
+         parts.push_back(at::randn({group.particle_rows.size(0), 128}));
+       }
+       return [parts, rows] { return nn::in_batch_order(parts, rows); };
+     }},
+    {"dropout_factors",
+     [](const Jets& jets) -> Run {
+       return [&jets, index = all_of(jets)] {
+         return nn::dropout_factors(0.1, 0, jets.offsets(), 512, index, at::kFloat, {});
+       };
+     }},
+    {"dropout_factors_composite",
+     [](const Jets& jets) -> Run {
+       return [&jets, index = all_of(jets)] {
+         return nn::dropout_factors_composite(0.1, 0, jets.offsets(), 512, index, at::kFloat, {});
+       };
+     }},
+    {"self_attention_padded",
+     [](const Jets& jets) -> Run {
+       return [&jets, q = particles(jets, 128), bias = pairs(jets, 8)] {
+         return nn::self_attention_padded(q, q, q, bias, jets, 8, {}, {});
+       };
+     }},
+    {"class_attention_padded",
+     [](const Jets& jets) -> Run {
+       return [&jets, q = at::randn({jets.jets(), 128}), k = particles(jets, 128)] {
+         return nn::class_attention_padded(q, k, k, jets, 8);
+       };
      }},
     {"self_attention",
      [](const Jets& jets) -> Run {
@@ -168,13 +216,14 @@ const Operation operations[] = {
      }},
     {"pair_features_composite",
      [](const Jets& jets) -> Run {
-       return [vectors = microbench::vectors_of(jets), rows = nn::pair_rows(jets, 0, jets.jets())] {
+       return [vectors = microbench::vectors_of(jets),
+               rows = nn::pair_rows(jets, 0, jets.jets(), at::kCPU)] {
          return nn::pair_features(vectors, rows);
        };
      }},
     {"pair_rows",
      [](const Jets& jets) -> Run {
-       return [&jets] { return nn::pair_rows(jets, 0, jets.jets()).i; };
+       return [&jets] { return nn::pair_rows(jets, 0, jets.jets(), at::kCPU).i; };
      }},
     {"mirror_pairs",
      [](const Jets& jets) -> Run {

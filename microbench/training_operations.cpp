@@ -89,7 +89,7 @@ void train_class_attention(benchmark::State& state) {
 
 void train_mirror_pairs(benchmark::State& state) {
   time_training(state, [](const nn::Ragged& jets, const nn::Context&) {
-    const at::Tensor lower = leaf({nn::pair_rows(jets, 0, jets.jets()).i.size(0), 8});
+    const at::Tensor lower = leaf({nn::pair_rows(jets, 0, jets.jets(), at::kCPU).i.size(0), 8});
     return Step{{lower}, [=] { return nn::mirror_pairs(lower, jets, 0, jets.jets()); }};
   });
 }

@@ -64,6 +64,41 @@ def test_gates_are_fitted_stored_and_used(eebench, tmp_path, weights):
         assert (task["state"][:] == 1).all()
 
 
+def write_jets(path, begin, end):
+    """Some jets of the sample in a file of their own."""
+    with h5py.File(JETS) as whole, h5py.File(path, "w") as part:
+        part.attrs.update(whole.attrs)
+        offsets = whole["offsets"][begin : end + 1]
+        for name, column in whole.items():
+            part[name] = column[offsets[0] : offsets[-1]] if name.startswith("part_") else column[begin:end]
+        del part["offsets"]
+        part["offsets"] = offsets - offsets[0]
+    return path
+
+
+def test_jets_of_the_choice_that_report_or_gates_know(eebench, tmp_path, weights):
+    chosen_on = write_jets(tmp_path / "chosen_on.h5", 0, 40)
+    others = write_jets(tmp_path / "others.h5", 40, 80)
+    suite = tmp_path / "suite.toml"
+    suite.write_text(SUITE.format(jets=JETS, weights=weights) + f'[choose]\ndata = "{chosen_on}"\nloss = [0.05]\n')
+
+    assert eebench("gates", "--weights", weights, "--data", chosen_on).code == 0
+    end = eebench("bench", "--suite", suite, "-o", "overlap", ranks=2)
+    assert end.code == 2 and "[choose] 32 of the 40 jets of" in end.err and "give other jets" in end.err
+    assert "all exits" not in end.err and not (tmp_path / "overlap").exists()
+
+    told = f"the gates of particlenet were fitted on {chosen_on}"
+    end = eebench("bench", "--suite", suite, "-a", f"data={others}", "-o", "known")
+    assert end.code == 0 and [told in line for line in end.err.splitlines()].count(True) == 1, end.err
+    assert "The gates of particlenet were fitted on the same jets" in (tmp_path / "known/summary.md").read_text()
+    with h5py.File(tmp_path / "known/tasks/0000/task.h5") as task:
+        assert task.attrs["gates_fitted_on_choosing_data"] == b"particlenet"
+
+    assert eebench("gates", "--weights", weights, "--data", others).code == 0
+    end = eebench("bench", "--suite", suite, "-a", f"data={others}", "-o", "unknown")
+    assert end.code == 0 and "the gates of" not in end.err, end.err
+
+
 def test_weights_that_cannot_be_replaced_are_found_before_the_work(eebench, tmp_path, weights):
     (tmp_path / "weights.h5.part").mkdir()
     end = eebench("gates", "--weights", weights, "--data", JETS)

@@ -37,7 +37,16 @@ void softmax_pool(const SoftmaxPool&) { called(); }
 void sum_pool(const SumPool&) { called(); }
 void signed_power(const SignedPower&) { called(); }
 void lorentz_products(const float*, std::int64_t, float*) { called(); }
-void lorentz_products(const double*, std::int64_t, double*) { called(); }
+/// The one that float64 on a CPU needs too.
+void lorentz_products(const double* vectors, std::int64_t n, double* out) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      const double* p = vectors + 4 * i;
+      const double* q = vectors + 4 * j;
+      *out++ = p[3] * q[3] - p[0] * q[0] - p[1] * q[1] - p[2] * q[2];
+    }
+  }
+}
 void lorentz_layer(const VectorsOfJet<float>&, std::span<const PairWeights>, float*) { called(); }
 void lorentz_layer(const VectorsOfJet<double>&, std::span<const PairWeights>, double*) { called(); }
 void column_moments(const float*, std::int64_t, std::int64_t, double*, double*) { called(); }

@@ -89,6 +89,12 @@ void test_packed_operations() {
   });
   compare("mean pool", {x}, [&](const Inputs& in) { return nn::mean_pool(in[0], jets); });
   compare("max pool", {x}, [&](const Inputs& in) { return nn::max_pool(in[0], jets); });
+  compare("self attention with dropped weights",
+          {x, normal(rows, channels), normal(rows, channels), normal(jets.pairs(), heads)},
+          [&](const Inputs& in) {
+            return nn::self_attention(in[0], in[1], in[2], in[3], jets, heads,
+                                      {.p = 0.3, .site = 5}, training);
+          });
   compare("self attention",
           {x, normal(rows, channels), normal(rows, channels), normal(jets.pairs(), heads)},
           [&](const Inputs& in) {
@@ -111,14 +117,19 @@ void test_packed_operations() {
   compare("mean of relu", {normal(rows * k, channels), at::randn({channels}, at::kDouble)},
           [&](const Inputs& in) { return nn::bias_relu_mean(in[0], in[1], k); });
 
-  const nn::PairRows pairs = nn::pair_rows(jets, 0, jets.jets());
+  const nn::PairRows pairs = nn::pair_rows(jets, 0, jets.jets(), at::kCPU);
+  const nn::PairRows there = nn::pair_rows(jets, 0, jets.jets(), at::Device(at::kCUDA, 0));
+  check(at::equal(there.i.cpu(), pairs.i) && at::equal(there.j.cpu(), pairs.j), "pair rows");
   // A self-pair has no distance, hence no gradient.
   const at::Tensor apart = at::ne(pairs.i, pairs.j);
   const nn::PairRows others{pairs.i.masked_select(apart), pairs.j.masked_select(apart)};
   const at::Tensor momenta = 10 * normal(rows, 3);
-  const at::Tensor energy = at::sqrt(momenta.square().sum(1, true) + 0.02);
-  compare("pair features", {at::cat({momenta, energy}, 1)},
-          [&](const Inputs& in) { return nn::pair_features(in[0], others); });
+  // Heavy enough for m^2 = E^2 - p^2 to keep its digits in float32.
+  const at::Tensor energy = at::sqrt(momenta.square().sum(1, true) + 1.0);
+  compare("pair features", {at::cat({momenta, energy}, 1)}, [&](const Inputs& in) {
+    const at::Device device = in[0].device();
+    return nn::pair_features(in[0], nn::PairRows{others.i.to(device), others.j.to(device)});
+  });
   compare("mirrored pairs", {normal(pairs.i.size(0), heads)},
           [&](const Inputs& in) { return nn::mirror_pairs(in[0], jets, 0, jets.jets()); });
 }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <catch2/catch.hpp>
+#include <torch/autograd.h>
 
 namespace eebench::nn {
 namespace {
@@ -42,6 +43,40 @@ TEST_CASE("attention of one query a jet agrees with ATen operations in float64")
     return class_attention(q.to(type), parts[0], parts[1], keys, 4, {});
   };
   CHECK(largest_difference(attend(at::kFloat), attend(at::kDouble)) < 3e-6);
+}
+
+TEST_CASE("attention of jets that are filled up is that of the jets themselves") {
+  at::manual_seed(4);
+  const Ragged jets({0, 9, 17, 18, 39, 40});
+  const bool dropped = GENERATE(false, true);
+  const Context context{.training = dropped, .seed = 7, .step = 3, .jet_index = {5, 9, 2, 30, 1}};
+  const AttentionDropout drop{.p = dropped ? 0.3 : 0.0, .site = 4};
+  const auto input = [](std::int64_t n, std::int64_t m) {
+    return at::randn({n, m}, at::kDouble).requires_grad_(true);
+  };
+  const std::vector<at::Tensor> inputs = {input(40, 8), input(40, 8), input(40, 8),
+                                          input(jets.pairs(), 2), input(5, 8)};
+  const auto gradients = [&](const at::Tensor& y) {
+    const at::Tensor weights = at::linspace(-1, 1, y.numel(), at::kDouble).view(y.sizes());
+    return torch::autograd::grad({(y * weights).sum()}, inputs, {}, {}, false, true);
+  };
+  const auto same = [&](const at::Tensor& a, const at::Tensor& b) {
+    CHECK(largest_difference(a, b) < 1e-12);
+    const auto left = gradients(a);
+    const auto right = gradients(b);
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      REQUIRE(left[i].defined() == right[i].defined());
+      CHECK((!left[i].defined() || largest_difference(left[i], right[i]) < 1e-12));
+    }
+  };
+  const auto& [q, k, v, bias, query] =
+      std::tie(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]);
+  same(self_attention(q, k, v, bias, jets, 2, drop, context),
+       self_attention_padded(q, k, v, bias, jets, 2, drop, context));
+  same(self_attention(q, k, v, {}, jets, 2, drop, context),
+       self_attention_padded(q, k, v, {}, jets, 2, drop, context));
+  same(class_attention(query, k, v, jets, 2, context),
+       class_attention_padded(query, k, v, jets, 2));
 }
 
 TEST_CASE("a jet's attention does not depend on the jets around it") {

@@ -45,6 +45,19 @@ TEST_CASE("a jet's dropout depends on seed, step, site and jet, not on its place
   CHECK_FALSE(first.equal(drop({0, 10, 30}, {4, 8}, 1, 1)));
 }
 
+TEST_CASE("factors of dropout made of ATen operations are those of the CPU") {
+  const std::vector<std::int64_t> offsets{0, 10, 11, 30};
+  const std::vector<std::int64_t> jets{4, 9, std::int64_t{1} << 40};
+  for (const std::int64_t row_size : {1, 7, 8}) {
+    const auto options = at::device(at::kCPU).dtype(at::kDouble);
+    const at::Tensor expected =
+        dropout_factors(0.3, 2, offsets, row_size, jets, options, training(1));
+    CHECK(expected.equal(
+        dropout_factors_composite(0.3, 2, offsets, row_size, jets, options, training(1))));
+    CHECK(expected.sizes() == at::IntArrayRef{30, row_size});
+  }
+}
+
 TEST_CASE("sums of two tensors are counted, and in place only without gradients") {
   const auto twos = [] { return at::full({3, 2}, 2.0F); };
   const at::Tensor scale = at::tensor({10.0F, 100.0F});

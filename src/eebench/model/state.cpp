@@ -87,11 +87,12 @@ void State::erase(std::string_view name) {
 State State::select(std::span<const std::int64_t> jets) const {
   State chosen(jets_.select(jets));
   for (const Field& field : fields_) {
-    const at::Tensor rows = field.axis == Axis::sample
-                                ? at::tensor(at::IntArrayRef(jets.data(), jets.size()), at::kLong)
-                                : nn::rows_of(row_offsets(jets_, field.axis), jets);
-    chosen.set(field.name, field.axis,
-               at::index_select(field.tensor, 0, rows.to(field.tensor.device())));
+    const at::Device device = field.tensor.device();
+    const at::Tensor rows =
+        field.axis == Axis::sample
+            ? at::tensor(at::IntArrayRef(jets.data(), jets.size()), at::kLong).to(device)
+            : nn::rows_of(row_offsets(jets_, field.axis), jets, device);
+    chosen.set(field.name, field.axis, at::index_select(field.tensor, 0, rows));
   }
   return chosen;
 }

@@ -17,34 +17,48 @@
 namespace eebench::nn {
 namespace {
 
-/// The factors of dropout: 0 with probability p (to 2^-16), else 1 / (1 - p).
-class Keep {
- public:
-  explicit Keep(double p)
-      : dropped_(static_cast<std::uint64_t>(std::lround(p * 65536.0))),
-        factor_(static_cast<float>(1.0 / (1.0 - p))) {}
+/// Out of 2^16.
+std::int64_t dropped_of(double p) { return std::lround(p * 65536.0); }
 
-  /// Element i depends on the key and i alone. A draw of 64 bits serves four elements.
-  void fill(std::uint64_t key, std::span<float> out) const {
-    std::size_t i = 0;
-    for (; i + 4 <= out.size(); i += 4) {
-      four(mix64(key + i), out.data() + i);
-    }
-    std::array<float, 4> rest;
-    four(mix64(key + i), rest.data());
-    std::copy_n(rest.begin(), out.size() - i, out.begin() + static_cast<std::ptrdiff_t>(i));
-  }
-
- private:
-  void four(std::uint64_t bits, float* out) const {
+/// The factors of `out`, of one jet. A draw of 64 bits serves four elements.
+void fill_factors(double p, std::uint64_t key, std::span<float> out) {
+  const auto dropped = static_cast<std::uint64_t>(dropped_of(p));
+  const auto factor = static_cast<float>(1.0 / (1.0 - p));
+  const auto four = [&](std::uint64_t bits, float* to) {
     for (unsigned draw = 0; draw < 4; ++draw) {
-      out[draw] = ((bits >> (16 * draw)) & 0xFFFF) < dropped_ ? 0.0F : factor_;
+      to[draw] = ((bits >> (16 * draw)) & 0xFFFF) < dropped ? 0.0F : factor;
     }
+  };
+  std::size_t i = 0;
+  for (; i + 4 <= out.size(); i += 4) {
+    four(mix64(key + i), out.data() + i);
   }
+  std::array<float, 4> rest;
+  four(mix64(key + i), rest.data());
+  std::copy_n(rest.begin(), out.size() - i, out.begin() + static_cast<std::ptrdiff_t>(i));
+}
 
-  std::uint64_t dropped_;
-  float factor_;
-};
+std::uint64_t key_of(std::uint64_t site, std::int64_t jet, const Context& context) {
+  return random_key(
+      context.seed, Stream::dropout,
+      {static_cast<std::uint64_t>(context.step), static_cast<std::uint64_t>(jet), site});
+}
+
+/// mix64() on int64: ATen has no unsigned arithmetic, but products and sums wrap alike, and what an
+/// arithmetic shift brings in from the left is masked away.
+at::Tensor mixed(at::Tensor x) {
+  const auto constant = [](std::uint64_t bits) {
+    return at::Scalar(static_cast<std::int64_t>(bits));
+  };
+  const auto shifted = [](const at::Tensor& y, int bits) {
+    return y.bitwise_right_shift(at::Scalar(bits))
+        .bitwise_and_(at::Scalar((std::int64_t{1} << (64 - bits)) - 1));
+  };
+  x = x + constant(0x9E3779B97F4A7C15ULL);
+  x = x.bitwise_xor(shifted(x, 30)).mul_(constant(0xBF58476D1CE4E5B9ULL));
+  x = x.bitwise_xor(shifted(x, 27)).mul_(constant(0x94D049BB133111EBULL));
+  return x.bitwise_xor(shifted(x, 31));
+}
 
 }  // namespace
 
@@ -95,27 +109,56 @@ at::Tensor add_scaled(at::Tensor x, const at::Tensor& y, const at::Tensor& scale
   return c10::GradMode::is_enabled() ? at::addcmul(x, y, scale) : x.addcmul_(y, scale);
 }
 
+void count_dropout(std::int64_t elements, std::int64_t width) {
+  count({.elementwise = elements * flops_of::multiply, .bytes = 3 * elements * width});
+}
+
+at::Tensor dropout_factors(double p, std::uint64_t site, std::span<const std::int64_t> row_offsets,
+                           std::int64_t row_size, std::span<const std::int64_t> jet_index,
+                           const at::TensorOptions& options, const Context& context) {
+  if (!options.device().is_cpu()) {
+    return dropout_factors_composite(p, site, row_offsets, row_size, jet_index, options, context);
+  }
+  at::Tensor factors = at::empty({row_offsets.back(), row_size}, at::kFloat);
+  float* out = factors.mutable_data_ptr<float>();
+  for (std::size_t jet = 0; jet + 1 < row_offsets.size(); ++jet) {
+    const std::int64_t count = (row_offsets[jet + 1] - row_offsets[jet]) * row_size;
+    fill_factors(p, key_of(site, jet_index[jet], context),
+                 std::span(out, static_cast<std::size_t>(count)));
+    out += count;
+  }
+  return factors.to(options);
+}
+
+at::Tensor dropout_factors_composite(double p, std::uint64_t site,
+                                     std::span<const std::int64_t> row_offsets,
+                                     std::int64_t row_size, std::span<const std::int64_t> jet_index,
+                                     const at::TensorOptions& options, const Context& context) {
+  std::vector<std::int64_t> keys;
+  for (const std::int64_t jet : jet_index) {
+    keys.push_back(static_cast<std::int64_t>(key_of(site, jet, context)));
+  }
+  const RowPlaces places = row_places(row_offsets, options.device());
+  const at::Tensor element =
+      places.within.mul(row_size).unsqueeze(1) + at::arange(row_size, places.within.options());
+  const at::Tensor draw = element.bitwise_and(3);
+  const at::Tensor bits = mixed(spread(keys, places).unsqueeze(1) + (element - draw));
+  const at::Tensor drawn = bits.bitwise_right_shift(16 * draw).bitwise_and_(0xFFFF);
+  return drawn.ge(dropped_of(p))
+      .to(options)
+      .mul_(static_cast<double>(static_cast<float>(1.0 / (1.0 - p))));
+}
+
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t site,
                    std::span<const std::int64_t> row_offsets,
                    std::span<const std::int64_t> jet_index, const Context& context) {
   if (!context.training || p == 0.0) {
     return x;
   }
-  nn::count(
-      {.elementwise = x.numel() * flops_of::multiply, .bytes = 3 * x.numel() * x.element_size()});
-  const std::int64_t row_size = x.numel() / x.size(0);
-  at::Tensor mask = at::empty({x.size(0), row_size}, at::kFloat);
-  const Keep keep(p);
-  float* out = mask.mutable_data_ptr<float>();
-  for (std::size_t jet = 0; jet + 1 < row_offsets.size(); ++jet) {
-    const std::uint64_t key = random_key(context.seed, Stream::dropout,
-                                         {static_cast<std::uint64_t>(context.step),
-                                          static_cast<std::uint64_t>(jet_index[jet]), site});
-    const std::int64_t count = (row_offsets[jet + 1] - row_offsets[jet]) * row_size;
-    keep.fill(key, std::span(out, static_cast<std::size_t>(count)));
-    out += count;
-  }
-  return x * mask.view(x.sizes()).to(x.device(), x.scalar_type());
+  count_dropout(x.numel(), x.element_size());
+  const at::Tensor factors =
+      dropout_factors(p, site, row_offsets, x.numel() / x.size(0), jet_index, x.options(), context);
+  return x * factors.view(x.sizes());
 }
 
 at::Tensor dropout_jets(const at::Tensor& x, double p, std::uint64_t site, const Context& context) {

@@ -27,10 +27,23 @@ at::Tensor add_scaled(at::Tensor x, const at::Tensor& y, const at::Tensor& scale
 /// Counts the work of an activation of so many elements of `width` bytes.
 void count_activation(std::int64_t elements, Activation activation, std::int64_t width);
 
-/// Inverted dropout of x [rows, ...], whose rows belong to jets as `row_offsets` says. The draw of
-/// an element depends on the seed, the step, the jet's index in its data set, the site and the
-/// position within the jet, never on the batch around it. `site` differs between calls of one pass;
-/// jet_index holds the data-set index of each jet of row_offsets.
+void count_dropout(std::int64_t elements, std::int64_t width);
+
+/// The factors of inverted dropout for rows [rows, row_size] that belong to jets as `row_offsets`
+/// says: 0 with probability p (to 2^-16), else 1 / (1 - p). The draw of an element depends on the
+/// seed, the step, the jet's index in its data set, the site and the position within the jet, never
+/// on the batch around it. `site` differs between calls of one pass; jet_index holds the data-set
+/// index of each jet of row_offsets.
+at::Tensor dropout_factors(double p, std::uint64_t site, std::span<const std::int64_t> row_offsets,
+                           std::int64_t row_size, std::span<const std::int64_t> jet_index,
+                           const at::TensorOptions& options, const Context& context);
+/// The same of ATen operations: what runs on GPUs.
+at::Tensor dropout_factors_composite(double p, std::uint64_t site,
+                                     std::span<const std::int64_t> row_offsets,
+                                     std::int64_t row_size, std::span<const std::int64_t> jet_index,
+                                     const at::TensorOptions& options, const Context& context);
+
+/// Inverted dropout of x [rows, ...], by the factors above.
 at::Tensor dropout(const at::Tensor& x, double p, std::uint64_t site,
                    std::span<const std::int64_t> row_offsets,
                    std::span<const std::int64_t> jet_index, const Context& context);

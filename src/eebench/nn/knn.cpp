@@ -110,13 +110,13 @@ at::Tensor nearest_neighbours(const at::Tensor& x, const Ragged& jets, std::int6
 at::Tensor nearest_neighbours_composite(const at::Tensor& x, const Ragged& jets, std::int64_t k) {
   const at::Tensor neighbours =
       at::full({jets.particles(), k}, jets.particles(), x.options().dtype(at::kLong));
-  for (const EqualJets& group : jets.groups()) {
+  for (const EqualJets& group : jets.groups(x.device())) {
     const std::int64_t n = group.multiplicity;
     const std::int64_t found = std::min(k, n - 1);
     if (found == 0) {
       continue;
     }
-    const at::Tensor rows = group.particle_rows.to(x.device());
+    const at::Tensor rows = group.particle_rows;
     const at::Tensor own = at::index_select(x, 0, rows).view({-1, n, x.size(1)});
     const at::Tensor products = at::bmm(own, own.transpose(1, 2));
     const at::Tensor squares = products.diagonal(0, 1, 2);
@@ -152,10 +152,10 @@ at::Tensor nearest_in_plane_composite(const at::Tensor& points, const Ragged& je
                                       std::int64_t k) {
   constexpr double turn = 2.0 * std::numbers::pi;
   const at::Tensor places = at::full({jets.particles(), k}, -1, points.options().dtype(at::kLong));
-  for (const EqualJets& group : jets.groups()) {
+  for (const EqualJets& group : jets.groups(points.device())) {
     const std::int64_t n = group.multiplicity;
     const std::int64_t found = std::min(k, n);
-    const at::Tensor rows = group.particle_rows.to(points.device());
+    const at::Tensor rows = group.particle_rows;
     const at::Tensor own = at::index_select(points, 0, rows).view({-1, n, 2});
     const auto between = (own.unsqueeze(2) - own.unsqueeze(1)).unbind(3);  // [jets, n, n] each
     const at::Tensor dphi = between[1] - turn * at::round(between[1] / turn);

@@ -16,7 +16,7 @@ struct PairRows {
   at::Tensor i;
   at::Tensor j;
 };
-PairRows pair_rows(const Ragged& jets, std::int64_t first, std::int64_t last);
+PairRows pair_rows(const Ragged& jets, std::int64_t first, std::int64_t last, at::Device device);
 
 /// ln kT, ln z, ln Delta, ln m^2 of pairs of particles (Dreyer, Qu, arXiv:2012.08526; the ParT
 /// paper, arXiv:2202.03772, eq. 3), each logarithm's argument at least 1e-8. vectors [sum n, 4] are

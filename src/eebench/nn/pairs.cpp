@@ -218,13 +218,12 @@ struct MixTerms : torch::autograd::Function<MixTerms> {
 
 /// Rows in the order of the groups of jets to the order of the batch.
 at::Tensor in_batch_order(const std::vector<at::Tensor>& parts, const Ragged& jets,
-                          at::Tensor EqualJets::*rows) {
-  std::vector<at::Tensor> order;
-  for (const EqualJets& group : jets.groups()) {
-    order.push_back(group.*rows);
+                          at::Tensor EqualJets::*which) {
+  std::vector<at::Tensor> rows;
+  for (const EqualJets& group : jets.groups(parts.front().device())) {
+    rows.push_back(group.*which);
   }
-  const at::Tensor all = at::cat(parts);
-  return at::index_select(all, 0, at::argsort(at::cat(order)).to(all.device()));
+  return nn::in_batch_order(parts, rows);
 }
 
 /// reduce(x [jets, n, n, C], dimension) to [jets, n, C], jets of equal multiplicity together.
@@ -234,10 +233,9 @@ PairReduction reduce_groups(const at::Tensor& x, const Ragged& jets, const F& re
   std::vector<at::Tensor> columns;
   std::vector<at::Tensor> diagonal;
   const std::int64_t channels = x.size(1);
-  for (const EqualJets& group : jets.groups()) {
+  for (const EqualJets& group : jets.groups(x.device())) {
     const std::int64_t n = group.multiplicity;
-    const at::Tensor square =
-        at::index_select(x, 0, group.pair_rows.to(x.device())).view({-1, n, n, channels});
+    const at::Tensor square = at::index_select(x, 0, group.pair_rows).view({-1, n, n, channels});
     rows.push_back(reduce(square, 2).reshape({-1, channels}));
     columns.push_back(reduce(square, 1).reshape({-1, channels}));
     diagonal.push_back(square.diagonal(0, 1, 2).transpose(1, 2).reshape({-1, channels}));
@@ -260,9 +258,9 @@ at::Tensor lorentz_products(const at::Tensor& vectors, const Ragged& jets) {
   count(lorentz_products_work(jets.particles(), jets.pairs(), vectors.element_size()));
   if (!vectors.device().is_cpu()) {
     std::vector<at::Tensor> parts;
-    for (const EqualJets& group : jets.groups()) {
-      const at::Tensor p = at::index_select(vectors, 0, group.particle_rows.to(vectors.device()))
-                               .view({-1, group.multiplicity, 4});
+    for (const EqualJets& group : jets.groups(vectors.device())) {
+      const at::Tensor p =
+          at::index_select(vectors, 0, group.particle_rows).view({-1, group.multiplicity, 4});
       const auto product = (p.unsqueeze(2) * p.unsqueeze(1)).unbind(3);
       parts.push_back((product[3] - product[0] - product[1] - product[2]).reshape({-1, 1}));
     }
@@ -301,8 +299,8 @@ PairMaxima pair_maxima(const at::Tensor& x, const Ragged& jets) {
   // Not max_pool(): where several are largest, each has its share of the gradient.
   std::vector<at::Tensor> trace;
   std::vector<at::Tensor> total;
-  for (const EqualJets& group : jets.groups()) {
-    const at::Tensor rows = group.particle_rows.to(x.device());
+  for (const EqualJets& group : jets.groups(x.device())) {
+    const at::Tensor rows = group.particle_rows;
     const auto largest = [&](const at::Tensor& of_particles) {
       return at::index_select(of_particles, 0, rows)
           .view({-1, group.multiplicity, x.size(1)})
@@ -338,9 +336,9 @@ at::Tensor pair_mix(const PairTerms& terms, const Ragged& jets, Activation activ
 at::Tensor pair_mix_composite(const PairTerms& terms, const Ragged& jets) {
   std::vector<at::Tensor> parts;
   const std::int64_t channels = terms.rows.size(1);
-  for (const EqualJets& group : jets.groups()) {
+  for (const EqualJets& group : jets.groups(terms.rows.device())) {
     const std::int64_t n = group.multiplicity;
-    const at::Tensor particles = group.particle_rows.to(terms.rows.device());
+    const at::Tensor particles = group.particle_rows;
     const auto of_particles = [&](const at::Tensor& x) {
       return at::index_select(x, 0, particles).view({-1, n, channels});
     };
@@ -349,8 +347,7 @@ at::Tensor pair_mix_composite(const PairTerms& terms, const Ragged& jets) {
         at::diag_embed(of_particles(terms.diagonal).transpose(1, 2)).permute({0, 2, 3, 1});
     if (terms.pairs.defined()) {
       const at::Tensor square =
-          at::index_select(terms.pairs, 0, group.pair_rows.to(terms.pairs.device()))
-              .view({-1, n, n, terms.pairs.size(1)});
+          at::index_select(terms.pairs, 0, group.pair_rows).view({-1, n, n, terms.pairs.size(1)});
       out = out + square.narrow(3, 0, channels);
       if (square.size(3) > channels) {
         out = out + square.narrow(3, channels, channels).transpose(1, 2);

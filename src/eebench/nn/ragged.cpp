@@ -42,22 +42,36 @@ at::Tensor Ragged::multiplicities(at::Device device) const {
   return to_tensor(std::span(counts).subspan(1)).to(device);
 }
 
-const std::vector<EqualJets>& Ragged::groups() const {
-  if (!groups_) {
-    std::map<std::int64_t, std::vector<std::int64_t>> jets_of;
-    for (std::int64_t jet = 0; jet < jets(); ++jet) {
-      jets_of[multiplicity(jet)].push_back(jet);
-    }
-    auto groups = std::make_shared<std::vector<EqualJets>>();
-    for (auto& [n, members] : jets_of) {
-      at::Tensor particle_rows = rows_of(offsets_, members);
-      at::Tensor pair_rows = rows_of(pair_offsets_, members);
-      at::Tensor jet_rows = to_tensor(members);
-      groups->push_back({n, std::move(members), std::move(jet_rows), std::move(particle_rows),
-                         std::move(pair_rows)});
-    }
-    groups_ = std::move(groups);
+const std::vector<EqualJets>& Ragged::groups(at::Device device) const {
+  if (groups_ && !groups_->empty() && groups_->front().jet_rows.device() == device) {
+    return *groups_;
   }
+  std::map<std::int64_t, std::vector<std::int64_t>> jets_of;
+  std::vector<std::int64_t> order;
+  for (std::int64_t jet = 0; jet < jets(); ++jet) {
+    jets_of[multiplicity(jet)].push_back(jet);
+  }
+  for (const auto& [n, members] : jets_of) {
+    order.insert(order.end(), members.begin(), members.end());
+  }
+  // One copy to the device for all groups.
+  const at::Tensor jet_rows = to_tensor(order).to(device);
+  const at::Tensor particle_rows = rows_of(offsets_, order, device);
+  const at::Tensor pair_rows = rows_of(pair_offsets_, order, device);
+  auto groups = std::make_shared<std::vector<EqualJets>>();
+  std::int64_t jet = 0;
+  std::int64_t particle = 0;
+  std::int64_t pair = 0;
+  for (auto& [n, members] : jets_of) {
+    const auto size = static_cast<std::int64_t>(members.size());
+    groups->push_back({n, std::move(members), jet_rows.narrow(0, jet, size),
+                       particle_rows.narrow(0, particle, size * n),
+                       pair_rows.narrow(0, pair, size * n * n)});
+    jet += size;
+    particle += size * n;
+    pair += size * n * n;
+  }
+  groups_ = std::move(groups);
   return *groups_;
 }
 
@@ -79,15 +93,37 @@ Ragged Ragged::range(std::int64_t first, std::int64_t last) const {
   return Ragged(std::move(offsets));
 }
 
-at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets) {
-  std::vector<std::int64_t> rows;
+at::Tensor in_batch_order(const std::vector<at::Tensor>& parts,
+                          const std::vector<at::Tensor>& rows) {
+  const at::Tensor order = at::cat(rows);
+  at::Tensor inverse = at::empty_like(order);
+  inverse.index_put_({order}, at::arange(order.size(0), order.options()));
+  return at::index_select(at::cat(parts), 0, inverse);
+}
+
+RowPlaces row_places(std::span<const std::int64_t> row_offsets, at::Device device) {
+  const at::Tensor offsets = to_tensor(row_offsets).to(device);
+  const std::int64_t rows = row_offsets.back();
+  const at::Tensor jet =
+      at::repeat_interleave(at::diff(offsets), std::optional<std::int64_t>(rows));
+  return {jet, at::arange(rows, offsets.options()) - at::index_select(offsets, 0, jet)};
+}
+
+at::Tensor spread(std::span<const std::int64_t> of_jets, const RowPlaces& places) {
+  return at::index_select(to_tensor(of_jets).to(places.jet.device()), 0, places.jet);
+}
+
+at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets,
+                   at::Device device) {
+  std::vector<std::int64_t> first;
+  std::vector<std::int64_t> offsets{0};
   for (const std::int64_t jet : jets) {
     const auto j = static_cast<std::size_t>(jet);
-    for (std::int64_t row = row_offsets[j]; row < row_offsets[j + 1]; ++row) {
-      rows.push_back(row);
-    }
+    first.push_back(row_offsets[j]);
+    offsets.push_back(offsets.back() + row_offsets[j + 1] - row_offsets[j]);
   }
-  return to_tensor(rows);
+  const RowPlaces places = row_places(offsets, device);
+  return spread(first, places).add_(places.within);
 }
 
 std::vector<std::int64_t> cuts(std::span<const std::int64_t> row_offsets, std::int64_t rows) {

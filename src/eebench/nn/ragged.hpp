@@ -40,8 +40,9 @@ class Ragged {
 
   /// int64 [B].
   at::Tensor multiplicities(at::Device device) const;
-  /// The jets grouped by multiplicity, so that dense products need no padding. Made once.
-  const std::vector<EqualJets>& groups() const;
+  /// The jets grouped by multiplicity, so that dense products need no padding; their row numbers
+  /// are on the device. Made once for a device.
+  const std::vector<EqualJets>& groups(at::Device device) const;
 
   /// The given jets, in that order.
   Ragged select(std::span<const std::int64_t> jets) const;
@@ -57,8 +58,22 @@ class Ragged {
 /// Pairs of n particles without regard to order, each with itself included.
 constexpr std::int64_t unordered_pairs(std::int64_t n) { return n * (n + 1) / 2; }
 
-/// Row numbers of the given jets in a packed tensor with these row offsets, on the host: int64.
-at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets);
+/// The inverse of taking `rows`, one list a group: what was made of them, back in batch order.
+at::Tensor in_batch_order(const std::vector<at::Tensor>& parts,
+                          const std::vector<at::Tensor>& rows);
+
+/// Where the rows of jets with these row offsets belong: int64 [rows] on the device.
+struct RowPlaces {
+  at::Tensor jet;
+  at::Tensor within;  ///< number of the row within its jet
+};
+RowPlaces row_places(std::span<const std::int64_t> row_offsets, at::Device device);
+/// One number a jet, each for all rows of its jet.
+at::Tensor spread(std::span<const std::int64_t> of_jets, const RowPlaces& places);
+
+/// Row numbers of the given jets in a packed tensor with these row offsets: int64 on the device.
+at::Tensor rows_of(std::span<const std::int64_t> row_offsets, std::span<const std::int64_t> jets,
+                   at::Device device);
 
 /// Cuts between runs of consecutive jets of about `rows` rows each: jet numbers, from 0 to the
 /// number of jets.

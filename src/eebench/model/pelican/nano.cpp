@@ -13,7 +13,6 @@
 #include "eebench/model/pelican/layers.hpp"
 #include "eebench/model/pelican/pelican.hpp"
 #include "eebench/model/ranges.hpp"
-#include "eebench/model/settings.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/lorentz_layer.hpp"
 #include "eebench/nn/pairs.hpp"
@@ -266,36 +265,6 @@ class PelicanNano final : public Network {
 
 std::unique_ptr<Network> make_pelican_nano(const PelicanNanoConfig& config) {
   return std::make_unique<PelicanNano>(config);
-}
-
-std::unique_ptr<Network> pelican_nano_from(const ModelConfig& config, std::int64_t,
-                                           std::int64_t classes) {
-  PelicanNanoConfig nano;
-  Settings network(config, "network");
-  network.read("n_hidden", nano.n_hidden);
-  network.read("nobj", nano.nobj);
-  network.read("nobj_avg", nano.sums.nobj_avg);
-  network.read("beams", nano.beams);
-  network.read("config", nano.sums.config);
-  network.read("config_out", nano.sums.config_out);
-  network.read("factorize", nano.factorize);
-  network.read("batchnorm", nano.batchnorm);
-  network.read("dropout", nano.dropout);
-  network.read("dropout_out", nano.dropout_out);
-  network.finish();
-  std::vector<std::int64_t> after;
-  Settings exits(config, "exits");
-  exits.read("after", after);
-  exits.finish();
-  if (!after.empty()) {
-    throw InputError(
-        "model configuration: pelican-nano is a single layer, no exit can stand before its end; "
-        "remove exits.after");
-  }
-  if (classes != 2) {
-    throw InputError("model configuration: pelican-nano tells two classes apart; set classes = 2");
-  }
-  return make_pelican_nano(nano);
 }
 
 }  // namespace eebench::model

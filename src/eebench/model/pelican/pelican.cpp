@@ -16,7 +16,6 @@
 #include "eebench/model/pelican/layers.hpp"
 #include "eebench/model/placement.hpp"
 #include "eebench/model/ranges.hpp"
-#include "eebench/model/settings.hpp"
 #include "eebench/nn/concat.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/pairs.hpp"
@@ -339,32 +338,6 @@ class Pelican final : public Network {
 
 std::unique_ptr<Network> make_pelican(const PelicanConfig& config) {
   return std::make_unique<Pelican>(config);
-}
-
-std::unique_ptr<Network> pelican_from(const ModelConfig& config, std::int64_t,
-                                      std::int64_t classes) {
-  PelicanConfig pelican{.classes = classes};
-  Settings network(config, "network");
-  network.read("nobj", pelican.nobj);
-  network.read("nobj_avg", pelican.sums.nobj_avg);
-  network.read("stabilizer", pelican.stabilizer);
-  network.read("method", pelican.method);
-  network.read("scalar_channels", pelican.scalar_channels);
-  network.read("m_channels", pelican.m_channels);
-  network.read("channels_2to2", pelican.channels_2to2);
-  network.read("m_out", pelican.m_out);
-  network.read("out", pelican.out);
-  network.read("config", pelican.sums.config);
-  network.read("config_out", pelican.sums.config_out);
-  network.read("factorize", pelican.factorize);
-  network.read("batchnorm", pelican.batchnorm);
-  network.read("dropout", pelican.dropout);
-  network.read("dropout_out", pelican.dropout_out);
-  network.finish();
-  Settings exits(config, "exits");
-  exits.read("after", pelican.exits_after);
-  exits.finish();
-  return make_pelican(pelican);
 }
 
 }  // namespace eebench::model
