@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -53,40 +54,44 @@ void auc_interval(benchmark::State& state) {
 }
 BENCHMARK(auc_interval)->Arg(2000)->Unit(benchmark::kMillisecond);
 
-/// Score and comparison of every jet of a batch at one exit.
-void exit_decision(benchmark::State& state) {
-  const std::vector<float> logits = random_logits(state.range(0) * classes);
-  const auto kind = static_cast<exits::RuleKind>(state.range(1));
+/// Score and comparison of every jet of a batch at the second exit.
+void exit_decision(benchmark::State& state, const char* text) {
+  const std::int64_t said = 2 * classes;
+  const std::vector<float> logits = random_logits(state.range(0) * said);
   exits::Gate gate{.answer_bias = std::vector<double>(static_cast<std::size_t>(classes))};
   gate.scale.fill(1.0);
   gate.weights.fill(0.1);
-  const exits::Rule rule{kind, {gate}};
+  const std::vector<exits::Gate> gates(2, gate);
+  const std::vector<std::string> names(static_cast<std::size_t>(classes), "class");
+  const exits::Rule rule = exits::make_rule(text, gates, exits_of_network, names);
   for (auto _ : state) {
     std::int64_t leaving = 0;
     for (std::int64_t jet = 0; jet < state.range(0); ++jet) {
-      const auto row = std::span<const float>(logits).subspan(
-          static_cast<std::size_t>(jet * classes), static_cast<std::size_t>(classes));
-      leaving += exits::leaves(exits::score(rule, 0, row, 40), 0.5) ? 1 : 0;
+      const auto rows = std::span<const float>(logits).subspan(static_cast<std::size_t>(jet * said),
+                                                               static_cast<std::size_t>(said));
+      leaving += exits::leaves(exits::score(rule, {rows, classes, 40, 500.0F}), 0.5) ? 1 : 0;
     }
     benchmark::DoNotOptimize(leaving);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(exit_decision)
-    ->ArgNames({"jets", "rule"})
-    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::confidence)})
-    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::entropy)})
-    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::margin)})
-    ->Args({512, static_cast<std::int64_t>(exits::RuleKind::learned)});
+BENCHMARK_CAPTURE(exit_decision, confidence, "confidence")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, entropy, "entropy")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, margin, "margin")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, learned, "learned")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, patience, "patience")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, comparator, "comparator")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, formula, "p_max*(patience>=1)")->Arg(512);
 
 void replay(benchmark::State& state) {
   const std::int64_t jets = state.range(0);
   const std::vector<float> logits = random_logits(jets * exits_of_network * classes);
   const std::vector<std::int64_t> labels = labels_in_turn(jets);
   const std::vector<std::int64_t> multiplicity(static_cast<std::size_t>(jets), 40);
+  const std::vector<float> jet_pt(static_cast<std::size_t>(jets), 500.0F);
   const std::vector<double> cost(static_cast<std::size_t>(jets * exits_of_network), 1.0);
   const exits::Decisions decisions =
-      exits::decide({}, {logits, labels, multiplicity, cost, exits_of_network, classes});
+      exits::decide({}, {logits, labels, multiplicity, jet_pt, cost, exits_of_network, classes});
   const std::vector<double> thresholds = {0.5, 0.5};
   for (auto _ : state) {
     benchmark::DoNotOptimize(exits::replay(decisions, thresholds));

@@ -37,7 +37,7 @@ def once(data):
 
 
 def by_threshold(data, rule):
-    """The points of a rule with one shared threshold, in rising threshold."""
+    """The points of a rule with one shared threshold that jets can reach, in rising threshold."""
     chosen = select(data, rule=rule)
     chosen = chosen.isel(point=np.flatnonzero(np.isfinite(chosen["threshold"].values)))
     return chosen.isel(point=np.argsort(chosen["threshold"].values, kind="stable"))
@@ -66,7 +66,7 @@ def spread(data, count=3):
 
 
 def threshold_text(value):
-    return f"{value:.4g}"
+    return "never" if np.isinf(value) else f"{value:.4g}"
 
 
 def panels(points):

@@ -126,7 +126,7 @@ def chosen_row(row):
         chosen = f"{rule_text(row)} | — | — | — | — | —"
     else:
         chosen = (
-            f"{row['rule'].item()} | {row['selection'].item()} | {100 * float(row['max_loss']):.4g} "
+            f"{rule_text(row)} | {row['selection'].item()} | {100 * float(row['max_loss']):.4g} "
             f"| {thresholds_text(row)} | {float(row['chosen_accuracy']):.4f} | {float(row['chosen_cost']):.3f}"
         )
     return (
@@ -136,7 +136,7 @@ def chosen_row(row):
 
 
 def rule_text(row):
-    rule = row["rule"].item()
+    rule = row["rule"].item().replace("|", "\\|")
     return f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule
 
 
@@ -148,7 +148,7 @@ def thresholds_text(row):
     """One number where the early exits share it, else one for each."""
     if row["rule"].item() in BASELINES:
         return "—"
-    if np.isfinite(row["threshold"]):
+    if not np.isnan(row["threshold"]):
         return threshold_text(float(row["threshold"]))
     own = row["thresholds"].values
-    return " ".join(threshold_text(value) for value in own[np.isfinite(own)])
+    return " ".join(threshold_text(value) for value in own[~np.isnan(own)])

@@ -13,7 +13,7 @@ from eebench_analysis.latency import bound, ecdf, mean_latency
 from eebench_analysis.load import load, ok_points
 from eebench_analysis.pareto import front, mixing_line
 from eebench_analysis.points import given, mixed, select
-from eebench_analysis.report import FIGURES, table
+from eebench_analysis.report import FIGURES, rule_text, table, thresholds_text
 from eebench_analysis.style import log_ticks
 
 matplotlib.use("Agg")
@@ -216,6 +216,15 @@ def test_report_of_chosen_thresholds(tmp_path):
     front_rows = lines[: lines.index("## Chosen thresholds")]
     assert sum(line.startswith("| particlenet | confidence | 0.75 0.5 | 0.8300 ") for line in front_rows) == 1
     assert "biased" not in rows[2]
+
+
+def test_an_exit_that_all_jets_pass_by_has_the_threshold_never(data):
+    row = select(data, rule="confidence").isel(point=0)
+    for shared, each, text in ((np.nan, [np.inf, 0.5], "never 0.5"), (np.inf, [np.inf, np.inf], "never")):
+        padded = np.append(each, [np.nan, np.nan])
+        row = row.assign(threshold=shared, thresholds=("exit", padded))
+        assert thresholds_text(row) == text
+    assert rule_text(row.assign(rule="vote|exit")) == "vote\\|exit"
 
 
 def test_report_says_where_gates_know_the_jets_of_the_choice(tmp_path):

@@ -26,7 +26,8 @@ struct Case : test::ReplayedJets {
     return points;
   }
   bench::Values replayed(const bench::Point& point) {
-    return bench::replayed_values(jets, costs, point, bench::rule_of(point, {}, 10), {1, 2});
+    return bench::replayed_values(jets, costs, point,
+                                  bench::rule_of(point, {}, test::ten_classes()), {1, 2});
   }
 };
 

@@ -102,6 +102,41 @@ TEST_CASE("an id changes with what decides the point, and with nothing else") {
   CHECK(ids(bench::make_grid(suite(), facts, 3)) != before);
 }
 
+TEST_CASE("a grid takes the thresholds of each rule") {
+  auto own = suite();
+  own.thresholds.clear();
+  own.rules = {"confidence", "patience"};
+  own.rule_thresholds = {{"confidence", {{0.5}, {0.7}, {0.9}}}, {"patience", {{1.0}}}};
+  const auto points = bench::make_grid(own, facts, 2);
+  CHECK(points.size() == 2 * (3 + 4) + 2 * (2 + 4));
+  CHECK(bench::describe(own, points) ==
+        "2 models x 2 rules with 4 thresholds in all x 2 batches x 1 scenario = 16 points + 10 "
+        "baselines");
+  CHECK(points[6].rule == "patience");
+  CHECK(points[6].thresholds == std::vector<double>{1.0, 1.0});
+}
+
+TEST_CASE("a formula is part of a point's id, and stands behind the named rules in the file") {
+  auto own = suite();
+  own.rules = {"p_max*(patience>=1)", "comparator", "abs(p_a-0.5)"};
+  const auto points = bench::make_grid(own, facts, 2);
+  CHECK(ids(points).size() == points.size());
+  const std::vector<std::string> names = bench::rule_names(points);
+  REQUIRE(names.size() == 13);
+  CHECK(std::vector(names.begin(), names.begin() + 3) ==
+        std::vector<std::string>{"full", "fixed", "confidence"});
+  CHECK(names[10] == "comparator");
+  CHECK(names[11] == "p_max*(patience>=1)");
+  CHECK(names[12] == "abs(p_a-0.5)");
+  CHECK(bench::settings_of(points[0], names).at("rule")[0] == 0.0);
+  CHECK(bench::settings_of(points[3], names).at("rule")[0] == 11.0);
+  own.rules[0] = "p_max*(patience>=2)";
+  const auto changed = bench::make_grid(own, facts, 2);
+  CHECK(changed[3].id != points[3].id);
+  CHECK(changed[0].id == points[0].id);
+  CHECK(changed[6].id == points[6].id);
+}
+
 TEST_CASE("thresholds that do not fit a network are refused by its name") {
   auto wrong = suite();
   wrong.thresholds = {{0.9, 0.8}};

@@ -14,7 +14,8 @@ namespace {
 struct Case : test::ReplayedJets {
   Case() : ReplayedJets(1000) {}
   bench::Values values(const bench::Point& point) {
-    return bench::replayed_values(jets, costs, point, bench::rule_of(point, {}, 10), {1, 50});
+    return bench::replayed_values(jets, costs, point,
+                                  bench::rule_of(point, {}, test::ten_classes()), {1, 50});
   }
 };
 
@@ -136,5 +137,5 @@ TEST_CASE("the loss of accuracy is against full depth, jet by jet") {
 TEST_CASE("the learned rule without gates is refused") {
   bench::Point point = threshold_point({0.8, 0.8});
   point.rule = "learned";
-  CHECK_THROWS_AS(bench::rule_of(point, {}, 10), InputError);
+  CHECK_THROWS_AS(bench::rule_of(point, {}, test::ten_classes()), InputError);
 }

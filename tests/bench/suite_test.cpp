@@ -103,9 +103,53 @@ TEST_CASE("thresholds may be chosen on other jets, and then need not be given") 
   }
 }
 
+TEST_CASE("each rule may have thresholds of its own") {
+  const std::string by_rule = "threshold={confidence = \"0.5:0.9:0.2\", \"p_max * vote\" = [0.3]}";
+  const Suite suite = parse(minimal, {"rule=[\"confidence\", \"p_max * vote\"]", by_rule});
+  CHECK(suite.rules == std::vector<std::string>{"confidence", "p_max*vote"});
+  CHECK(suite.thresholds.empty());
+  CHECK(suite.thresholds_of("confidence") == bench::Thresholds{{0.5}, {0.7}, {0.9}});
+  CHECK(suite.thresholds_of("p_max*vote") == bench::Thresholds{{0.3}});
+  CHECK(parse(minimal, {by_rule, "threshold=0.6"}).thresholds_of("margin") ==
+        bench::Thresholds{{0.6}});
+  CHECK_THROWS_WITH(parse(minimal, {"threshold={confidence = 0.5}"}),
+                    Contains("threshold of rule margin (or [choose]) is missing"));
+  CHECK_THROWS_WITH(parse(minimal, {"threshold={confidence = 0.5, margin = 0.5, vote = 0.5}"}),
+                    Contains("rule vote, which has thresholds, is missing"));
+  CHECK_THROWS_WITH(parse(minimal, {"threshold={confidense = 0.5}"}),
+                    Contains("-a threshold={confidense") && Contains("'confidence'"));
+  CHECK_THROWS_WITH(parse(minimal, {"threshold={confidence = 0.5, margin = \"0.5:0.9\"}"}),
+                    Contains("threshold.margin: \"0.5:0.9\" is no grid"));
+  const Suite chosen = parse(minimal + "[choose]\ndata = \"val.h5\"\nloss = 0.01\n",
+                             {"threshold={confidence = 0.5}"});
+  CHECK(chosen.thresholds_of("margin").empty());
+}
+
+TEST_CASE("thresholds must suit every rule") {
+  CHECK_THROWS_WITH(parse(minimal, {"rule=[confidence,comparator]"}),
+                    Contains("two.toml -a rule=[confidence,comparator]: ") &&
+                        Contains("rule comparator must be at most -1, not 0.5"));
+  CHECK_NOTHROW(parse(minimal, {"rule=comparator", "threshold=[-1.5, [0.0, -2.0]]"}));
+  CHECK_NOTHROW(parse(minimal, {"rule=energy", "threshold=[-1.5, 30]"}));
+  CHECK_NOTHROW(parse(minimal, {"threshold=[[inf, 0.8]]"}));
+  CHECK_THROWS_WITH(parse(minimal, {"rule=energy", "threshold=inf"}),
+                    Contains("a finite number, not inf"));
+}
+
+TEST_CASE("a rule may be a formula") {
+  CHECK(parse(minimal, {"rule=p_max * (patience >= 1)"}).rules ==
+        std::vector<std::string>{"p_max*(patience>=1)"});
+  CHECK_THROWS_WITH(parse(minimal, {"rule=[\"p_max\", \" p_max\"]"}), Contains("repetitions"));
+  CHECK_THROWS_WITH(parse(minimal, {"rule=p_max * (patience"}),
+                    Contains("-a rule=p_max * (patience: rule: ") && Contains("')' is missing"));
+}
+
 TEST_CASE("the effective suite reads back to the same") {
   for (const std::vector<std::string>& overrides :
-       {std::vector<std::string>{}, {"threshold=[0.1, [0.8, 0.7]]", "jets=0"}}) {
+       {std::vector<std::string>{},
+        {"threshold=[0.1, [0.8, inf]]", "jets=0"},
+        {"rule=[\"margin\", \"p_max * (patience >= 1)\"]",
+         "threshold={margin = [0.5, [inf, 0.8]], \"p_max * (patience >= 1)\" = [0.3]}"}}) {
     const Suite suite =
         parse(minimal + "[train]\nconfig = \"part-small\"\ndata = \"t.h5\"\n", overrides);
     CHECK(bench::parse_suite(bench::to_toml(suite), "again", "/elsewhere", {}) == suite);

@@ -94,6 +94,25 @@ def test_jets_that_leave_take_the_exit_that_a_replay_says(predict):
     assert sum(share[:3]) == pytest.approx(100, abs=0.1) and share[3] == 100
 
 
+def test_a_rule_may_be_a_formula(predict):
+    _, replay = predict("--deterministic")
+    logits = replay.logits.values.astype(np.float64)
+    top = np.exp(logits - logits.max(-1, keepdims=True))
+    distance = np.abs(top[..., CLASSES.index("Tbqq")] / top.sum(-1) - 0.5)
+    exit_index = np.where(distance[:, 0] >= 0.4, 0, np.where(distance[:, 1] >= 0.4, 1, 2))
+    assert len(set(exit_index)) == 3
+    _, run = predict("--deterministic", "--rule", "abs(p_Tbqq - 0.5)", "--threshold", "0.4")
+    assert (run.exit_index == exit_index).all()
+    assert run.attrs["rule"] == "abs(p_Tbqq-0.5)"
+
+
+def test_the_comparator_needs_no_division(predict):
+    _, divided = predict("--deterministic", "--rule", "confidence", "--threshold", "0.8")
+    _, compared = predict("--deterministic", "--rule", "comparator", "--threshold", "-1.25")
+    assert len(set(divided.exit_index.values)) == 3
+    assert (compared.exit_index == divided.exit_index).all()
+
+
 @pytest.mark.parametrize("rule", [(), ("--rule", "margin", "--threshold", "0.5")])
 def test_three_ranks_write_the_same_file(predict, rule):
     _, alone = predict(*rule, "--deterministic")
@@ -181,6 +200,9 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
     [
         ({"--rule": "confidnce", "--threshold": "0.9"}, "did you mean 'confidence'"),
         ({"--rule": "margin"}, "--rule requires --threshold"),
+        ({"--rule": "margin", "--threshold": "1.5"}, "rule margin must be from 0 to 1, not 1.5"),
+        ({"--rule": "p_max *", "--threshold": "0.5"}, "ends early at character 8"),
+        ({"--rule": "p_Tbq - 0.5", "--threshold": "0.5"}, "no variable 'p_Tbq'; there are p_max, entropy"),
         ({"--rule": "margin", "--threshold": "0.1,0.2,0.3"}, "3 thresholds for 3 exits"),
         ({"--weights": "none.h5"}, "none.h5"),
         ({"--weights": SOURCE / "tests/data/state_dict.pt"}, "name one: --model"),

@@ -93,6 +93,9 @@ def test_bench(eebench, files):
     refused(bench(eebench, suite="quickstrat"), "'quickstrat'", "did you mean 'quickstart'")
     refused(bench(eebench, "-a", "treshold=0.5"), "treshold", "threshold")
     refused(bench(eebench, "-a", "rule=confidense"), "'confidense'", "did you mean 'confidence'")
+    refused(bench(eebench, "-a", "rule=p_max * p_Tbq"), "'p_Tbq'", "there are p_max", "Tbqq")
+    refused(bench(eebench, "-a", "rule=patience", "-a", "threshold={patience=-1}"), "at least 0, not -1")
+    refused(bench(eebench, "-a", "threshold={margin=0.5}"), "rule margin, which has thresholds, is missing")
     refused(bench(eebench, "-a", "batch=999"), "batch 999", "jets")
     refused(bench(eebench, "--effort", "hurried"), "'hurried'", "smoke")
     for threads in ("0", "100000"):

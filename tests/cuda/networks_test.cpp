@@ -8,7 +8,7 @@
 
 #include "check.hpp"
 #include "eebench/core/names.hpp"
-#include "eebench/exits/choose.hpp"
+#include "eebench/exits/rule.hpp"
 #include "eebench/model/particlenext/particlenext.hpp"
 #include "eebench/model/pcnn/pcnn.hpp"
 #include "eebench/model/pelican/pelican.hpp"

@@ -57,8 +57,8 @@ TEST_CASE("a range of jets is read as it stands") {
   const data::JetColumns jets = file.read(1, 3, kinematics);
   CHECK(jets.offsets == std::vector<std::int64_t>{0, 1, 4});
   CHECK(jets.labels == std::vector<std::int64_t>{1, 0});
-  CHECK(jets.values.at("part_px") == data::Column{50, 10, 9, 8});
-  CHECK(jets.values.at("jet_pt") == data::Column{50.3F, 34});
+  CHECK(jets.values.at("part_px") == Column{50, 10, 9, 8});
+  CHECK(jets.values.at("jet_pt") == Column{50.3F, 34});
   CHECK(file.read(1, 1, kinematics).labels.empty());
 }
 

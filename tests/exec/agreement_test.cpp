@@ -8,7 +8,7 @@
 namespace eebench::exec {
 namespace {
 
-const exits::Rule rule{.kind = exits::RuleKind::margin};
+const exits::Rule rule = exits::make_rule("margin", {}, 3, {});
 
 /// Exit [jets] that the replayed logits [jets, 3, 10] ask for, and its logits [jets, 10].
 struct Replayed {
@@ -20,9 +20,9 @@ Replayed decide(std::span<const float> logits, std::span<const double> threshold
   Replayed result;
   for (std::size_t first = 0; first < logits.size(); first += 30) {
     std::size_t exit = 0;
-    while (exit < 2 && !exits::leaves(exits::score(rule, static_cast<std::int64_t>(exit),
-                                                   logits.subspan(first + 10 * exit, 10), 1),
-                                      thresholds[exit])) {
+    while (exit < 2 &&
+           !exits::leaves(exits::score(rule, {logits.subspan(first, 10 * (exit + 1)), 10, 1, 0.0F}),
+                          thresholds[exit])) {
       ++exit;
     }
     result.exit_index.push_back(static_cast<std::int32_t>(exit));
@@ -39,7 +39,7 @@ std::vector<double> thresholds_for_thirds(std::span<const float> logits) {
   std::iota(jets.begin(), jets.end(), 0);
   for (std::size_t exit = 0; exit < 2; ++exit) {
     const auto score_of = [&](std::size_t jet) {
-      return exits::score(rule, 0, logits.subspan(30 * jet + 10 * exit, 10), 1);
+      return exits::score(rule, {logits.subspan(30 * jet, 10 * (exit + 1)), 10, 1, 0.0F});
     };
     std::sort(jets.begin(), jets.end(),
               [&](std::size_t a, std::size_t b) { return score_of(a) > score_of(b); });

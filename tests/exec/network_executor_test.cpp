@@ -16,7 +16,7 @@ using test::executor;
 using test::part_of;
 using test::some_jets;
 
-const exits::Rule rule{.kind = exits::parse_rule("margin")};
+const exits::Rule rule = exits::make_rule("margin", {}, 3, {});
 
 /// The rule of that name; gates are fitted to what a network of three exits answers.
 exits::Rule rule_named(const std::string& name, const data::JetBatch& jets,
@@ -33,7 +33,7 @@ exits::Rule rule_named(const std::string& name, const data::JetBatch& jets,
     }
     gates.push_back(exits::fit_gate(logits, jets.labels, multiplicity, 10));
   }
-  return exits::make_rule(name, gates, 3, 10);
+  return exits::make_rule(name, gates, 3, std::vector<std::string>(10, "class"));
 }
 
 TEST_CASE("run and replay agree on every jet in deterministic mode, at any batch size") {
@@ -43,9 +43,9 @@ TEST_CASE("run and replay agree on every jet in deterministic mode, at any batch
   const std::vector<float> replayed = exec->replay(jets);
   const exits::Rule chosen = rule_named(GENERATE("margin", "learned"), jets, replayed);
   const auto score_of = [&](std::size_t jet, std::size_t exit) {
-    return exits::score(chosen, static_cast<std::int64_t>(exit),
-                        std::span(replayed).subspan((jet * 3 + exit) * 10, 10),
-                        static_cast<std::int64_t>(jets.multiplicity(jet)));
+    return exits::score(chosen, {std::span(replayed).subspan(jet * 30, (exit + 1) * 10), 10,
+                                 static_cast<std::int64_t>(jets.multiplicity(jet)),
+                                 data::transverse_momentum(jets, jet)});
   };
   // The median score of each early exit as its threshold, so that every exit is taken.
   std::vector<double> thresholds;
@@ -161,7 +161,7 @@ TEST_CASE("segments behind an early exit hold less memory when jets have left") 
   const std::vector<float> logits = exec->replay(jets);
   std::vector<float> scores;
   for (std::size_t jet = 0; jet < jets.size(); ++jet) {
-    scores.push_back(exits::score(rule, 0, std::span(logits).subspan(jet * 30, 10), 1));
+    scores.push_back(exits::score(rule, {std::span(logits).subspan(jet * 30, 10), 10, 1, 0.0F}));
   }
   std::nth_element(scores.begin(), scores.begin() + 15, scores.end());
   const BatchTrace most = exec->run(jets, rule, std::vector<double>{scores[15], 2.0});

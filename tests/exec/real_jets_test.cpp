@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <catch2/catch.hpp>
 
@@ -10,8 +11,6 @@
 
 namespace eebench::exec {
 namespace {
-
-const exits::Rule rule{.kind = exits::RuleKind::confidence};
 
 struct Shipped {
   std::unique_ptr<Executor> executor;
@@ -30,7 +29,15 @@ Shipped shipped(const std::string& name) {
 }
 
 TEST_CASE("shipped networks leave as replayed on real jets, bit for bit, at any batch size") {
-  const Shipped network = shipped(GENERATE("particlenet", "part-small", "particlenet-lite"));
+  const auto [name, text] = GENERATE(table<std::string, std::string>(
+      {{"particlenet", "confidence"},
+       {"part-small", "confidence"},
+       {"particlenet-lite", "confidence"},
+       {"particlenet-lite", "patience"},
+       {"part-small", "p_max * (patience >= 1)"},
+       {"particlenet-lite", "vote * margin - 0.002 * exit * multiplicity + 0.0001 * jet_pt"}}));
+  const Shipped network = shipped(name);
+  const exits::Rule rule = exits::make_rule(text, {}, 3, {});
   Executor& executor = *network.executor;
   const data::JetSource source(test::data("jets_test_250.h5"), network.features);
   const auto jets = static_cast<std::size_t>(source.jets());
@@ -42,17 +49,23 @@ TEST_CASE("shipped networks leave as replayed on real jets, bit for bit, at any 
     return std::span(replayed).subspan((jet * exits + exit) * classes, classes);
   };
   const auto score_of = [&](std::size_t jet, std::size_t exit) {
-    return exits::score(rule, static_cast<std::int64_t>(exit), logits_of(jet, exit),
-                        static_cast<std::int64_t>(all.multiplicity(jet)));
+    return exits::score(rule,
+                        {std::span(replayed).subspan(jet * exits * classes, (exit + 1) * classes),
+                         executor.classes(), static_cast<std::int64_t>(all.multiplicity(jet)),
+                         data::transverse_momentum(all, jet)});
   };
-  std::vector<double> thresholds;  // the median of each exit
+  // The median of each exit; where that is the lowest score, as for patience, the next, or never
+  // where all jets have the same.
+  std::vector<double> thresholds;
   for (std::size_t exit = 0; exit + 1 < exits; ++exit) {
     std::vector<float> scores;
     for (std::size_t jet = 0; jet < jets; ++jet) {
       scores.push_back(score_of(jet, exit));
     }
     std::sort(scores.begin(), scores.end());
-    thresholds.push_back(scores[jets / 2]);
+    const auto above_lowest = std::upper_bound(scores.begin(), scores.end(), scores[0]);
+    thresholds.push_back(above_lowest == scores.end() ? exits::never_leave
+                                                      : std::max(scores[jets / 2], *above_lowest));
   }
   // 512 jets: all of them and then those from the first on again.
   data::JetBatch many = all;
@@ -82,7 +95,25 @@ TEST_CASE("shipped networks leave as replayed on real jets, bit for bit, at any 
   }
   REQUIRE(many.size() == 512);
   compare(many, 0);
-  CHECK(std::all_of(taken.begin(), taken.end(), [](std::int64_t count) { return count > 0; }));
+  CHECK((taken[0] > 0) == std::isfinite(thresholds[0]));
+  CHECK(std::all_of(taken.begin() + 1, taken.end(), [](std::int64_t n) { return n > 0; }));
+}
+
+TEST_CASE("on real jets the comparator at -1/t takes the exits of confidence at t") {
+  const Shipped network = shipped("particlenet");
+  const data::JetSource source(test::data("jets_test_250.h5"), network.features);
+  const data::JetBatch all = source.read(0, source.jets());
+  const exits::Rule confidence = exits::make_rule("confidence", {}, 3, {});
+  const exits::Rule comparator = exits::make_rule("comparator", {}, 3, {});
+  for (const double t : {0.5, 0.7, 0.9, 0.99}) {
+    const std::vector<double> confidences = {t, t};
+    const std::vector<double> sums = {-1.0 / t, -1.0 / t};
+    const BatchTrace expected = network.executor->run(all, confidence, confidences);
+    CHECK(network.executor->run(all, comparator, sums).exit_index == expected.exit_index);
+    for (std::int32_t exit = 0; exit < 3; ++exit) {
+      CHECK(std::count(expected.exit_index.begin(), expected.exit_index.end(), exit) > 0);
+    }
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -94,18 +95,33 @@ TEST_CASE("decide scores early exits, judges all and refuses what does not fit")
   const std::vector<float> logits = {2.0F, 0.0F, 0.0F, 3.0F};
   const std::vector<std::int64_t> label = {1};
   const std::vector<std::int64_t> n = {20};
+  const std::vector<float> pt = {500.0F};
   const std::vector<double> cost = {1.0, 2.0};
-  const Decisions d = decide({}, {logits, label, n, cost, 2, 2});
+  const Decisions d = decide({}, {logits, label, n, pt, cost, 2, 2});
   CHECK(d.jets() == 1);
   CHECK(d.scores[0] == Approx(0.8807970779778823));
   CHECK(d.right == std::vector<std::uint8_t>{0, 1});
-  CHECK(decide({}, {logits, label, n, {}, 2, 2}).scores == d.scores);
+  CHECK(decide({}, {logits, label, n, pt, {}, 2, 2}).scores == d.scores);
   CHECK(taken_logits(logits, std::vector<std::int32_t>{1}, 2, 2) == std::vector<float>{0.0F, 3.0F});
-  CHECK_THROWS_AS(decide({}, {logits, label, n, cost, 4, 1}), InputError);
-  CHECK_THROWS_WITH(decide({RuleKind::learned}, {logits, label, n, cost, 2, 2}),
-                    Catch::Contains("0 gates for 1"));
-  const Rule other{RuleKind::learned, {Gate{{}, {}, {}, 0.0, {0.0, 0.0, 0.0}}}};
-  CHECK_THROWS_AS(decide(other, {logits, label, n, cost, 2, 2}), InputError);
+  CHECK_THROWS_AS(decide({}, {logits, label, n, pt, cost, 4, 1}), InputError);
+  CHECK_THROWS_AS(decide({}, {logits, label, n, {}, cost, 2, 2}), InputError);
+}
+
+TEST_CASE("decide gives each exit what is known of its own jet so far") {
+  // Two jets, three exits, two classes; answers 0 0 1 and 1 0 0.
+  const std::vector<float> logits = {1.0F, 0.0F, 2.0F, 0.0F, 0.0F, 1.0F,
+                                     0.0F, 1.0F, 2.0F, 0.0F, 3.0F, 0.0F};
+  const std::vector<std::int64_t> labels = {0, 0};
+  const std::vector<std::int64_t> n = {20, 40};
+  const std::vector<float> pt = {500.0F, 600.0F};
+  const std::vector<std::string> classes = {"a", "b"};
+  const auto scores = [&](const char* rule) {
+    return decide(make_rule(rule, {}, 3, classes), {logits, labels, n, pt, {}, 3, 2}).scores;
+  };
+  CHECK(scores("patience") == std::vector<float>{0.0F, 1.0F, 0.0F, 0.0F});
+  CHECK(scores("vote") == std::vector<float>{1.0F, 1.0F, 1.0F, 0.5F});
+  CHECK(scores("multiplicity + exit") == std::vector<float>{20.0F, 21.0F, 40.0F, 41.0F});
+  CHECK(scores("jet_pt") == std::vector<float>{500.0F, 500.0F, 600.0F, 600.0F});
 }
 
 TEST_CASE("with two early exits the choice is the best of all threshold vectors") {
@@ -159,7 +175,8 @@ TEST_CASE("scores that are NaN stay to the end") {
 }
 
 TEST_CASE("the cheapest thresholds that lose little enough are chosen, else the most accurate") {
-  const std::vector<Choice> front = {{{0.1}, 0.5, 1.0}, {{0.5}, 0.7, 2.0}, {{2.0}, 0.8, 3.0}};
+  const std::vector<Choice> front = {
+      {{0.1}, 0.5, 1.0}, {{0.5}, 0.7, 2.0}, {{never_leave}, 0.8, 3.0}};
   CHECK(cheapest_within(front, 0.8, 0.1).mean_cost == 2.0);
   CHECK(cheapest_within(front, 0.95, 0.1).mean_cost == 3.0);
   CHECK_THROWS_AS(cheapest_within({}, 0.8, 0.1), InputError);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -17,11 +19,37 @@ using namespace eebench::exits;
 namespace {
 
 constexpr float inf = std::numeric_limits<float>::infinity();
+const std::vector<std::string> three = {"a", "b", "c"};
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-float score_of(RuleKind kind, const std::vector<float>& logits) {
-  return score({kind}, 0, logits, 30);
+/// Score of the last of these exits, of a jet with 30 constituents and 500 GeV. The classes are
+/// called a, b, c and so on.
+float score_of(const std::string& rule, const std::vector<std::vector<float>>& exits) {
+  std::vector<std::string> classes;
+  std::vector<float> logits;
+  for (std::size_t c = 0; c < exits.front().size(); ++c) {
+    classes.emplace_back(1, static_cast<char>('a' + c));
+  }
+  for (const std::vector<float>& exit : exits) {
+    logits.insert(logits.end(), exit.begin(), exit.end());
+  }
+  return score(make_rule(rule, {}, 4, classes),
+               {logits, static_cast<std::int64_t>(classes.size()), 30, 500.0F});
 }
+
+/// Scores at every exit of a jet that gets these answers of three classes.
+std::vector<float> scores_of(const std::string& rule, const std::vector<std::size_t>& answers) {
+  std::vector<std::vector<float>> exits;
+  std::vector<float> scores;
+  for (const std::size_t answer : answers) {
+    exits.emplace_back(3, 0.0F);
+    exits.back()[answer] = 1.0F;
+    scores.push_back(score_of(rule, exits));
+  }
+  return scores;
+}
+
+Rule learned_rule(const Gate& gate) { return make_rule("learned", {&gate, 1}, 2, three); }
 
 /// Jets whose answer is right with a chance that logits and multiplicity both tell.
 struct Sample {
@@ -52,9 +80,12 @@ Sample synthetic(std::uint64_t seed, std::size_t jets) {
 
 TEST_CASE("scores have their hand-computed values") {
   const std::vector<float> logits = {2.0F, 0.5F, -1.0F, 0.0F};
-  CHECK(score_of(RuleKind::confidence, logits) == Approx(0.7100999228861742));
-  CHECK(score_of(RuleKind::margin, logits) == Approx(0.7100999228861742 - 0.15844470951497971));
-  CHECK(score_of(RuleKind::entropy, logits) == Approx(0.36645405196683434));
+  CHECK(score_of("confidence", {logits}) == Approx(0.7100999228861742));
+  CHECK(score_of("margin", {logits}) == Approx(0.7100999228861742 - 0.15844470951497971));
+  CHECK(score_of("entropy", {logits}) == Approx(0.36645405196683434));
+  CHECK(score_of("energy", {logits}) == Approx(2.342349582389822));
+  CHECK(score_of("logit-margin", {logits}) == 1.5F);
+  CHECK(score_of("comparator", {logits}) == Approx(-1.4082525117529063));
   const Summary summary = summarise(logits);
   CHECK(summary.log_odds == Approx(0.8958693946632716).epsilon(1e-12));
   CHECK(summary.logit_margin == 1.5);
@@ -63,52 +94,202 @@ TEST_CASE("scores have their hand-computed values") {
 
 TEST_CASE("equal logits score lowest, and a shift of all logits changes nothing") {
   const std::vector<float> equal(4, 3.0F);
-  CHECK(score_of(RuleKind::confidence, equal) == 0.25F);
-  CHECK(score_of(RuleKind::margin, equal) == 0.0F);
-  CHECK(score_of(RuleKind::entropy, equal) == Approx(0.0).margin(1e-12));
-  CHECK(score_of(RuleKind::entropy, {1002.0F, 1000.5F}) ==
-        score_of(RuleKind::entropy, {2.0F, 0.5F}));
+  CHECK(score_of("confidence", {equal}) == 0.25F);
+  CHECK(score_of("margin", {equal}) == 0.0F);
+  CHECK(score_of("entropy", {equal}) == Approx(0.0).margin(1e-12));
+  CHECK(score_of("logit-margin", {equal}) == 0.0F);
+  CHECK(score_of("comparator", {equal}) == -4.0F);
+  for (const char* rule : {"entropy", "logit-margin", "comparator"}) {
+    CHECK(score_of(rule, {{1002.0F, 1000.5F}}) == score_of(rule, {{2.0F, 0.5F}}));
+  }
+  CHECK(score_of("energy", {{1002.0F, 1000.5F}}) == Approx(1002.2014132779827));
+}
+
+TEST_CASE("patience counts the exits directly before that gave the same answer") {
+  CHECK(scores_of("patience", {0, 0, 0}) == std::vector<float>{0.0F, 1.0F, 2.0F});
+  CHECK(scores_of("patience", {1, 0, 0}) == std::vector<float>{0.0F, 0.0F, 1.0F});
+  CHECK(scores_of("patience", {0, 1, 0}) == std::vector<float>{0.0F, 0.0F, 0.0F});
+  CHECK(scores_of("patience", {2, 2, 1}) == std::vector<float>{0.0F, 1.0F, 0.0F});
+}
+
+TEST_CASE("vote is the share of the exits that give the commonest answer, whoever gives it") {
+  CHECK(scores_of("vote", {0, 0, 0}) == std::vector<float>{1.0F, 1.0F, 1.0F});
+  CHECK(scores_of("vote", {0, 1, 0}) == std::vector<float>{1.0F, 0.5F, 2.0F / 3.0F});
+  CHECK(scores_of("vote", {1, 1, 2}) == std::vector<float>{1.0F, 1.0F, 2.0F / 3.0F});
+  CHECK(scores_of("vote", {0, 1, 2}) == std::vector<float>{1.0F, 0.5F, 1.0F / 3.0F});
+}
+
+TEST_CASE("margin saturates, its logits do not") {
+  CHECK(score_of("margin", {{40.0F, 0.0F}}) == score_of("margin", {{60.0F, 0.0F}}));
+  CHECK(score_of("logit-margin", {{60.0F, 0.0F}}) == 60.0F);
+}
+
+TEST_CASE("a formula has the values that the rules of the same name have") {
+  const std::vector<std::vector<float>> exits = {{0.0F, 1.0F, 0.0F}, {2.0F, 0.5F, 1.0F}};
+  for (const auto& [variable, rule] :
+       std::vector<std::pair<std::string, std::string>>{{"p_max", "confidence"},
+                                                        {"entropy", "entropy"},
+                                                        {"margin", "margin"},
+                                                        {"energy", "energy"},
+                                                        {"logit_margin", "logit-margin"},
+                                                        {"patience", "patience"},
+                                                        {"vote", "vote"}}) {
+    CHECK(score_of("1 * " + variable, exits) == score_of(rule, exits));
+    CHECK(score_of("1 * " + variable, {exits[1], exits[1]}) ==
+          score_of(rule, {exits[1], exits[1]}));
+  }
+  CHECK(score_of("10 * exit + multiplicity", exits) == 40.0F);
+  CHECK(score_of("jet_pt / 1000", exits) == 0.5F);
+}
+
+TEST_CASE("formulas have their hand-computed values") {
+  const std::vector<float> logits = {2.0F, 0.5F, -1.0F, 0.0F};  // 0.7101, 0.1584, 0.0354, 0.0961
+  const std::vector<float> other = {0.0F, 0.5F, -1.0F, 0.0F};
+  CHECK(score_of("p_a", {logits}) == Approx(0.7100999228861743));
+  CHECK(score_of("p_c + p_d", {logits}) == Approx(0.0353537934 + 0.0961015742));
+  CHECK(score_of("abs(p_b - 0.5)", {logits}) == Approx(0.5 - 0.15844470951497971));
+  CHECK(score_of("p_max + 0.001 * multiplicity", {logits}) == Approx(0.7400999228861743));
+  const std::string hybrid = "p_max * (patience >= 1)";
+  CHECK(score_of(hybrid, {logits}) == 0.0F);
+  CHECK(score_of(hybrid, {other, logits}) == 0.0F);
+  CHECK(score_of(hybrid, {logits, logits}) == Approx(0.7100999228861743));
+  CHECK(score_of("vote * (exit >= 1)", {logits}) == 0.0F);
+  CHECK(score_of("vote * (exit >= 1)", {other, logits}) == 0.5F);
+}
+
+TEST_CASE("nobody leaves at the threshold never, not even at an infinite value") {
+  const std::vector<std::vector<float>> jet = {{2.0F, 0.0F}};
+  CHECK(std::isinf(never_leave));
+  CHECK(leaves(score_of("exit / exit", jet), -1e30) == false);  // 0 / 0
+  const float infinite = score_of("1 / exit", jet);
+  CHECK(leaves(infinite, 1e30));
+  CHECK_FALSE(leaves(infinite, never_leave));
+  for (const RuleRow& row : rule_registry()) {
+    if (row.name != "learned") {
+      CHECK_FALSE(leaves(score_of(std::string(row.name), jet), never_leave));
+    }
+  }
 }
 
 TEST_CASE("a class of probability zero makes no NaN") {
-  for (const RuleKind kind : {RuleKind::confidence, RuleKind::entropy, RuleKind::margin}) {
-    CHECK(score_of(kind, {0.0F, -inf, -inf}) == 1.0F);
-    CHECK(score_of(kind, {500.0F, -500.0F, -500.0F}) == 1.0F);
+  for (const char* rule : {"confidence", "entropy", "margin", "p_a", "1 - p_b"}) {
+    CHECK(score_of(rule, {{0.0F, -inf, -inf}}) == 1.0F);
+    CHECK(score_of(rule, {{500.0F, -500.0F, -500.0F}}) == 1.0F);
   }
+  CHECK(score_of("comparator", {{0.0F, -inf, -inf}}) == -1.0F);
+  CHECK(score_of("energy", {{3.0F, -inf, -inf}}) == 3.0F);
   CHECK(std::isfinite(features_of(summarise(std::vector<float>{0.0F, -inf}), 0)[4]));
 }
 
 TEST_CASE("logits that are NaN never leave early") {
-  for (const RuleKind kind : {RuleKind::confidence, RuleKind::entropy, RuleKind::margin}) {
-    CHECK_FALSE(leaves(score_of(kind, {not_a_number, 1.0F, 2.0F}), 0.0));
-    CHECK_FALSE(leaves(score_of(kind, {3.0F, 1.0F, not_a_number}), 0.0));
+  std::vector<std::string> rules = {"multiplicity", "p_max * (patience >= 1)", "exit >= 0"};
+  for (const RuleRow& row : rule_registry()) {
+    if (row.name != "learned") {
+      rules.emplace_back(row.name);
+    }
   }
+  const std::vector<float> sound = {3.0F, 1.0F, 2.0F};
+  for (const std::string& rule : rules) {
+    INFO(rule);
+    CHECK_FALSE(leaves(score_of(rule, {{not_a_number, 1.0F, 2.0F}}), -1e30));
+    CHECK_FALSE(leaves(score_of(rule, {sound, {3.0F, 1.0F, not_a_number}}), -1e30));
+    CHECK_FALSE(leaves(score_of(rule, {{-inf, -inf, -inf}}), -1e30));
+    CHECK(leaves(score_of(rule, {{3.0F, 1.0F, not_a_number}, sound}), -1e30));
+  }
+}
+
+TEST_CASE("an exit without an answer breaks a run and has no vote") {
+  const std::vector<float> none = {not_a_number, 0.0F, 0.0F};
+  const std::vector<float> sound = {1.0F, 0.0F, 0.0F};
+  CHECK(score_of("patience", {none, sound}) == 0.0F);
+  CHECK(score_of("patience", {none, sound, sound}) == 1.0F);
+  CHECK(score_of("vote", {none, sound}) == 0.5F);
 }
 
 TEST_CASE("rules are found by name and others listed") {
   for (const RuleRow& row : rule_registry()) {
-    CHECK(parse_rule(row.name) == row.kind);
+    CHECK(parse_rule(row.name) == row.name);
     CHECK(!row.sentence.empty());
+    CHECK(row.lowest < row.highest);
   }
-  CHECK_THROWS_WITH(parse_rule("luck"), Catch::Contains("confidence") && Catch::Contains("luck"));
+  CHECK_THROWS_WITH(parse_rule("luck"), Catch::Contains("'luck'") &&
+                                            Catch::Contains("confidence, entropy") &&
+                                            Catch::Contains("or a formula such as"));
+  CHECK_THROWS_WITH(parse_rule("logit-margn"), Catch::Contains("did you mean 'logit-margin'"));
+}
+
+TEST_CASE("task files count on the order of the rules") {
+  std::vector<std::string_view> names;
+  for (const RuleRow& row : rule_registry()) {
+    names.push_back(row.name);
+  }
+  CHECK(names == std::vector<std::string_view>{"confidence", "entropy", "margin", "learned",
+                                               "patience", "vote", "energy", "logit-margin",
+                                               "comparator"});
+}
+
+TEST_CASE("a formula is known by its text without blanks") {
+  CHECK(parse_rule("p_max * (patience >= 1)") == "p_max*(patience>=1)");
+  CHECK(parse_rule("p_max*(patience>=1)") == "p_max*(patience>=1)");
+  CHECK(parse_rule(" p_max ") == "p_max");
+  CHECK(parse_rule("p_Tbqq") == "p_Tbqq");
+}
+
+TEST_CASE("mistakes in a formula are named, with what there is") {
+  CHECK_THROWS_WITH(parse_rule("p_max *"),
+                    Catch::Contains("p_max *") && Catch::Contains("ends early at character 8"));
+  CHECK_THROWS_WITH(parse_rule(""), Catch::Contains("ends early"));
+  CHECK_THROWS_WITH(make_rule("p_max * (patient >= 1)", {}, 3, three),
+                    Catch::Contains("no variable 'patient'") &&
+                        Catch::Contains("patience, vote, exit, multiplicity, jet_pt, p_<class>"));
+  CHECK_THROWS_WITH(make_rule("abs(p_Tbqq - 0.5)", {}, 3, three),
+                    Catch::Contains("no variable 'p_Tbqq'") && Catch::Contains("classes a, b, c"));
+}
+
+TEST_CASE("thresholds must be scores that the rule can give; a list may pass exits by") {
+  const auto check = [](const char* rule, const std::vector<double>& thresholds) {
+    check_thresholds(rule, thresholds);
+  };
+  CHECK_NOTHROW(check("confidence", {0.0}));
+  CHECK_NOTHROW(check("confidence", {1.0}));
+  CHECK_THROWS_WITH(check("confidence", {1.5}),
+                    Catch::Contains("rule confidence must be from 0 to 1, not 1.5"));
+  CHECK_NOTHROW(check("confidence", {1.5, 0.8}));
+  CHECK_NOTHROW(check("confidence", {never_leave, 0.8}));
+  CHECK_THROWS_WITH(check("confidence", {never_leave}), Catch::Contains("from 0 to 1, not inf"));
+  CHECK_THROWS_WITH(check("margin", {0.5, -0.1}), Catch::Contains("from 0 to 1, not -0.1"));
+  CHECK_NOTHROW(check("patience", {7.0}));
+  CHECK_THROWS_WITH(check("patience", {-1.0}), Catch::Contains("at least 0, not -1"));
+  CHECK_THROWS_WITH(check("logit-margin", {never_leave}), Catch::Contains("at least 0, not inf"));
+  CHECK_NOTHROW(check("comparator", {-1.0 / 0.9}));
+  CHECK_THROWS_WITH(check("comparator", {0.9}), Catch::Contains("at most -1, not 0.9"));
+  CHECK_NOTHROW(check("comparator", {0.0, -2.0}));
+  for (const char* rule : {"energy", "p_max*(patience>=1)"}) {
+    CHECK_NOTHROW(check(rule, {-30.0}));
+    CHECK_NOTHROW(check(rule, {never_leave, 2.0}));
+    CHECK_THROWS_WITH(check(rule, {never_leave}), Catch::Contains("a finite number, not inf"));
+    CHECK_THROWS_WITH(check(rule, {-never_leave, 2.0}), Catch::Contains("not -inf"));
+    CHECK_THROWS_WITH(check(rule, {std::nan("")}), Catch::Contains("not nan"));
+  }
 }
 
 TEST_CASE("the learned rule wants the gates of its network, the others want none") {
   const Gate gate{{}, {}, {}, 0.0, {0.0, 0.0, 0.0}};
   const std::vector<Gate> gates = {gate, gate};
-  CHECK(make_rule("margin", {}, 3, 3).kind == RuleKind::margin);
-  CHECK(make_rule("margin", gates, 3, 3).gates.empty());
-  CHECK(make_rule("learned", gates, 3, 3).gates.size() == 2);
-  CHECK_THROWS_WITH(make_rule("learned", {}, 3, 3), Catch::Contains("eebench gates"));
-  CHECK_THROWS_WITH(make_rule("learned", gates, 4, 3), Catch::Contains("not those of 3 early"));
-  CHECK_THROWS_WITH(make_rule("learned", gates, 3, 10), Catch::Contains("10 classes"));
+  CHECK_NOTHROW(make_rule("margin", {}, 3, three));
+  CHECK(make_rule("margin", gates, 3, three).gates.empty());
+  CHECK(make_rule("learned", gates, 3, three).gates.size() == 2);
+  CHECK_THROWS_WITH(make_rule("learned", {}, 3, three), Catch::Contains("eebench gates"));
+  CHECK_THROWS_WITH(make_rule("learned", gates, 4, three), Catch::Contains("not those of 3 early"));
+  CHECK_THROWS_WITH(make_rule("learned", gates, 3, std::vector<std::string>(10, "a")),
+                    Catch::Contains("10 classes"));
 }
 
 TEST_CASE("a gate learns when its exit is right, and says so in calibrated chances") {
   const Sample train = synthetic(1, 20000);
   const Sample test = synthetic(2, 20000);
   const Gate gate = fit_gate(train.logits, train.labels, train.multiplicity, 3);
-  const Rule learned{RuleKind::learned, {gate}};
+  const Rule learned = learned_rule(gate);
   std::vector<double> expected(10);
   std::vector<double> right(10);
   std::vector<double> count(10);
@@ -116,7 +297,7 @@ TEST_CASE("a gate learns when its exit is right, and says so in calibrated chanc
   double total_right = 0.0;
   for (std::size_t i = 0; i < test.labels.size(); ++i) {
     const std::span<const float> logits = std::span(test.logits).subspan(3 * i, 3);
-    const double p = static_cast<double>(score(learned, 0, logits, test.multiplicity[i]));
+    const double p = static_cast<double>(score(learned, {logits, 3, test.multiplicity[i], 0.0F}));
     const double hit = summarise(logits).answer == test.labels[i] ? 1.0 : 0.0;
     const auto bin = std::min<std::size_t>(9, static_cast<std::size_t>(p * 10.0));
     expected[bin] += p;
@@ -153,8 +334,8 @@ TEST_CASE("a gate whose exit is always right stays finite") {
     labels.push_back(summarise(std::span(sample.logits).subspan(3 * i, 3)).answer);
   }
   const Gate gate = fit_gate(sample.logits, labels, sample.multiplicity, 3);
-  const Rule learned{RuleKind::learned, {gate}};
-  const float sure = score(learned, 0, std::span(sample.logits).first(3), 30);
+  const Rule learned = learned_rule(gate);
+  const float sure = score(learned, {std::span(sample.logits).first(3), 3, 30, 0.0F});
   CHECK(sure > 0.99F);
   CHECK(sure <= 1.0F);
 }

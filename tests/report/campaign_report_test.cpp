@@ -15,7 +15,8 @@ using Catch::Matchers::Contains;
 namespace {
 
 bench::Outcome measure(const bench::CampaignFolder& folder, std::int64_t oversubscribed,
-                       const std::string& choose = "") {
+                       const std::string& choose = "",
+                       const std::vector<std::string>& overrides = {}) {
   const bench::Suite suite = bench::parse_suite(std::string(R"(
 name = "fake"
 data = "none.h5"
@@ -30,7 +31,7 @@ threshold = [[0.9, 0.7], 0.8]
 batch = 32
 scenario = "offline"
 )") + choose,
-                                                "fake", "/", {});
+                                                "fake", "/", overrides);
   bench::Hooks hooks;
   hooks.open = [](const bench::ModelEntry&, const bench::Suite&) {
     return test::fake_subject({}, 300);
@@ -83,6 +84,35 @@ TEST_CASE("a table has one row a point, baselines first, and dashes for too few 
   CHECK_THAT(markdown, Contains("0/0/100") && Contains("±") && Contains("p99 [ms]"));
   CHECK_THAT(report::preamble(task),
              Contains("not official") && !Contains("More ranks than cores"));
+}
+
+TEST_CASE("rules that are formulas, and exits that are passed by, keep their names") {
+  const test::ScratchDir scratch;
+  const bench::CampaignFolder folder{scratch.path() / "c"};
+  measure(
+      folder, 0, "",
+      {"rule=[\"patience\", \"p_max * ((patience >= 1) | (p_Hbb > 0.9))\"]",
+       "threshold={patience = 1, \"p_max * ((patience >= 1) | (p_Hbb > 0.9))\" = [[inf, 0.5]]}"});
+  const bench::TaskReader task(folder.task_file());
+  const report::Table table = report::summary_table(task);
+  const std::string formula = "p_max*((patience>=1)|(p_Hbb>0.9))";
+  CHECK(table.columns[1].cells ==
+        std::vector<std::string>{"full", "fixed", "fixed", "patience", formula});
+  CHECK(table.columns[2].cells ==
+        std::vector<std::string>{"exit 2", "exit 1", "exit 0", "1", "never 0.5"});
+  // Patience is 0 at the first exit: nobody leaves there.
+  const std::vector<double> left = task.values("exit_fraction");
+  for (const std::size_t point : {3U, 4U}) {
+    CHECK(left[3 * point] == 0.0);
+    CHECK(left[3 * point + 1] > 0.1);
+    CHECK(left[3 * point + 2] > 0.1);
+    CHECK(task.values("flip_share")[point] == 0.0);
+  }
+  report::write_summaries(folder, task);
+  CHECK_THAT(text_of(folder.root / "summary.md"),
+             Contains("p_max*((patience>=1)\\|(p_Hbb>0.9))") && Contains("never 0.5"));
+  CHECK_THAT(text_of(folder.root / "summary.csv"),
+             Contains("," + formula + ",") && Contains(",inf,0.5,"));
 }
 
 TEST_CASE("chosen thresholds have a table of their own that says where they come from") {

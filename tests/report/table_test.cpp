@@ -30,6 +30,21 @@ TEST_CASE("numbers have four digits") {
   CHECK(report::number(NAN).empty());
 }
 
+TEST_CASE("a threshold that no score reaches is called never") {
+  CHECK(report::threshold_text(0.95122) == "0.9512");
+  CHECK(report::threshold_text(-1.25) == "-1.25");
+  CHECK(report::threshold_text(INFINITY) == "never");
+}
+
+TEST_CASE("a bar in a cell does not end it") {
+  report::Table table;
+  table.columns = {{"rule", "", {"vote|exit"}, true}};
+  CHECK(report::to_markdown(table) ==
+        "| rule       |\n"
+        "|:-----------|\n"
+        "| vote\\|exit |\n");
+}
+
 TEST_CASE("a table in three formats") {
   CHECK(report::to_markdown(table()) ==
         "| model  | time [ms] |\n"

@@ -45,11 +45,14 @@ class FakeExecutor final : public exec::Executor {
     std::vector<std::int32_t> taken;
     for (std::size_t jet = 0; jet < batch.size(); ++jet) {
       std::int32_t exit = 0;
+      std::vector<float> said = answer(batch, jet, 0);
       while (exit + 1 < settings_.exits &&
-             !exits::leaves(exits::score(rule, exit, answer(batch, jet, exit),
-                                         static_cast<std::int64_t>(batch.multiplicity(jet))),
+             !exits::leaves(exits::score(rule, {said, settings_.classes,
+                                                static_cast<std::int64_t>(batch.multiplicity(jet)),
+                                                data::transverse_momentum(batch, jet)}),
                             thresholds[static_cast<std::size_t>(exit)])) {
-        ++exit;
+        const std::vector<float> next = answer(batch, jet, ++exit);
+        said.insert(said.end(), next.begin(), next.end());
       }
       const auto key = random_key(3, Stream::split, {static_cast<std::uint64_t>(batch.index[jet])});
       if (exit + 1 < settings_.exits && uniform(key, 0) < settings_.flip_share) {

@@ -104,7 +104,7 @@ class Driver {
   }
   exits::Rule rule_at(const Point& point) {
     const Subject& subject = station_of(point).subject;
-    return rule_of(point, subject.gates, subject.executor->classes());
+    return rule_of(point, subject.gates, subject.classes);
   }
   const std::string& model_of(const Point& point) const {
     return suite_.models[static_cast<std::size_t>(point.model)].name;

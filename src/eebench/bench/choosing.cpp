@@ -39,10 +39,8 @@ class Fronts {
   const exits::Decisions& decisions_of(const Point& point) {
     auto [entry, is_new] = decisions_.try_emplace(point.rule);
     if (is_new) {
-      const auto classes = static_cast<std::int64_t>(jets_.classes.size());
-      entry->second = exits::decide(rule_of(point, gates_, classes),
-                                    {jets_.logits, jets_.labels, jets_.multiplicity,
-                                     costs_.multiply_adds, jets_.exits, classes});
+      entry->second = exits::decide(rule_of(point, gates_, jets_.classes),
+                                    store::answers_of(jets_, costs_.multiply_adds));
     }
     return entry->second;
   }
@@ -72,7 +70,7 @@ std::vector<std::int64_t> marks(const comm::Communicator& comm, const Jets& jets
   const auto mark = [&](std::int64_t begin, std::int64_t end) {
     const data::JetBatch batch = jets.read(begin, end);
     for (std::size_t jet = 0; jet < batch.size(); ++jet) {
-      const auto pt = std::bit_cast<std::uint32_t>(store::transverse_momentum(batch, jet));
+      const auto pt = std::bit_cast<std::uint32_t>(data::transverse_momentum(batch, jet));
       marks.push_back(static_cast<std::int64_t>(pt) << 32 |
                       static_cast<std::int64_t>(batch.multiplicity(jet)) << 16 | batch.labels[jet]);
     }

@@ -60,10 +60,15 @@ std::string counted(std::size_t count, std::string_view word) {
 
 }  // namespace
 
-std::vector<std::string> rule_names() {
+std::vector<std::string> rule_names(std::span<const Point> points) {
   std::vector<std::string> names = {"full", "fixed"};
   for (const exits::RuleRow& row : exits::rule_registry()) {
     names.emplace_back(row.name);
+  }
+  for (const Point& point : points) {
+    if (std::find(names.begin(), names.end(), point.rule) == names.end()) {
+      names.push_back(point.rule);
+    }
   }
   return names;
 }
@@ -92,7 +97,7 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
           add(baseline, model);
         }
         for (const std::string& rule : suite.rules) {
-          for (const std::vector<double>& thresholds : suite.thresholds) {
+          for (const std::vector<double>& thresholds : suite.thresholds_of(rule)) {
             Point point = base;
             point.rule = rule;
             try {
@@ -126,17 +131,22 @@ std::string describe(const Suite& suite, std::span<const Point> points) {
       std::count_if(points.begin(), points.end(), [](const Point& p) { return p.is_baseline(); });
   const auto chosen = std::count_if(points.begin(), points.end(),
                                     [](const Point& p) { return p.selection != Selection::given; });
+  std::size_t by_rule = 0;
+  for (const auto& [rule, thresholds] : suite.rule_thresholds) {
+    by_rule += thresholds.size();
+  }
+  const std::string rules = counted(suite.rules.size(), "rule");
   return fmt::format(
-      "{} x {} x {} x {} x {} = {}{} + {}", counted(suite.models.size(), "model"),
-      counted(suite.rules.size(), "rule"), counted(suite.thresholds.size(), "threshold"),
+      "{} x {} x {} x {} = {}{} + {}", counted(suite.models.size(), "model"),
+      by_rule > 0 ? fmt::format("{} with {} in all", rules, counted(by_rule, "threshold"))
+                  : fmt::format("{} x {}", rules, counted(suite.thresholds.size(), "threshold")),
       counted(suite.batches.size(), "batch"), counted(suite.scenarios.size(), "scenario"),
       counted(points.size() - static_cast<std::size_t>(baselines + chosen), "point"),
       suite.choosing ? fmt::format(" + {} with thresholds to be chosen", chosen) : "",
       counted(static_cast<std::size_t>(baselines), "baseline"));
 }
 
-Values settings_of(const Point& point) {
-  const std::vector<std::string> rules = rule_names();
+Values settings_of(const Point& point, std::span<const std::string> rules) {
   const auto rule = std::find(rules.begin(), rules.end(), point.rule) - rules.begin();
   Values values;
   values["model"] = {static_cast<double>(point.model)};

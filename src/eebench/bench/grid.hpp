@@ -33,7 +33,7 @@ inline constexpr std::string_view selection_names[] = {"given", "shared", "per_e
 struct Point {
   std::int64_t index = 0;  ///< place in the file
   std::int64_t model = 0;  ///< place in the suite
-  std::string rule;        ///< "full", "fixed" or an exit rule
+  std::string rule;        ///< "full", "fixed" or an exit rule, as exits::parse_rule() has it
   Scenario scenario = Scenario::offline;
   std::int64_t batch = 1;
   std::int64_t exits = 0;
@@ -47,8 +47,9 @@ struct Point {
   bool is_baseline() const { return fixed_exit >= 0; }
 };
 
-/// Names behind the values of the enumeration `rule`: full, fixed, then every exit rule.
-std::vector<std::string> rule_names();
+/// Names behind the values of the enumeration `rule`: full, fixed, every exit rule that has a name,
+/// then the formulas of these points.
+std::vector<std::string> rule_names(std::span<const Point> points);
 
 /// For every network, scenario and batch: the network without early heads, each earlier exit fixed,
 /// then rules x thresholds, and rules x losses whose thresholds are still to be chosen. Throws
@@ -59,8 +60,8 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
 /// "2 models x 2 rules x 5 thresholds x 2 batches x 1 scenario = 40 points + 16 baselines".
 std::string describe(const Suite& suite, std::span<const Point> points);
 
-/// Values of the variables marked `setting`, and `point_id` apart.
-Values settings_of(const Point& point);
+/// Values of the variables marked `setting`, and `point_id` apart. `rules`: rule_names().
+Values settings_of(const Point& point, std::span<const std::string> rules);
 
 /// Order in which points are measured: a permutation drawn from the seed, so that drift of the
 /// machine does not line up with an axis.

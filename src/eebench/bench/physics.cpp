@@ -26,12 +26,6 @@ void put(Values& values, const std::string& name, double value, const stats::Int
   values[name + "_ci_high"].push_back(interval.high);
 }
 
-exits::Decisions decisions_of(const store::AllExits& jets, const exits::Rule& rule,
-                              std::span<const double> cost) {
-  return exits::decide(rule, {jets.logits, jets.labels, jets.multiplicity, cost, jets.exits,
-                              static_cast<std::int64_t>(jets.classes.size())});
-}
-
 /// `scores` as in exits::Decisions; baselines need none.
 std::vector<std::int32_t> taken_exits(const Point& point, std::span<const float> scores,
                                       std::int64_t jets) {
@@ -183,21 +177,24 @@ CostTable cost_table(const exec::Executor& executor, std::span<const std::int64_
   return table;
 }
 
-exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates, std::int64_t classes) {
+exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates,
+                    std::span<const std::string> classes) {
   return point.is_baseline() ? exits::Rule{}
                              : exits::make_rule(point.rule, gates, point.exits, classes);
 }
 
 std::vector<std::int32_t> replayed_exits(const store::AllExits& jets, const Point& point,
                                          const exits::Rule& rule) {
-  return taken_exits(
-      point, point.is_baseline() ? std::vector<float>() : decisions_of(jets, rule, {}).scores,
-      jets.jets());
+  return taken_exits(point,
+                     point.is_baseline() ? std::vector<float>()
+                                         : exits::decide(rule, store::answers_of(jets)).scores,
+                     jets.jets());
 }
 
 Values replayed_values(const store::AllExits& jets, const CostTable& costs, const Point& point,
                        const exits::Rule& rule, const Bootstrap& bootstrap) {
-  const exits::Decisions decisions = decisions_of(jets, rule, costs.multiply_adds);
+  const exits::Decisions decisions =
+      exits::decide(rule, store::answers_of(jets, costs.multiply_adds));
   const std::vector<std::int32_t> taken = taken_exits(point, decisions.scores, jets.jets());
   const auto classes = static_cast<std::int64_t>(jets.classes.size());
   const std::vector<float> logits = exits::taken_logits(jets.logits, taken, jets.exits, classes);

@@ -30,9 +30,10 @@ struct Bootstrap {
   std::int64_t replicas = 200;
 };
 
-/// Rule of a point; the gates are those of its network, empty where none were fitted. Throws
-/// InputError where `learned` has none that fit.
-exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates, std::int64_t classes);
+/// Rule of a point for its network: the gates fitted for that, empty where there are none, and the
+/// names of its classes. Throws InputError as exits::make_rule does.
+exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates,
+                    std::span<const std::string> classes);
 
 /// Exit [jets] that each jet takes at this point.
 std::vector<std::int32_t> replayed_exits(const store::AllExits& jets, const Point& point,

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <toml++/toml.h>
 
 #include "eebench/bench/effort.hpp"
@@ -56,6 +57,7 @@ class Value {
     return *node_->as_table();
   }
   bool is_array() const { return node_->is_array(); }
+  bool is_table() const { return node_->is_table(); }
   bool is_text() const { return node_->is_string(); }
   const std::string& place() const { return place_; }
 
@@ -114,28 +116,23 @@ std::vector<T> list_of(const Value& value, Read read) {
   return result;
 }
 
-/// Scores lie in [0, 1]. Above 1 nobody leaves: for one exit of several a way to pass it by, for
-/// all of them a slip.
-void check_thresholds(const Value& value, const std::vector<std::vector<double>>& all) {
-  for (const std::vector<double>& entry : all) {
-    for (const double threshold : entry) {
-      if (!(threshold >= 0.0 && (threshold <= 1.0 || entry.size() > 1))) {
-        value.fail(fmt::format("from 0 to 1, not {:g}", threshold));
-      }
-    }
+/// `act()`, whose errors get the place.
+template <class Act>
+auto located(const std::string& place, Act act) {
+  try {
+    return act();
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", place, error.what()));
   }
 }
 
 /// "0.5:0.9:0.1", 0.7, [0.7, 0.9], or [[0.9, 0.7], 0.8] with a list for each early exit.
-std::vector<std::vector<double>> read_thresholds(const Value& value) {
+Thresholds read_thresholds(const Value& value) {
   if (value.is_text()) {
-    std::vector<std::vector<double>> result;
-    try {
-      for (const double threshold : exits::parse_grid(value.text())) {
-        result.push_back({threshold});
-      }
-    } catch (const InputError& error) {
-      throw InputError(fmt::format("{}: {}", value.place(), error.what()));
+    Thresholds result;
+    for (const double threshold :
+         located(value.place(), [&] { return exits::parse_grid(value.text()); })) {
+      result.push_back({threshold});
     }
     return result;
   }
@@ -186,15 +183,23 @@ Setters override_setters(Suite& suite, const std::filesystem::path& folder) {
       {"rule",
        [&](const Value& v) {
          suite.rules = list_of<std::string>(v, [](const Value& e) {
-           std::string rule = e.text();
-           exits::parse_rule(rule);
-           return rule;
+           return located(e.place(), [&] { return exits::parse_rule(e.text()); });
          });
        }},
       {"threshold",
        [&](const Value& v) {
-         suite.thresholds = read_thresholds(v);
-         check_thresholds(v, suite.thresholds);
+         suite.thresholds.clear();
+         suite.rule_thresholds.clear();
+         if (!v.is_table()) {
+           suite.thresholds = read_thresholds(v);
+           return;
+         }
+         for (const auto& [key, node] : v.table()) {
+           const Value own(node, fmt::format("{}.{}", v.place(), key.str()));
+           const std::string rule =
+               located(v.place(), [&, key = key.str()] { return exits::parse_rule(key); });
+           suite.rule_thresholds[rule] = read_thresholds(own);
+         }
        }},
       {"batch",
        [&](const Value& v) {
@@ -292,12 +297,46 @@ void check_complete(const Suite& suite, const std::string& origin) {
   require(!suite.data.empty(), "data");
   require(!suite.models.empty(), "[models.<name>]");
   require(!suite.rules.empty(), "[axes] rule");
-  require(!suite.thresholds.empty() || suite.choosing, "[axes] threshold (or [choose])");
+  require(!suite.thresholds.empty() || !suite.rule_thresholds.empty() || suite.choosing,
+          "[axes] threshold (or [choose])");
   require(!suite.batches.empty(), "[axes] batch");
   require(!suite.scenarios.empty(), "[axes] scenario");
+  for (const auto& [rule, thresholds] : suite.rule_thresholds) {
+    require(std::find(suite.rules.begin(), suite.rules.end(), rule) != suite.rules.end(),
+            fmt::format("[axes] rule {}, which has thresholds,", rule));
+  }
+  for (const std::string& rule : suite.rules) {
+    const Thresholds& all = suite.thresholds_of(rule);
+    require(!all.empty() || suite.choosing,
+            fmt::format("[axes] threshold of rule {} (or [choose])", rule));
+    for (const std::vector<double>& thresholds : all) {
+      located(origin, [&] { exits::check_thresholds(rule, thresholds); });
+    }
+  }
+}
+
+toml::array to_array(const Thresholds& thresholds) {
+  toml::array array;
+  for (const std::vector<double>& entry : thresholds) {
+    if (entry.size() == 1) {
+      array.push_back(entry[0]);
+      continue;
+    }
+    toml::array list;
+    for (const double threshold : entry) {
+      list.push_back(threshold);
+    }
+    array.push_back(list);
+  }
+  return array;
 }
 
 }  // namespace
+
+const Thresholds& Suite::thresholds_of(const std::string& rule) const {
+  const auto own = rule_thresholds.find(rule);
+  return own == rule_thresholds.end() ? thresholds : own->second;
+}
 
 std::string_view name(Scenario scenario) {
   return name_of(std::span<const Named<Scenario>>(scenario_names), scenario);
@@ -353,7 +392,9 @@ Suite parse_suite(std::string_view text, const std::string& origin,
     }
     read_table(parse_override(key, given.substr(equals + 1)), fmt::format("-a {}", given), setters);
   }
-  check_complete(suite, origin);
+  check_complete(suite, overrides.empty()
+                            ? origin
+                            : fmt::format("{} -a {}", origin, fmt::join(overrides, " -a ")));
   return suite;
 }
 
@@ -376,18 +417,6 @@ std::string to_toml(const Suite& suite) {
     }
     models.insert(entry.name, model);
   }
-  toml::array thresholds;
-  for (const std::vector<double>& entry : suite.thresholds) {
-    if (entry.size() == 1) {
-      thresholds.push_back(entry[0]);
-      continue;
-    }
-    toml::array list;
-    for (const double threshold : entry) {
-      list.push_back(threshold);
-    }
-    thresholds.push_back(list);
-  }
   toml::array rules;
   for (const std::string& rule : suite.rules) {
     rules.push_back(rule);
@@ -401,8 +430,15 @@ std::string to_toml(const Suite& suite) {
     scenarios.push_back(name(scenario));
   }
   toml::table axes{{"rule", rules}, {"batch", batches}, {"scenario", scenarios}};
-  if (!thresholds.empty()) {
-    axes.insert("threshold", thresholds);
+  if (!suite.thresholds.empty()) {
+    axes.insert("threshold", to_array(suite.thresholds));
+  }
+  if (!suite.rule_thresholds.empty()) {
+    toml::table by_rule;
+    for (const auto& [rule, thresholds] : suite.rule_thresholds) {
+      by_rule.insert(rule, to_array(thresholds));
+    }
+    axes.insert("threshold", by_rule);
   }
   toml::table table{{"name", suite.name},
                     {"sentence", suite.sentence},

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,6 +51,9 @@ struct Choosing {
   bool operator==(const Choosing&) const = default;
 };
 
+/// Each entry: one threshold shared by all early exits, or one for each of them.
+using Thresholds = std::vector<std::vector<double>>;
+
 /// What to measure: networks, and the axes of the grid.
 struct Suite {
   std::string name;
@@ -64,12 +69,16 @@ struct Suite {
   std::optional<TrainingStage> training;
   std::optional<Choosing> choosing;
 
-  std::vector<std::string> rules;
-  /// Each entry: one threshold shared by all early exits, or one for each of them.
-  std::vector<std::vector<double>> thresholds;
+  std::vector<std::string> rules;  ///< as exits::parse_rule() has them
+  Thresholds thresholds;
+  /// By rule, instead of `thresholds`, where the scales of the rules differ.
+  std::map<std::string, Thresholds, std::less<>> rule_thresholds;
   std::vector<std::int64_t> batches;
   std::vector<Scenario> scenarios;
   bool operator==(const Suite&) const = default;
+
+  /// Those of one rule; none where they are all to be chosen.
+  const Thresholds& thresholds_of(const std::string& rule) const;
 };
 
 /// Reads a suite and applies overrides such as "threshold=0.5:0.9:0.1", "batch=[1,64]",

@@ -145,8 +145,9 @@ TaskFile TaskFile::create(const std::filesystem::path& path, const comm::Communi
   task.file_.set_attribute("schema_version", fmt::format("{}.{}", schema_major, schema_minor));
   h5::set_attributes(task.file_, attributes);
   task.create_variables();
+  const std::vector<std::string> rules = rule_names(layout.points);
   for (const Point& point : layout.points) {
-    for (const auto& [name, values] : settings_of(point)) {
+    for (const auto& [name, values] : settings_of(point, rules)) {
       task.write_row(task.variable(name), point, values);
     }
     task.set_state(point.index, State::pending);
@@ -184,7 +185,7 @@ void TaskFile::create_variables() {
       } else if (name == "model") {
         set_flags(dataset, layout_.models);
       } else if (name == "rule") {
-        set_flags(dataset, rule_names());
+        set_flags(dataset, rule_names(layout_.points));
       } else if (name == "scenario") {
         std::vector<std::string> names(std::size(scenario_names));
         std::transform(std::begin(scenario_names), std::end(scenario_names), names.begin(),

@@ -94,16 +94,12 @@ double separation(const exits::Decisions& decisions, std::size_t exit) {
 }
 
 report::Table table_of(const store::AllExits& jets, const std::vector<exits::Gate>& gates) {
-  const auto decided = [&](const exits::Rule& rule) {
-    return exits::decide(rule, {jets.logits,
-                                jets.labels,
-                                jets.multiplicity,
-                                {},
-                                jets.exits,
-                                static_cast<std::int64_t>(jets.classes.size())});
+  const auto decided = [&](std::string_view rule) {
+    return exits::decide(exits::make_rule(rule, gates, jets.exits, jets.classes),
+                         store::answers_of(jets));
   };
-  const exits::Decisions learned = decided({exits::RuleKind::learned, gates});
-  const exits::Decisions confidence = decided({exits::RuleKind::confidence});
+  const exits::Decisions learned = decided("learned");
+  const exits::Decisions confidence = decided("confidence");
   report::Table table;
   table.columns = {{"exit", "", {}},
                    {"accuracy", "", {}},

@@ -37,10 +37,16 @@ std::vector<Row> rows_of(const Registry& registry) {
 }
 
 std::vector<Row> list_models() { return rows_of(model::model_registry()); }
-std::vector<Row> list_rules() { return rows_of(exits::rule_registry()); }
 std::vector<Row> list_losses() { return rows_of(train::loss_registry()); }
 std::vector<Row> list_optimisers() { return rows_of(train::optimiser_registry()); }
 std::vector<Row> list_schedules() { return rows_of(train::schedule_registry()); }
+
+std::vector<Row> list_rules() {
+  std::vector<Row> rows = rows_of(exits::rule_registry());
+  rows.push_back({"<formula>", fmt::format("of {}: for example \"p_max * (patience >= 1)\"",
+                                           exits::formula_variables())});
+  return rows;
+}
 
 std::vector<Row> list_suites() {
   std::vector<Row> rows;

@@ -118,14 +118,9 @@ class Prediction {
     std::vector<double> thresholds;
     comm_.agree([&] {
       const std::int64_t exits = subject_.executor->exits();
-      rule = exits::make_rule(options_.rule, subject_.gates, exits, subject_.executor->classes());
+      rule = exits::make_rule(options_.rule, subject_.gates, exits, subject_.classes);
       thresholds = exits::thresholds_for(options_.thresholds, exits);
-      for (const double threshold : options_.thresholds) {
-        if (threshold < 0.0 || (threshold > 1.0 && thresholds.size() == 1)) {
-          throw InputError(fmt::format(
-              "--threshold {:g}: scores lie from 0 to 1, so give one there", threshold));
-        }
-      }
+      exits::check_thresholds(options_.rule, options_.thresholds);
     });
     const store::TakenExits share =
         store::leaving_pass(comm_, *subject_.executor, subject_.jets.read, jets_, subject_.classes,
@@ -189,8 +184,8 @@ Runner setup_predict(CLI::App& app) {
       ->check(at_least(0))
       ->capture_default_str();
   auto* rule = app.add_option("--rule", o->rule,
-                              "Jets leave early by this rule (`eebench list rules`); default: "
-                              "nobody leaves and every exit answers");
+                              "Jets leave early by this rule (`eebench list rules`) or formula; "
+                              "default: nobody leaves and every exit answers");
   auto* threshold = app.add_option("--threshold", o->thresholds,
                                    "A jet leaves where its score is at least this: one number, or "
                                    "one for each early exit with commas")
@@ -207,7 +202,12 @@ Runner setup_predict(CLI::App& app) {
       "Insist on kernels whose sums have a fixed order, so that run and replay agree on every "
       "jet: on CPUs all float32 kernels are such anyway, other devices are refused");
   app.add_option("-o,--output", o->output, "HDF5 file for xarray")->required();
-  return [o](Context& context) { return predict(*o, context); };
+  return [o](Context& context) {
+    if (!o->rule.empty()) {
+      o->rule = exits::parse_rule(o->rule);
+    }
+    return predict(*o, context);
+  };
 }
 
 }  // namespace eebench::cli

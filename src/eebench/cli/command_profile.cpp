@@ -14,7 +14,7 @@
 #include "eebench/data/jet_source.hpp"
 #include "eebench/data/read_ahead.hpp"
 #include "eebench/exec/executor.hpp"
-#include "eebench/exits/choose.hpp"
+#include "eebench/exits/rule.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/sys/resource.hpp"

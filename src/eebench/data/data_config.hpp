@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "eebench/data/expression.hpp"
+#include "eebench/core/expression.hpp"
 
 namespace eebench::data {
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,5 +24,18 @@ struct JetBatch {
     return static_cast<std::size_t>(offsets[jet + 1] - offsets[jet]);
   }
 };
+
+/// GeV, of the summed constituents of a jet.
+inline float transverse_momentum(const JetBatch& batch, std::size_t jet) {
+  double x = 0.0;
+  double y = 0.0;
+  const auto begin = static_cast<std::size_t>(batch.offsets[jet]);
+  const auto end = static_cast<std::size_t>(batch.offsets[jet + 1]);
+  for (std::size_t particle = begin; particle < end; ++particle) {
+    x += batch.vectors[4 * particle];
+    y += batch.vectors[4 * particle + 1];
+  }
+  return static_cast<float>(std::hypot(x, y));
+}
 
 }  // namespace eebench::data

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "eebench/data/expression.hpp"
+#include "eebench/core/expression.hpp"
 #include "eebench/h5/file.hpp"
 
 namespace eebench::data {

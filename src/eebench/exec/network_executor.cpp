@@ -55,14 +55,21 @@ class NetworkExecutor final : public Executor {
       throw InputError(fmt::format("{} thresholds for a network with {} early exits",
                                    thresholds.size(), exits() - 1));
     }
+    const auto width = static_cast<std::size_t>(classes());
+    const std::size_t all = static_cast<std::size_t>(exits()) * width;
+    std::vector<float> said(batch.size() * all);  // [B, exits, classes] so far
     return trace(batch, [&](std::int64_t k, const std::vector<float>& logits,
                             const std::vector<std::int64_t>& jets) {
-      const auto width = static_cast<std::size_t>(classes());
+      const std::size_t before = static_cast<std::size_t>(k) * width;
       std::vector<std::int64_t> survivors;
       for (std::size_t row = 0; row < jets.size() && k + 1 < exits(); ++row) {
         const auto jet = static_cast<std::size_t>(jets[row]);
-        const float score = exits::score(rule, k, std::span(logits).subspan(row * width, width),
-                                         static_cast<std::int64_t>(batch.multiplicity(jet)));
+        float* own = &said[jet * all];
+        std::copy_n(&logits[row * width], width, own + before);
+        const float score = exits::score(rule, {{own, before + width},
+                                                classes(),
+                                                static_cast<std::int64_t>(batch.multiplicity(jet)),
+                                                data::transverse_momentum(batch, jet)});
         if (!exits::leaves(score, thresholds[static_cast<std::size_t>(k)])) {
           survivors.push_back(static_cast<std::int64_t>(row));
         }

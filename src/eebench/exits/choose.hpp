@@ -8,9 +8,6 @@
 
 namespace eebench::exits {
 
-/// Threshold above every score: nobody leaves.
-inline constexpr double never_leave = 2.0;
-
 /// Thresholds, and what they do on the jets they were chosen on.
 struct Choice {
   std::vector<double> thresholds;  ///< [exits - 1]

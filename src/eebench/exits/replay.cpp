@@ -8,51 +8,39 @@
 namespace eebench::exits {
 namespace {
 
-void check(const Rule& rule, const Answers& answers) {
+void check(const Answers& answers) {
   const std::size_t jets = answers.labels.size();
   const auto exits = static_cast<std::size_t>(answers.exits);
   const auto classes = static_cast<std::size_t>(answers.classes);
   if (answers.exits < 1 || answers.classes < 2 || answers.multiplicity.size() != jets ||
+      answers.jet_pt.size() != jets ||
       (!answers.cost.empty() && answers.cost.size() != jets * exits) ||
       answers.logits.size() != jets * exits * classes) {
-    throw InputError(
-        fmt::format("{} logits, {} costs and {} multiplicities do not fit {} jets, {} "
-                    "exits and {} classes",
-                    answers.logits.size(), answers.cost.size(), answers.multiplicity.size(), jets,
-                    answers.exits, answers.classes));
-  }
-  if (rule.kind != RuleKind::learned) {
-    return;
-  }
-  if (rule.gates.size() != exits - 1) {
-    throw InputError(
-        fmt::format("the learned rule has {} gates for {} early exits: fit it for "
-                    "this network",
-                    rule.gates.size(), exits - 1));
-  }
-  for (const Gate& gate : rule.gates) {
-    if (gate.answer_bias.size() != classes) {
-      throw InputError(fmt::format("a gate for {} classes cannot judge {}: fit it for this network",
-                                   gate.answer_bias.size(), classes));
-    }
+    throw InputError(fmt::format(
+        "{} logits, {} costs, {} multiplicities and {} transverse momenta do not fit {} "
+        "jets, {} exits and {} classes",
+        answers.logits.size(), answers.cost.size(), answers.multiplicity.size(),
+        answers.jet_pt.size(), jets, answers.exits, answers.classes));
   }
 }
 
 }  // namespace
 
 Decisions decide(const Rule& rule, const Answers& answers) {
-  check(rule, answers);
+  check(answers);
+  const auto exits = static_cast<std::size_t>(answers.exits);
   const auto classes = static_cast<std::size_t>(answers.classes);
   Decisions result{{}, {}, {answers.cost.begin(), answers.cost.end()}, answers.exits};
   for (std::size_t jet = 0; jet < answers.labels.size(); ++jet) {
-    for (std::int64_t exit = 0; exit < answers.exits; ++exit) {
-      const std::size_t at =
-          jet * static_cast<std::size_t>(answers.exits) + static_cast<std::size_t>(exit);
-      const std::span<const float> logits = answers.logits.subspan(at * classes, classes);
-      if (exit + 1 < answers.exits) {
-        result.scores.push_back(score(rule, exit, logits, answers.multiplicity[jet]));
+    const std::span<const float> logits =
+        answers.logits.subspan(jet * exits * classes, exits * classes);
+    for (std::size_t exit = 0; exit < exits; ++exit) {
+      if (exit + 1 < exits) {
+        result.scores.push_back(score(rule, {logits.first((exit + 1) * classes), answers.classes,
+                                             answers.multiplicity[jet], answers.jet_pt[jet]}));
       }
-      result.right.push_back(summarise(logits).answer == answers.labels[jet] ? 1 : 0);
+      const std::int64_t answer = summarise(logits.subspan(exit * classes, classes)).answer;
+      result.right.push_back(answer == answers.labels[jet] ? 1 : 0);
     }
   }
   return result;

@@ -13,6 +13,7 @@ struct Answers {
   std::span<const float> logits;               ///< [jets, exits, classes]
   std::span<const std::int64_t> labels;        ///< [jets]
   std::span<const std::int64_t> multiplicity;  ///< [jets] constituents
+  std::span<const float> jet_pt;               ///< [jets] GeV, of the summed constituents
   /// [jets, exits] cost of a jet that leaves there, with every head and gate run on the way; empty
   /// where none is asked for.
   std::span<const double> cost;
@@ -29,8 +30,8 @@ struct Decisions {
   std::int64_t jets() const { return static_cast<std::int64_t>(right.size()) / exits; }
 };
 
-/// Throws InputError on sizes that do not fit, fewer than 2 classes, or a `learned` rule without a
-/// gate of that many classes for every early exit.
+/// Throws InputError on sizes that do not fit, or fewer than 2 classes. `rule`: made for these
+/// exits and classes.
 Decisions decide(const Rule& rule, const Answers& answers);
 
 /// Exit [jets] at which each jet leaves: the first whose score reaches its threshold, else the

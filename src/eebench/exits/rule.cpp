@@ -2,37 +2,188 @@
 
 #include <algorithm>
 #include <array>
-#include <string>
-#include <vector>
+#include <cctype>
+#include <cmath>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
+#include "eebench/exits/scores.hpp"
 
 namespace eebench::exits {
 
-std::span<const RuleRow> rule_registry() {
-  static constexpr std::array registry = {
-      RuleRow{"confidence", RuleKind::confidence, "largest softmax value"},
-      RuleRow{"entropy", RuleKind::entropy, "1 minus the entropy of softmax over its maximum"},
-      RuleRow{"margin", RuleKind::margin, "largest minus second largest softmax value"},
-      RuleRow{"learned", RuleKind::learned,
-              "chance that this exit is right, by a small gate fitted on validation jets"},
-  };
-  return registry;
+double confidence(const Rule& /*rule*/, const Evidence& evidence) {
+  return summarise(evidence.own()).top[0];
 }
 
-RuleKind parse_rule(std::string_view name) {
-  return entry_of(rule_registry(), "exit rule", name).kind;
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+double entropy(const Rule& /*rule*/, const Evidence& evidence) {
+  return summarise(evidence.own()).entropy_confidence;
 }
 
-Rule make_rule(std::string_view name, std::span<const Gate> gates, std::int64_t exits,
-               std::int64_t classes) {
-  const RuleKind kind = parse_rule(name);
-  if (kind != RuleKind::learned) {
-    return {kind};
+double margin(const Rule& /*rule*/, const Evidence& evidence) {
+  const Summary summary = summarise(evidence.own());
+  return summary.top[0] - summary.top[1];
+}
+
+double learned(const Rule& rule, const Evidence& evidence) {
+  return chance_right(rule.gates[static_cast<std::size_t>(evidence.exit())],
+                      summarise(evidence.own()), evidence.multiplicity);
+}
+
+/// Zhou et al., BERT Loses Patience (arXiv:2006.04152), whose counter this is.
+double patience(const Rule& /*rule*/, const Evidence& evidence) {
+  const std::int64_t answer = answer_of(evidence.own());
+  std::int64_t run = 0;
+  while (run < evidence.exit() && answer_of(evidence.of(evidence.exit() - 1 - run)) == answer) {
+    ++run;
   }
+  return answer == no_answer ? not_a_number : static_cast<double>(run);
+}
+
+double vote(const Rule& /*rule*/, const Evidence& evidence) {
+  if (answer_of(evidence.own()) == no_answer) {
+    return not_a_number;
+  }
+  std::vector<std::int64_t> votes(static_cast<std::size_t>(evidence.classes), 0);
+  for (std::int64_t exit = 0; exit <= evidence.exit(); ++exit) {
+    if (const std::int64_t answer = answer_of(evidence.of(exit)); answer != no_answer) {
+      ++votes[static_cast<std::size_t>(answer)];
+    }
+  }
+  return static_cast<double>(*std::max_element(votes.begin(), votes.end())) /
+         static_cast<double>(evidence.exit() + 1);
+}
+
+double energy(const Rule& /*rule*/, const Evidence& evidence) {
+  return summarise(evidence.own()).energy;
+}
+
+double logit_margin(const Rule& /*rule*/, const Evidence& evidence) {
+  return summarise(evidence.own()).logit_margin;
+}
+
+double comparator(const Rule& /*rule*/, const Evidence& evidence) {
+  return -summarise(evidence.own()).weight_sum;
+}
+
+double exit_number(const Rule& /*rule*/, const Evidence& evidence) {
+  return static_cast<double>(evidence.exit());
+}
+
+double multiplicity(const Rule& /*rule*/, const Evidence& evidence) {
+  return static_cast<double>(evidence.multiplicity);
+}
+
+double jet_pt(const Rule& /*rule*/, const Evidence& evidence) {
+  return static_cast<double>(evidence.jet_pt);
+}
+
+constexpr std::array registry = {
+    RuleRow{"confidence", &confidence, 0.0, 1.0, "largest softmax value"},
+    RuleRow{"entropy", &entropy, 0.0, 1.0, "1 minus the entropy of softmax over its maximum"},
+    RuleRow{"margin", &margin, 0.0, 1.0, "largest minus second largest softmax value"},
+    RuleRow{"learned", &learned, 0.0, 1.0,
+            "chance that this exit is right, by a small gate fitted on validation jets"},
+    RuleRow{"patience", &patience, 0.0, infinity,
+            "exits directly before this one that gave its answer without a break; 0 at exit 0"},
+    RuleRow{"vote", &vote, 0.0, 1.0,
+            "share of the exits so far that give the commonest answer; 1 at exit 0, which a list "
+            "of thresholds can pass by"},
+    RuleRow{"energy", &energy, -infinity, infinity, "ln of the sum of exp(logit)"},
+    RuleRow{"logit-margin", &logit_margin, 0.0, infinity,
+            "largest minus second largest logit; does not saturate as softmax does"},
+    RuleRow{"comparator", &comparator, -infinity, -1.0,
+            "minus the sum of exp(logit - largest logit), for hardware: no division; threshold "
+            "-1/t is confidence t"},
+};
+
+/// What a formula reads; beside these p_<class>, the softmax value of a class.
+struct Variable {
+  std::string_view name;
+  Score value;
+};
+
+constexpr std::array variables = {
+    Variable{"p_max", &confidence},
+    Variable{"entropy", &entropy},
+    Variable{"margin", &margin},
+    Variable{"energy", &energy},
+    Variable{"logit_margin", &logit_margin},
+    Variable{"patience", &patience},
+    Variable{"vote", &vote},
+    Variable{"exit", &exit_number},
+    Variable{"multiplicity", &multiplicity},
+    Variable{"jet_pt", &jet_pt},
+};
+
+constexpr std::string_view class_prefix = "p_";
+
+const Variable* find_variable(std::string_view name) {
+  const auto* found = std::find_if(variables.begin(), variables.end(),
+                                   [&](const Variable& v) { return v.name == name; });
+  return found == variables.end() ? nullptr : found;
+}
+
+/// Place among the classes of the one that p_<class> names; behind the last for none.
+std::size_t class_of(std::string_view name, std::span<const std::string> classes) {
+  const auto same = [&](const std::string& c) {
+    return name.starts_with(class_prefix) && name.substr(class_prefix.size()) == c;
+  };
+  return static_cast<std::size_t>(std::find_if(classes.begin(), classes.end(), same) -
+                                  classes.begin());
+}
+
+double variable(const Rule& rule, const Evidence& evidence, std::string_view name) {
+  if (const Variable* known = find_variable(name)) {
+    return known->value(rule, evidence);
+  }
+  const double logit = static_cast<double>(evidence.own()[class_of(name, rule.classes)]);
+  return std::exp(logit - energy(rule, evidence));
+}
+
+/// Value of the rule's formula; what is infinite counts as the largest finite number, so that
+/// `never_leave` is above it.
+double formula(const Rule& rule, const Evidence& evidence) {
+  if (answer_of(evidence.own()) == no_answer) {
+    return not_a_number;
+  }
+  Column value(1);
+  const auto column = [&](const std::string& name) -> const Column& {
+    value[0] = static_cast<float>(variable(rule, evidence, name));
+    return value;
+  };
+  constexpr float largest = std::numeric_limits<float>::max();
+  return static_cast<double>(std::clamp(rule.formula->evaluate(column, 1)[0], -largest, largest));
+}
+
+const RuleRow* find_rule(std::string_view name) {
+  const auto* found = std::find_if(registry.begin(), registry.end(),
+                                   [&](const RuleRow& row) { return row.name == name; });
+  return found == registry.end() ? nullptr : found;
+}
+
+/// One word that no formula can be: a rule's name with a slip in it.
+bool is_unknown_word(std::string_view text) {
+  const bool word = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '-';
+  });
+  if (text.empty() || !word || std::isalpha(static_cast<unsigned char>(text[0])) == 0) {
+    return false;
+  }
+  const std::vector<std::string> names = Expression(std::string(text)).names();
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return find_variable(name) == nullptr && !name.starts_with(class_prefix);
+  });
+}
+
+std::vector<Gate> check_gates(std::span<const Gate> gates, std::int64_t exits,
+                              std::size_t classes) {
   if (gates.empty()) {
     throw InputError(
         "rule learned: these weights carry no gates; fit them with eebench gates --weights FILE "
@@ -40,7 +191,7 @@ Rule make_rule(std::string_view name, std::span<const Gate> gates, std::int64_t 
   }
   const bool fit = static_cast<std::int64_t>(gates.size()) == exits - 1 &&
                    std::all_of(gates.begin(), gates.end(), [&](const Gate& gate) {
-                     return static_cast<std::int64_t>(gate.answer_bias.size()) == classes;
+                     return gate.answer_bias.size() == classes;
                    });
   if (!fit) {
     throw InputError(
@@ -48,7 +199,76 @@ Rule make_rule(std::string_view name, std::span<const Gate> gates, std::int64_t 
                     "and {} classes; fit them again with eebench gates",
                     gates.size(), exits - 1, classes));
   }
-  return {kind, {gates.begin(), gates.end()}};
+  return {gates.begin(), gates.end()};
+}
+
+}  // namespace
+
+std::span<const RuleRow> rule_registry() { return registry; }
+
+std::string formula_variables() {
+  std::string list;
+  for (const Variable& variable : variables) {
+    list += std::string(variable.name) + ", ";
+  }
+  return list + "p_<class>";
+}
+
+std::string parse_rule(std::string_view text) {
+  if (find_rule(text) != nullptr) {
+    return std::string(text);
+  }
+  if (is_unknown_word(text)) {
+    std::vector<std::string_view> known;
+    known.reserve(registry.size() + 1);
+    for (const RuleRow& row : registry) {
+      known.push_back(row.name);
+    }
+    known.emplace_back("or a formula such as \"p_max * (patience >= 1)\"");
+    throw_unknown("exit rule", text, "", known);
+  }
+  std::string canonical = Expression(std::string(text)).text();
+  std::erase_if(canonical, [](unsigned char c) { return std::isspace(c) != 0; });
+  return canonical;
+}
+
+Rule make_rule(std::string_view text, std::span<const Gate> gates, std::int64_t exits,
+               std::span<const std::string> classes) {
+  if (const RuleRow* row = find_rule(text)) {
+    return {row->score, row->score == &learned ? check_gates(gates, exits, classes.size())
+                                               : std::vector<Gate>()};
+  }
+  Rule rule{&formula, {}, Expression(parse_rule(text)), {classes.begin(), classes.end()}};
+  for (const std::string& name : rule.formula->names()) {
+    if (find_variable(name) == nullptr && class_of(name, classes) == classes.size()) {
+      throw InputError(
+          fmt::format("rule {}: there is no variable '{}'; there are {}, with the classes {}",
+                      rule.formula->text(), name, formula_variables(), fmt::join(classes, ", ")));
+    }
+  }
+  return rule;
+}
+
+void check_thresholds(std::string_view rule, std::span<const double> thresholds) {
+  static constexpr RuleRow any_number{"", &formula, -infinity, infinity, ""};
+  const RuleRow* named = find_rule(rule);
+  const RuleRow& row = named == nullptr ? any_number : *named;
+  for (const double threshold : thresholds) {
+    const bool possible = std::isfinite(threshold) && threshold <= row.highest;
+    const bool passes_by = thresholds.size() > 1 && threshold > -infinity;
+    if (threshold >= row.lowest && (possible || passes_by)) {
+      continue;
+    }
+    const bool above = std::isfinite(row.lowest);
+    const bool below = std::isfinite(row.highest);
+    const std::string range = above && below
+                                  ? fmt::format("from {:g} to {:g}", row.lowest, row.highest)
+                              : above ? fmt::format("at least {:g}", row.lowest)
+                              : below ? fmt::format("at most {:g}", row.highest)
+                                      : std::string("a finite number");
+    throw InputError(
+        fmt::format("a threshold of the rule {} must be {}, not {:g}", rule, range, threshold));
+  }
 }
 
 }  // namespace eebench::exits

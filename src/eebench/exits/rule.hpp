@@ -1,58 +1,88 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "eebench/core/expression.hpp"
 #include "eebench/exits/gate.hpp"
-#include "eebench/exits/scores.hpp"
 
 namespace eebench::exits {
 
-enum class RuleKind { confidence, entropy, margin, learned };
+/// What is known of a jet when an exit (not the last) asks whether it may leave.
+struct Evidence {
+  std::span<const float> logits;  ///< [exit + 1, classes] of exits 0..exit, the one that asks last
+  std::int64_t classes;           ///< at least 2
+  std::int64_t multiplicity;      ///< constituents of the jet
+  float jet_pt;                   ///< GeV, of the summed constituents
 
-/// How sure an exit is of its answer, in [0, 1]; a jet leaves where the score is at least the
+  std::int64_t exit() const { return static_cast<std::int64_t>(logits.size()) / classes - 1; }
+  /// Logits [classes] of one of these exits.
+  std::span<const float> of(std::int64_t exit) const {
+    return logits.subspan(static_cast<std::size_t>(exit * classes),
+                          static_cast<std::size_t>(classes));
+  }
+  /// Logits [classes] of the exit that asks.
+  std::span<const float> own() const { return of(exit()); }
+};
+
+struct Rule;
+
+/// A number that grows with certainty; NaN where the logits of the exit that asks are NaN, so that
+/// such jets never leave early.
+using Score = double (*)(const Rule& rule, const Evidence& evidence);
+
+/// Largest softmax value.
+double confidence(const Rule& rule, const Evidence& evidence);
+
+/// A score and what it needs beside the evidence. A jet leaves where the score is at least the
 /// threshold of the exit.
 struct Rule {
-  RuleKind kind = RuleKind::confidence;
-  std::vector<Gate> gates = {};  ///< [exits - 1] for `learned`, else empty
+  Score score = &confidence;
+  std::vector<Gate> gates = {};            ///< [exits - 1] for `learned`, else empty
+  std::optional<Expression> formula = {};  ///< of a rule that is one
+  std::vector<std::string> classes = {};   ///< names, for a formula
 };
 
 struct RuleRow {
   std::string_view name;
-  RuleKind kind;
+  Score score;
+  double lowest;   ///< no score is below
+  double highest;  ///< or above
   std::string_view sentence;
 };
 
+/// The rules that have a name. Task files count on the order.
 std::span<const RuleRow> rule_registry();
 
-/// Throws InputError listing the rules if there is none of that name.
-RuleKind parse_rule(std::string_view name);
+/// "p_max, entropy, ..., p_<class>": what a formula may be made of.
+std::string formula_variables();
 
-/// The rule of that name for a network of `exits` exits and `classes` classes. `gates`: those
-/// fitted for it, empty where there are none; only `learned` needs them and throws InputError where
-/// they are missing or those of another network.
-Rule make_rule(std::string_view name, std::span<const Gate> gates, std::int64_t exits,
-               std::int64_t classes);
+/// The text by which files and tables know a rule: its name, or its formula without blanks. Throws
+/// InputError, which lists the rules, for a word that is neither, and for what is no formula.
+std::string parse_rule(std::string_view text);
 
-/// Score of one jet at exit `exit` (not the last). `logits`: [classes], at least 2. `multiplicity`:
-/// constituents of the jet. NaN for NaN logits, which then never leave early.
-inline float score(const Rule& rule, std::int64_t exit, std::span<const float> logits,
-                   std::int64_t multiplicity) {
-  const Summary summary = summarise(logits);
-  switch (rule.kind) {
-    case RuleKind::confidence:
-      return static_cast<float>(summary.top[0]);
-    case RuleKind::entropy:
-      return static_cast<float>(summary.entropy_confidence);
-    case RuleKind::margin:
-      return static_cast<float>(summary.top[0] - summary.top[1]);
-    case RuleKind::learned:
-      return static_cast<float>(
-          chance_right(rule.gates[static_cast<std::size_t>(exit)], summary, multiplicity));
-  }
-  return 0.0F;
+/// The rule of that name or formula for a network of `exits` exits and classes of these names.
+/// `gates`: those fitted for it, empty where there are none; only `learned` needs them and throws
+/// InputError where they are missing or those of another network, a formula where it has a variable
+/// that does not exist.
+Rule make_rule(std::string_view text, std::span<const Gate> gates, std::int64_t exits,
+               std::span<const std::string> classes);
+
+/// Threshold above every score: nobody leaves.
+inline constexpr double never_leave = std::numeric_limits<double>::infinity();
+
+/// Throws InputError unless these thresholds, one shared by all early exits or a list with one for
+/// each, suit the scores of a rule: a shared one must be a score that is possible; in a list what
+/// is above all scores passes that exit by.
+void check_thresholds(std::string_view rule, std::span<const double> thresholds);
+
+inline float score(const Rule& rule, const Evidence& evidence) {
+  return static_cast<float>(rule.score(rule, evidence));
 }
 
 inline bool leaves(float score, double threshold) {

@@ -15,6 +15,8 @@ struct Summary {
   double entropy_confidence;  ///< 1 + sum p ln p / ln(classes), in [0, 1]
   double log_odds;            ///< ln p1/(1 - p1)
   double logit_margin;        ///< largest minus second largest logit
+  double weight_sum;          ///< sum over classes of exp(z - largest logit)
+  double energy;              ///< ln of the sum over classes of exp(z)
   std::int64_t answer;        ///< class of the largest logit, the first of equal ones
 };
 
@@ -39,7 +41,7 @@ inline Summary summarise(std::span<const float> logits) {
   }
   if (!valid || !std::isfinite(largest[0])) {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-    return {{nan, nan, nan}, nan, nan, nan, answer};
+    return {{nan, nan, nan}, nan, nan, nan, nan, nan, answer};
   }
   double others = 0.0;    // sum of exp(z - max) without the answer
   double weighted = 0.0;  // sum of exp(z - max) (z - max)
@@ -62,8 +64,24 @@ inline Summary summarise(std::span<const float> logits) {
   summary.entropy_confidence = std::clamp(confidence, 0.0, 1.0);
   summary.log_odds = -std::log(others);
   summary.logit_margin = largest[0] - largest[1];
+  summary.weight_sum = sum;
+  summary.energy = largest[0] + std::log(sum);
   summary.answer = answer;
   return summary;
+}
+
+inline constexpr std::int64_t no_answer = -1;
+
+/// Class of the largest logit as in Summary; `no_answer` where the numbers there are NaN.
+inline std::int64_t answer_of(std::span<const float> logits) {
+  std::size_t best = 0;
+  for (std::size_t c = 0; c < logits.size(); ++c) {
+    if (std::isnan(logits[c])) {
+      return no_answer;
+    }
+    best = logits[c] > logits[best] ? c : best;
+  }
+  return std::isfinite(logits[best]) ? static_cast<std::int64_t>(best) : no_answer;
 }
 
 }  // namespace eebench::exits

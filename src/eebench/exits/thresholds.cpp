@@ -84,7 +84,7 @@ std::vector<double> thresholds_for(std::span<const double> thresholds, std::int6
   }
   for (const double threshold : thresholds) {
     if (std::isnan(threshold)) {
-      throw InputError("a threshold is not a number: give numbers, usually from 0 to 1");
+      throw InputError("a threshold is not a number: give numbers");
     }
   }
   if (thresholds.size() == early) {

@@ -79,11 +79,11 @@ std::string threshold_cell(const TaskReader& task, std::span<const double> thres
   bool shared = true;
   for (const double threshold : own) {
     if (!std::isnan(threshold)) {
-      text += fmt::format("{}{:.4g}", text.empty() ? "" : " ", threshold);
+      text += (text.empty() ? "" : " ") + threshold_text(threshold);
       shared = shared && threshold == own.front();
     }
   }
-  return shared ? fmt::format("{:.4g}", own.front()) : text;
+  return shared ? threshold_text(own.front()) : text;
 }
 
 std::vector<std::string> exit_fractions(const TaskReader& task, const Shown& shown) {

@@ -19,7 +19,7 @@ std::string words_for(const bench::Point& point) {
   }
   for (std::size_t i = 0; i < point.thresholds.size(); ++i) {
     if (i == 0 || point.thresholds[i] != point.thresholds[0]) {
-      text += fmt::format(" {:.4g}", point.thresholds[i]);
+      text += " " + threshold_text(point.thresholds[i]);
     }
   }
   return fmt::format("{} batch {}", text, point.batch);

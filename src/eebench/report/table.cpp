@@ -16,6 +16,15 @@ std::string header_of(const Table::Column& column) {
   return column.unit.empty() ? column.name : fmt::format("{} [{}]", column.name, column.unit);
 }
 
+/// As it stands in a row of markdown.
+std::string cell_text(const std::string& cell) {
+  std::string text(cell.empty() ? dash : std::string_view(cell));
+  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
+    text.insert(at, "\\");
+  }
+  return text;
+}
+
 /// Characters on the screen: bytes that do not continue a UTF-8 character.
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(
@@ -54,6 +63,10 @@ std::string number(double value) {
   return fmt::format("{:.3e}", value);
 }
 
+std::string threshold_text(double threshold) {
+  return std::isinf(threshold) ? "never" : fmt::format("{:.4g}", threshold);
+}
+
 std::string take_constants(Table& table) {
   std::string said;
   if (table.rows() < 2) {
@@ -78,7 +91,7 @@ std::string to_markdown(const Table& table) {
   for (const Table::Column& column : table.columns) {
     std::size_t widest = std::max<std::size_t>(width(header_of(column)), 3);
     for (const std::string& cell : column.cells) {
-      widest = std::max(widest, width(cell));
+      widest = std::max(widest, width(cell_text(cell)));
     }
     widths.push_back(widest);
   }
@@ -94,8 +107,7 @@ std::string to_markdown(const Table& table) {
   for (std::size_t row = 0; row < table.rows(); ++row) {
     text += "|";
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
-      const std::string& cell = table.columns[c].cells[row];
-      text += fmt::format(" {} |", padded(cell.empty() ? dash : std::string_view(cell), widths[c],
+      text += fmt::format(" {} |", padded(cell_text(table.columns[c].cells[row]), widths[c],
                                           table.columns[c].is_text));
     }
     text += "\n";

@@ -22,6 +22,7 @@ struct Table {
 /// batch 64 jets, flips 0.0000." Empty where there are none.
 std::string take_constants(Table& table);
 
+/// Bars in cells are escaped.
 std::string to_markdown(const Table& table);
 std::string to_csv(const Table& table);
 /// A list with one object a row; keys `name` or `name [unit]`, numbers as numbers, dashes as null.
@@ -29,5 +30,8 @@ std::string to_json(const Table& table);
 
 /// Four significant digits, 12300000 as 1.230e+07; empty for NaN.
 std::string number(double value);
+
+/// Four significant digits; "never" for one that no score reaches.
+std::string threshold_text(double threshold);
 
 }  // namespace eebench::report

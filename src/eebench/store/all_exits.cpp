@@ -1,22 +1,8 @@
 #include "eebench/store/all_exits.hpp"
 
-#include <cmath>
-
 #include "eebench/comm/share.hpp"
 
 namespace eebench::store {
-
-float transverse_momentum(const data::JetBatch& batch, std::size_t jet) {
-  double x = 0.0;
-  double y = 0.0;
-  const auto begin = static_cast<std::size_t>(batch.offsets[jet]);
-  const auto end = static_cast<std::size_t>(batch.offsets[jet + 1]);
-  for (std::size_t particle = begin; particle < end; ++particle) {
-    x += batch.vectors[4 * particle];
-    y += batch.vectors[4 * particle + 1];
-  }
-  return static_cast<float>(std::hypot(x, y));
-}
 
 AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor,
                         const data::ReadJets& read, std::int64_t jets,
@@ -34,7 +20,7 @@ AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor
     result.labels.insert(result.labels.end(), batch.labels.begin(), batch.labels.end());
     for (std::size_t jet = 0; jet < batch.size(); ++jet) {
       result.multiplicity.push_back(static_cast<std::int64_t>(batch.multiplicity(jet)));
-      result.jet_pt.push_back(transverse_momentum(batch, jet));
+      result.jet_pt.push_back(data::transverse_momentum(batch, jet));
     }
   };
   for_each_batch(comm, jets, batch_size, answer, advance);
@@ -59,6 +45,16 @@ AllExits all_on_root(const comm::Communicator& comm, const AllExits& share) {
           .labels = gather_on_root(comm, share.labels),
           .multiplicity = gather_on_root(comm, share.multiplicity),
           .jet_pt = gather_on_root(comm, share.jet_pt)};
+}
+
+exits::Answers answers_of(const AllExits& all, std::span<const double> cost) {
+  return {.logits = all.logits,
+          .labels = all.labels,
+          .multiplicity = all.multiplicity,
+          .jet_pt = all.jet_pt,
+          .cost = cost,
+          .exits = all.exits,
+          .classes = static_cast<std::int64_t>(all.classes.size())};
 }
 
 }  // namespace eebench::store

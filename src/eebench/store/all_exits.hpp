@@ -2,18 +2,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "eebench/comm/communicator.hpp"
 #include "eebench/data/read_ahead.hpp"
 #include "eebench/exec/executor.hpp"
+#include "eebench/exits/replay.hpp"
 #include "eebench/store/shares.hpp"
 
 namespace eebench::store {
-
-/// GeV, of the summed constituents of a jet.
-float transverse_momentum(const data::JetBatch& batch, std::size_t jet);
 
 /// What every exit says of every jet. Exit rules of any kind are replayed from it.
 struct AllExits {
@@ -40,5 +39,8 @@ AllExits gather(const comm::Communicator& comm, const AllExits& share);
 
 /// \collective The same on the root alone; the others get no jets.
 AllExits all_on_root(const comm::Communicator& comm, const AllExits& share);
+
+/// What a rule is replayed on; a view of `all`. `cost`: as in exits::Answers.
+exits::Answers answers_of(const AllExits& all, std::span<const double> cost = {});
 
 }  // namespace eebench::store

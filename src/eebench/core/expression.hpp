@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-namespace eebench::data {
+namespace eebench {
 
-/// One value a particle.
+/// Values of one variable, for instance one a particle.
 using Column = std::vector<float>;
 
-/// A formula of a data configuration, in the Python subset that weaver's own configurations use:
-/// numbers, column names, + - * / **, comparisons and & | ~ (true is 1, false 0), parentheses, and
-/// the functions that supported_functions() lists, with or without "np.", "ak." or "math.".
-/// Arithmetic is float32.
+/// A formula, of a data configuration or an exit rule, in the Python subset that weaver's own
+/// configurations use: numbers, names of columns, + - * / **, comparisons and & | ~ (true is 1,
+/// false 0), parentheses, and the functions that supported_functions() lists, with or without
+/// "np.", "ak." or "math.". Arithmetic is float32.
 class Expression {
  public:
   /// Throws InputError that names the formula, the place and what is supported.
@@ -38,4 +38,4 @@ class Expression {
 /// "abs, clip, ...".
 std::string supported_functions();
 
-}  // namespace eebench::data
+}  // namespace eebench

@@ -1,4 +1,4 @@
-#include "eebench/data/expression.hpp"
+#include "eebench/core/expression.hpp"
 
 #include <cmath>
 #include <map>
@@ -8,9 +8,9 @@
 #include "eebench/core/error.hpp"
 
 using Catch::Matchers::Contains;
+using eebench::Column;
+using eebench::Expression;
 using eebench::InputError;
-using eebench::data::Column;
-using eebench::data::Expression;
 
 namespace {
 

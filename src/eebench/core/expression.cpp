@@ -1,4 +1,4 @@
-#include "eebench/data/expression.hpp"
+#include "eebench/core/expression.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 
 #include "eebench/core/error.hpp"
 
-namespace eebench::data {
+namespace eebench {
 namespace {
 
 struct Function {
@@ -92,7 +92,7 @@ class Parser {
  private:
   [[noreturn]] void fail(const std::string& what) const {
     throw InputError(fmt::format(
-        "expression '{}': {} at character {} ('{}'); supported are numbers, columns, + - * / **, "
+        "expression '{}': {} at character {} ('{}'); supported are numbers, names, + - * / **, "
         "one comparison, & | ~, parentheses and {}",
         text_, what, position_ + 1, text_.substr(position_, 12), supported_functions()));
   }
@@ -298,4 +298,4 @@ std::string supported_functions() {
   return list;
 }
 
-}  // namespace eebench::data
+}  // namespace eebench
