@@ -122,7 +122,9 @@ TEST_CASE("no background that passes gives a flagged lower limit, never infinity
 TEST_CASE("the loss of accuracy is against full depth, jet by jet") {
   Case c;
   const auto full = c.values(fixed_point(2));
-  CHECK(full.at("accuracy_loss")[0] == 0.0);
+  for (const auto* name : {"accuracy_loss", "accuracy_loss_ci_low", "accuracy_loss_ci_high"}) {
+    CHECK(full.at(name)[0] == 0.0);
+  }
   for (const auto& values : {c.values(fixed_point(0)), c.values(threshold_point({0.8, 0.6}))}) {
     const double loss = full.at("accuracy")[0] - values.at("accuracy")[0];
     CHECK(values.at("accuracy_loss")[0] == Approx(loss).margin(1e-12));

@@ -37,9 +37,13 @@ std::vector<std::int32_t> taken_exits(const Point& point, std::span<const float>
 }
 
 /// What the point gives up against full depth.
-void put_loss(Values& values, std::span<const std::int32_t> taken,
+void put_loss(Values& values, const Point& point, std::span<const std::int32_t> taken,
               const exits::Decisions& decisions) {
   const auto exits = static_cast<std::size_t>(decisions.exits);
+  if (point.fixed_exit + 1 == decisions.exits) {  // full depth itself
+    put(values, "accuracy_loss", 0.0, {0.0, 0.0});
+    return;
+  }
   std::vector<std::uint8_t> full;
   std::vector<std::uint8_t> own;
   for (std::size_t jet = 0; jet < taken.size(); ++jet) {
@@ -204,7 +208,7 @@ Values replayed_values(const store::AllExits& jets, const CostTable& costs, cons
   values["jets"] = {static_cast<double>(jets.jets())};
   const stats::Accuracy accuracy = stats::accuracy(predictions);
   put(values, "accuracy", accuracy.value, accuracy.interval);
-  put_loss(values, taken, decisions);
+  put_loss(values, point, taken, decisions);
   put(values, "auc", stats::macro_auc(predictions),
       stats::macro_auc_interval(predictions, bootstrap.seed, bootstrap.replicas));
   put_rejections(values, jets, predictions);
