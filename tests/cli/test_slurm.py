@@ -11,7 +11,7 @@ import pytest
 SCRIPT = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "slurm" / "eebench.sbatch"
 
 MPIRUN = """#!/bin/bash
-echo "$@" >arguments
+echo "$*" >arguments
 trap 'exit 75' USR1
 touch started
 for _ in $(seq 100); do sleep 0.05; [ ! -e leave ] || exit "$(cat leave)"; done
@@ -50,6 +50,7 @@ def test_the_program_s_code_is_the_job_s(job, tmp_path):
     assert process.wait(10) == 3
     assert not (tmp_path / "requeued").exists()
     arguments = (tmp_path / "arguments").read_text().split()
+    assert arguments[:2] == ["-n", "8"]  # one rank a task, whatever Slurm starts
     assert arguments[-4:] == ["eebench", "bench", "--suite", "quickstart"]
 
 
