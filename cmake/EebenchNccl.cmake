@@ -14,8 +14,10 @@ function(eebench_find_cuda_library target header names roots remedy)
                         "or configure with -DEEBENCH_NCCL=OFF.")
   endif()
   add_library(${target} UNKNOWN IMPORTED GLOBAL)
+  get_filename_component(folder "${${target}_LIBRARY}" DIRECTORY)
   set_target_properties(${target} PROPERTIES
     IMPORTED_LOCATION "${${target}_LIBRARY}"
+    INTERFACE_LINK_OPTIONS "LINKER:-rpath,${folder}" # an installed program needs it too
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${${target}_INCLUDE}"
     INTERFACE_INCLUDE_DIRECTORIES "${${target}_INCLUDE}")
 endfunction()
