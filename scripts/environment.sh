@@ -15,8 +15,6 @@ export OMPI_ALLOW_RUN_AS_ROOT=1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
-# Of a rank that ends with an error eebench's own line is enough.
-export OMPI_MCA_orte_execute_quiet=1
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 # The user's own LibTorch: EEBENCH_TORCH_ROOT, or an entry of CMAKE_PREFIX_PATH that is one (the

@@ -5,7 +5,7 @@ from matplotlib.patches import Patch
 
 from . import style
 from .load import ok_points
-from .points import by_threshold, mixed, once, rules, select, spread, threshold_text, unique
+from .points import by_threshold, mixed, once, rules_by_threshold, select, spread, threshold_text, unique
 
 
 @style.styled
@@ -13,7 +13,7 @@ def by_rule_and_threshold(data):
     """Stacked shares of the exits, one bar a threshold; a row of panels a network."""
     points = once(ok_points(data))
     deepest = int(points["exits"].max())
-    wanted = {model: rules(select(points, model=model)) for model in unique(points, "model")}
+    wanted = {model: rules_by_threshold(select(points, model=model)) for model in unique(points, "model")}
     fig, axes = style.grid([len(names) for names in wanted.values()], width=3.6, height=3.1)
     for axis, (model, rule) in zip(axes, ((m, r) for m, names in wanted.items() for r in names)):
         chosen = by_threshold(select(points, model=model), rule)
@@ -35,8 +35,8 @@ def by_multiplicity(data):
     chosen = []
     for model in unique(points, "model"):
         of_model = select(points, model=model)
-        if rules(of_model):
-            chosen.append(spread(mixed(by_threshold(of_model, rules(of_model)[0]))))
+        for rule in rules_by_threshold(of_model)[:1]:
+            chosen.append(spread(mixed(by_threshold(of_model, rule))))
     fig, axes = style.grid([p.sizes["point"] for p in chosen], width=3.6, height=3.1)
     rows = (p.isel(point=i) for p in chosen for i in range(p.sizes["point"]))
     for axis, row in zip(axes, rows):

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import style
 from .load import ok_points
-from .points import by_threshold, given, mixed, panels, rules, select, spread, threshold_text, unique
+from .points import by_threshold, given, mixed, panels, rules_by_threshold, select, spread, threshold_text, unique
 
 RESAMPLES = 500
 PERCENTILE_MARKERS = {50: "o", 90: "s", 99: "D"}
@@ -75,7 +75,7 @@ def distributions(data):
 def by_exit(data):
     """The same, apart for the jets of each exit, at the middle threshold of one rule."""
     points = ok_points(data)
-    shown = [key for key in panels(points) if rules(select(points, model=key[0]))]
+    shown = [key for key in panels(points) if rules_by_threshold(given(select(points, model=key[0])))]
     fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
     for axis, (model, scenario, batch) in zip(axes, shown):
         ordered = of_first_rule(select(points, model=model, scenario=scenario, batch=batch))
@@ -98,7 +98,7 @@ def by_exit(data):
 
 def of_first_rule(points):
     """The first rule's points by threshold: of the thresholds given, those that use several exits."""
-    names = rules(points)
+    names = rules_by_threshold(given(points))
     return mixed(by_threshold(given(points), names[0])) if names else points.isel(point=[])
 
 

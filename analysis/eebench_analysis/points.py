@@ -43,6 +43,11 @@ def by_threshold(data, rule):
     return chosen.isel(point=np.argsort(chosen["threshold"].values, kind="stable"))
 
 
+def rules_by_threshold(data):
+    """The rules that have such points."""
+    return [rule for rule in rules(data) if by_threshold(data, rule).sizes["point"]]
+
+
 def given(data):
     """The points of thresholds that were given, not chosen on other jets."""
     return select(data, selection="given") if "selection" in data else data

@@ -149,6 +149,14 @@ def test_thresholds_at_which_all_jets_leave_at_one_exit_are_not_picked(data):
     assert mixed(points).sizes["point"] == points.sizes["point"]
 
 
+@pytest.mark.parametrize("rules", [["confidence"], ["confidence", "entropy"]])
+def test_rules_with_thresholds_for_each_exit_alone_still_draw(data, rules):
+    shared = np.where(np.isin(data["rule"].values, rules), np.nan, data["threshold"].values)
+    changed = data.assign(threshold=("point", shared))
+    for draw, *_ in FIGURES.values():
+        plt.close(draw(changed))
+
+
 def test_files_of_the_first_format_still_draw(data):
     old = data.drop_vars([name for name in data if name.startswith("accuracy_loss") or name == "selection"])
     assert given(old) is old

@@ -48,6 +48,14 @@ TEST_CASE("every combination is there once, with each exit fixed as a baseline")
         "2 models x 2 rules x 3 thresholds x 2 batches x 1 scenario = 24 points + 10 baselines");
 }
 
+TEST_CASE("more rules than a file can number are refused") {
+  auto many = suite();
+  for (int i = 0; i < 250; ++i) {
+    many.rules.push_back("p_max-" + std::to_string(i));
+  }
+  CHECK_THROWS_WITH(bench::make_grid(many, facts, 2), Catch::Contains("which holds 255"));
+}
+
 TEST_CASE("each loss gets a point with one threshold and one with a threshold for each exit") {
   auto choosing = suite();
   choosing.choosing = {"val.h5", 0, {0.001, 0.01}};

@@ -120,6 +120,12 @@ TEST_CASE("each rule may have thresholds of its own") {
                     Contains("-a threshold={confidense") && Contains("'confidence'"));
   CHECK_THROWS_WITH(parse(minimal, {"threshold={confidence = 0.5, margin = \"0.5:0.9\"}"}),
                     Contains("threshold.margin: \"0.5:0.9\" is no grid"));
+  const Suite narrowed =
+      parse(minimal, {"rule=[\"confidence\", \"p_max * vote\"]", by_rule, "rule=confidence"});
+  CHECK(narrowed.rule_thresholds.size() == 1);
+  CHECK(narrowed.thresholds_of("confidence") == suite.thresholds_of("confidence"));
+  CHECK_THROWS_WITH(parse(minimal, {"threshold={\"p_max*2\" = 0.5, \"p_max * 2\" = 0.6}"}),
+                    Contains("given once"));
   const Suite chosen = parse(minimal + "[choose]\ndata = \"val.h5\"\nloss = 0.01\n",
                              {"threshold={confidence = 0.5}"});
   CHECK(chosen.thresholds_of("margin").empty());

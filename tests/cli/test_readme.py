@@ -1,8 +1,9 @@
-"""What the README shows of a suite of one's own: its commands and its TOML, as written."""
+"""What the README shows: of its commands the options and files exist; a suite of one's own runs as written."""
 
 import csv
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,22 @@ def commands_with(word):
     """Lines of shell that hold the word, continued ones joined."""
     shell = re.sub(r" *\\\n *", " ", README)
     return [line.strip() for line in shell.splitlines() if re.match(rf"    (mpirun|eebench) .*{word}", line)]
+
+
+def test_options_and_files_of_its_commands_exist(eebench):
+    options, files = 0, 0
+    for line in commands_with(" "):
+        words = shlex.split(line, comments=True)
+        command, *rest = words[words.index("eebench") + 1 :] or ["bench"]
+        described = re.findall(r"(?<![\w-])--?[a-z][a-z-]*", eebench(command, "--help").out)
+        for word in rest:
+            if word.startswith("-"):
+                assert word in described, line
+                options += 1
+            elif word.startswith(("suites/", "configs/")):
+                assert (SOURCE / word).is_file(), line
+                files += 1
+    assert options > 30 and files > 4
 
 
 def test_a_suite_of_ones_own(tmp_path):

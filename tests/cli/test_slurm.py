@@ -11,10 +11,11 @@ import pytest
 SCRIPT = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "slurm" / "eebench.sbatch"
 
 MPIRUN = """#!/bin/bash
-echo "$@" >arguments
-trap 'exit 75' USR1
+echo "$*" >arguments
 touch started
-for _ in $(seq 100); do sleep 0.05; [ ! -e leave ] || exit "$(cat leave)"; done
+sleep 1  # as the real one, it does not hear signals at once
+trap 'exit 75' USR1
+for _ in $(seq 300); do sleep 0.05; [ ! -e leave ] || exit "$(cat leave)"; done
 """
 
 
@@ -50,6 +51,7 @@ def test_the_program_s_code_is_the_job_s(job, tmp_path):
     assert process.wait(10) == 3
     assert not (tmp_path / "requeued").exists()
     arguments = (tmp_path / "arguments").read_text().split()
+    assert arguments[:2] == ["-n", "8"]  # one rank a task, whatever Slurm starts
     assert arguments[-4:] == ["eebench", "bench", "--suite", "quickstart"]
 
 
@@ -59,13 +61,13 @@ def test_the_program_s_code_is_the_job_s(job, tmp_path):
 def test_the_warning_reaches_the_ranks_and_the_job_is_requeued(job, tmp_path, variables, task):
     process = job(**variables)
     process.send_signal(signal.SIGUSR1)
-    process.wait(10)
+    process.wait(30)
     assert (tmp_path / "requeued").read_text().split() == ["requeue", task]
 
 
 def test_a_restarted_job_resumes_and_restarts_have_an_end(job, tmp_path):
     process = job(SLURM_RESTART_COUNT="5")
     process.send_signal(signal.SIGUSR1)
-    assert process.wait(10) == 75
+    assert process.wait(30) == 75
     assert not (tmp_path / "requeued").exists()
     assert (tmp_path / "arguments").read_text().split()[-1] == "--resume"

@@ -139,6 +139,46 @@ def test_products_in_bfloat16_are_an_option(eebench, tmp_path):
     assert 0 < np.max(np.abs(bf16 / fp32 - 1)) < 0.05
 
 
+def test_validation_changes_no_step(eebench, tmp_path):
+    config = CONFIG.replace("global_batch = 50", "global_batch = 125").replace("fc = 8", "fc = 8\ndropout = 0.3")
+    assert train(eebench, tmp_path, "-o", "without", config=config).code == 0
+    end = train(eebench, tmp_path, "--data-val", SLICES / "jets_test_250.h5", "-o", "with", config=config)
+    assert end.code == 0 and end.err.count("the validation jets are the training jets") == 1, end.err
+    with open(tmp_path / "with/epochs.csv") as log:
+        assert [row["step"] for row in csv.DictReader(log)] == ["2", "4"]
+    assert losses(tmp_path / "with") == losses(tmp_path / "without")
+    with h5py.File(tmp_path / "with/checkpoints/step-00000004.h5") as file:
+        steps = [int(x[0]) for name, x in file["weights"].items() if name.endswith("num_batches_tracked")]
+    assert len(steps) > 4 and set(steps) == {4}  # BatchNorm learned in every one
+
+
+def test_weights_of_early_exits_rise(eebench, tmp_path):
+    ramp = CONFIG.replace("global_batch = 50", 'global_batch = 125\nexit_ramp = "linear"')
+    end = train(eebench, tmp_path, "-o", "out", config=ramp)
+    assert end.code == 0, end.err
+    assert "reach 0.50 of exit_weights before the training ends; more --epochs" in end.err
+    assert "epoch 1 weights of the exits 0,1" in end.err and "epoch 2 weights of the exits 0.25,1" in end.err
+    with open(tmp_path / "out/train_log.csv") as log:
+        accuracy = [row["accuracy_exit0"] for row in csv.DictReader(log)]
+    assert accuracy[:2] == ["nan", "nan"] and "nan" not in accuracy[2:]  # not run while its weight is 0
+
+
+def test_the_best_weights_are_those_of_all_exits_by_their_weights(eebench, tmp_path):
+    (tmp_path / "tiny.toml").write_text(CONFIG.replace("[0.5, 1.0]", '[1.0, 0.5]\nprecision = "fp64"'))
+    jets = str(SLICES / "jets_test_250.h5")
+    settings = ["--epochs", "12", "--lr", "0.02", "--seed", "3", "--schedule", "none"]
+    end = eebench("train", "--config", "tiny.toml", *settings, "--data-train", jets, "--data-val", jets, "-o", "out")
+    assert end.code == 0, end.err
+    with open(tmp_path / "out/epochs.csv") as log:
+        accuracy = np.array([[row["accuracy_exit0"], row["accuracy_exit1"]] for row in csv.DictReader(log)], float)
+    best, of_last_exit = (np.argmax(accuracy @ weights) for weights in ([1.0, 0.5], [0.0, 1.0]))
+    assert min(np.abs(accuracy[best] - accuracy[other]).max() for other in (of_last_exit, -1)) > 0.03
+    assert eebench("predict", "--weights", "out/weights.h5", "--data", jets, "-o", "answers.h5").code == 0
+    with h5py.File(tmp_path / "answers.h5") as file:
+        right = file["logits"][()].argmax(2) == file["label"][()][:, None]
+    assert right.mean(0) == pytest.approx(accuracy[best], abs=0.01)
+
+
 def test_jets_that_are_cut_are_counted(eebench, tmp_path):
     with h5py.File(SLICES / "jets_test_250.h5") as source, h5py.File(tmp_path / "long.h5", "w") as file:
         joined = np.arange(1, 12)  # the first twelve jets become one

@@ -37,13 +37,13 @@ int main() {
   int nccl = 0;
   ncclGetVersion(&nccl);
   std::printf("%s, NCCL %d\n", gpu.name, nccl);
-  try {
-    eebench::test::test_all_reduce();
-    eebench::test::test_packed_operations();
-    eebench::test::test_networks();
-    eebench::test::test_timing();
-  } catch (const std::exception& error) {
-    eebench::test::check(false, error.what());
+  using namespace eebench::test;
+  for (void (*test)() : {test_all_reduce, test_packed_operations, test_networks, test_timing}) {
+    try {
+      test();
+    } catch (const std::exception& error) {
+      check(false, error.what());
+    }
   }
   std::printf("%d checks, %d failed\n", checks, failures);
   return failures == 0 ? 0 : 1;

@@ -203,3 +203,18 @@ TEST_CASE("fixed exits have the accuracy of that exit at the cost given") {
   CHECK(points[1].mean_cost == 3.0);
   CHECK_THROWS_AS(fixed_exits(d, std::vector<double>{1.0}), InputError);
 }
+
+TEST_CASE("an exit whose logits are no numbers is wrong, whatever the label") {
+  const float nan = std::nanf("");
+  const std::vector<float> logits = {2.0F, 1.0F, nan, 1.0F, 2.0F, 1.0F, nan, nan};  // [2, 2, 2]
+  const std::vector<std::int64_t> labels = {0, 0};
+  const std::vector<std::int64_t> multiplicity = {5, 5};
+  const std::vector<float> jet_pt = {600.0F, 600.0F};
+  const Decisions d = decide({}, {.logits = logits,
+                                  .labels = labels,
+                                  .multiplicity = multiplicity,
+                                  .jet_pt = jet_pt,
+                                  .exits = 2,
+                                  .classes = 2});
+  CHECK(d.right == std::vector<std::uint8_t>{1, 0, 1, 0});
+}

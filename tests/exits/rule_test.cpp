@@ -165,8 +165,10 @@ TEST_CASE("nobody leaves at the threshold never, not even at an infinite value")
   CHECK(leaves(infinite, 1e30));
   CHECK_FALSE(leaves(infinite, never_leave));
   for (const RuleRow& row : rule_registry()) {
-    if (row.name != "learned") {
-      CHECK_FALSE(leaves(score_of(std::string(row.name), jet), never_leave));
+    for (const std::vector<float>& logits : {jet[0], {0.0F, -inf}}) {
+      if (row.name != "learned") {
+        CHECK_FALSE(leaves(score_of(std::string(row.name), {logits}), never_leave));
+      }
     }
   }
 }

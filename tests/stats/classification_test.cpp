@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -32,6 +33,17 @@ TEST_CASE("binary AUC counts ties half, as scikit-learn does") {
   const std::vector<double> same(5, 1.0);
   CHECK(binary_auc(same, same) == 0.5);
   CHECK(std::isnan(binary_auc({}, same)));
+}
+
+TEST_CASE("a jet whose logits are no numbers is answered wrongly, whatever its label") {
+  const float nan = std::nanf("");
+  const float lowest = -std::numeric_limits<float>::infinity();
+  const std::vector<float> spoilt = {nan, 1.0F, 2.0F, 1.0F,   nan,    0.0F,
+                                     nan, nan,  nan,  lowest, lowest, lowest};
+  for (const std::int64_t label : {0, 1, 2}) {
+    const std::vector<std::int64_t> same(4, label);
+    CHECK(accuracy({spoilt, same, 3}).right == 0);
+  }
 }
 
 TEST_CASE("a score that is not a number has no rank: NaN, wherever it stands") {

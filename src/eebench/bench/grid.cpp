@@ -123,6 +123,13 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
       }
     }
   }
+  constexpr std::size_t most = 255;  // a byte in the file, 255 being the fill value
+  if (const std::size_t rules = rule_names(points).size(); rules > most) {
+    throw InputError(
+        fmt::format("{} rules, those with a name among them, do not fit into one file, "
+                    "which holds {}; take formulas out of the suite's rule",
+                    rules, most));
+  }
   return points;
 }
 

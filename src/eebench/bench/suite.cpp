@@ -185,6 +185,9 @@ Setters override_setters(Suite& suite, const std::filesystem::path& folder) {
          suite.rules = list_of<std::string>(v, [](const Value& e) {
            return located(e.place(), [&] { return exits::parse_rule(e.text()); });
          });
+         std::erase_if(suite.rule_thresholds, [&](const auto& own) {
+           return std::find(suite.rules.begin(), suite.rules.end(), own.first) == suite.rules.end();
+         });
        }},
       {"threshold",
        [&](const Value& v) {
@@ -198,7 +201,9 @@ Setters override_setters(Suite& suite, const std::filesystem::path& folder) {
            const Value own(node, fmt::format("{}.{}", v.place(), key.str()));
            const std::string rule =
                located(v.place(), [&, key = key.str()] { return exits::parse_rule(key); });
-           suite.rule_thresholds[rule] = read_thresholds(own);
+           if (!suite.rule_thresholds.emplace(rule, read_thresholds(own)).second) {
+             own.fail("given once: blanks do not tell formulas apart");
+           }
          }
        }},
       {"batch",

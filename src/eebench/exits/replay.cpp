@@ -4,6 +4,7 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/exits/thresholds.hpp"
+#include "eebench/stats/answer.hpp"
 
 namespace eebench::exits {
 namespace {
@@ -39,7 +40,7 @@ Decisions decide(const Rule& rule, const Answers& answers) {
         result.scores.push_back(score(rule, {logits.first((exit + 1) * classes), answers.classes,
                                              answers.multiplicity[jet], answers.jet_pt[jet]}));
       }
-      const std::int64_t answer = summarise(logits.subspan(exit * classes, classes)).answer;
+      const std::int64_t answer = stats::answer_of(logits.subspan(exit * classes, classes));
       result.right.push_back(answer == answers.labels[jet] ? 1 : 0);
     }
   }

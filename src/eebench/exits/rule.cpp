@@ -10,6 +10,7 @@
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
 #include "eebench/exits/scores.hpp"
+#include "eebench/stats/answer.hpp"
 
 namespace eebench::exits {
 
@@ -18,6 +19,9 @@ double confidence(const Rule& /*rule*/, const Evidence& evidence) {
 }
 
 namespace {
+
+using stats::answer_of;
+using stats::no_answer;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
@@ -147,8 +151,6 @@ double variable(const Rule& rule, const Evidence& evidence, std::string_view nam
   return std::exp(logit - energy(rule, evidence));
 }
 
-/// Value of the rule's formula; what is infinite counts as the largest finite number, so that
-/// `never_leave` is above it.
 double formula(const Rule& rule, const Evidence& evidence) {
   if (answer_of(evidence.own()) == no_answer) {
     return not_a_number;
@@ -158,8 +160,7 @@ double formula(const Rule& rule, const Evidence& evidence) {
     value[0] = static_cast<float>(variable(rule, evidence, name));
     return value;
   };
-  constexpr float largest = std::numeric_limits<float>::max();
-  return static_cast<double>(std::clamp(rule.formula->evaluate(column, 1)[0], -largest, largest));
+  return static_cast<double>(rule.formula->evaluate(column, 1)[0]);
 }
 
 const RuleRow* find_rule(std::string_view name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -81,8 +82,10 @@ inline constexpr double never_leave = std::numeric_limits<double>::infinity();
 /// is above all scores passes that exit by.
 void check_thresholds(std::string_view rule, std::span<const double> thresholds);
 
+/// Infinite scores count as the largest finite number: `never_leave` is above them.
 inline float score(const Rule& rule, const Evidence& evidence) {
-  return static_cast<float>(rule.score(rule, evidence));
+  constexpr double largest = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(rule.score(rule, evidence), -largest, largest));
 }
 
 inline bool leaves(float score, double threshold) {

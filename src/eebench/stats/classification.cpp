@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/stats/answer.hpp"
 
 namespace eebench::stats {
 namespace {
@@ -54,16 +55,12 @@ std::string_view bare(std::string_view name) {
 
 }  // namespace
 
-std::int64_t arg_max(std::span<const float> logits) {
-  return std::max_element(logits.begin(), logits.end()) - logits.begin();
-}
-
 Accuracy accuracy(const Predictions& predictions) {
   check(predictions);
   const auto jets = static_cast<std::int64_t>(predictions.labels.size());
   std::int64_t right = 0;
   for (std::size_t i = 0; i < predictions.labels.size(); ++i) {
-    right += arg_max(row(predictions, i)) == predictions.labels[i] ? 1 : 0;
+    right += answer_of(row(predictions, i)) == predictions.labels[i] ? 1 : 0;
   }
   const double value = jets > 0 ? static_cast<double>(right) / static_cast<double>(jets) : nan;
   return {value, wilson_interval(right, jets), right, jets};

@@ -24,11 +24,8 @@ struct Accuracy {
   std::int64_t jets;
 };
 
-/// Share of jets whose largest logit is that of their label (the first of equal ones).
+/// Share of jets whose answer is their label; a jet without one (stats/answer.hpp) is wrong.
 Accuracy accuracy(const Predictions& predictions);
-
-/// Index of the largest logit, the first of equal ones.
-std::int64_t arg_max(std::span<const float> logits);
 
 /// Area under the ROC curve: chance that a signal score exceeds a background score, ties counted
 /// half. Exact. NaN where either is empty or a score is NaN.
