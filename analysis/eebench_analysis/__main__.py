@@ -99,12 +99,12 @@ def parse(arguments):
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
     report.set_defaults(run=run_report)
 
-    export = commands.add_parser("export", help="write a network (part, particlenet) in a format of others")
+    export = commands.add_parser("export", help="write a network in a format of others")
     export.add_argument("weights", metavar="WEIGHTS.h5", help="weights that eebench train wrote")
     export.add_argument(
-        "--format", required=True, choices=["weaver", "onnx"], help="weaver: a state_dict (.pt) without early heads"
+        "--format", required=True, choices=["pt", "onnx"], help="pt: the reference's state_dict, without early heads"
     )
-    export.add_argument("-o", "--output", required=True, metavar="OUT", help="file (weaver) or new folder (onnx)")
+    export.add_argument("-o", "--output", required=True, metavar="OUT", help="file (pt) or new folder (onnx)")
     export.add_argument("--data", metavar="JETS.h5", help="onnx: jets to compare on (default: those shipped)")
     export.add_argument("--limit", type=count, default=64, metavar="N", help="onnx: the first N (default: 64)")
     export.set_defaults(run=run_export)
@@ -146,11 +146,11 @@ def run_report(options):
 
 def run_export(options):
     try:
-        from .export import export_onnx, export_weaver
+        from .export import export_onnx, export_state_dict
     except ModuleNotFoundError as missing:
         raise InputError(f"export needs {missing.name}; pip install -e 'analysis[export]'") from missing
-    if options.format == "weaver":
-        export_weaver(options.weights, options.output)
+    if options.format == "pt":
+        export_state_dict(options.weights, options.output)
     else:
         export_onnx(options.weights, options.output, options.data, options.limit)
 

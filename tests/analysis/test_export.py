@@ -1,4 +1,5 @@
-"""Exports against `eebench predict` on the same jets, against weaver-core where it is installed, and wrong inputs."""
+"""Exports against `eebench predict` on the same jets, against the references' networks (weaver-core's where it is
+installed), and wrong inputs."""
 
 import importlib
 import json
@@ -6,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -15,6 +17,7 @@ from conftest import ROOT
 from eebench_analysis.__main__ import main
 
 torch = pytest.importorskip("torch", reason="export needs torch: pip install -e 'analysis[export]'")
+nn = torch.nn
 
 from eebench_analysis.export.inputs import read_inputs  # noqa: E402
 from eebench_analysis.export.kinds import KINDS, kind_of, padded_network, settings_of  # noqa: E402
@@ -24,6 +27,7 @@ from eebench_analysis.export.weights import checksum, read_weights  # noqa: E402
 ASSETS = ROOT / "suites" / "assets"
 JETS = ROOT / "tests" / "data" / "jets_test_250.h5"
 TEN_CLASSES = ASSETS / "jets_test.h5"
+TWO_CLASSES = ROOT / "tests" / "data" / "toptag_200.h5"
 SHIPPED = ["particlenet", "particlenet-lite", "part-small"]
 
 # Networks whose weights are made here, at random. What a configuration leaves out is the kind's default.
@@ -83,7 +87,95 @@ RANDOM = {
         [train]
         exit_weights = [1.0, 1.0]
     """,
+    "particlenext": """
+        kind = "particlenext"
+        [network]
+        node = 12
+        edge = 5
+        message = 32
+        slices = [5, 11, 23]
+        layers = [16, 32]
+        edge_maps = 4
+        jet_maps = 1
+        fc = 9
+        [exits]
+        after = [1]
+        [train]
+        exit_weights = [1.0, 1.0]
+    """,
+    "pfn": """
+        kind = "pfn"
+        features = "kin"
+        [network]
+        phi = [12, 9]
+        f = [7, 8]
+        [exits]
+        after = [1]
+        [train]
+        exit_weights = [1.0, 1.0]
+    """,
+    "p-cnn": """
+        kind = "p-cnn"
+        features = "kinpid"
+        [network]
+        first = 5
+        stages = [[6, 6], [6], [8, 8]]
+        fc = 9
+        [exits]
+        after = [2]
+        [train]
+        exit_weights = [1.0, 1.0]
+    """,
+    "pelican": """
+        kind = "pelican"
+        features = "top_kin"
+        classes = 2
+        [network]
+        scalar_channels = 2
+        m_channels = [5, 6]
+        channels_2to2 = [3, 4]
+        m_out = [5, 3]
+        out = 4
+        [exits]
+        after = [1]
+        [train]
+        exit_weights = [1.0, 1.0]
+    """,
+    "pelican-nano": """
+        kind = "pelican-nano"
+        features = "top_kin"
+        classes = 2
+        [train]
+        exit_weights = [1.0]
+    """,
+    "pelican-nano-powers": """
+        kind = "pelican-nano"
+        features = "top_kin"
+        classes = 2
+        [network]
+        n_hidden = 3
+        nobj = 15
+        config = "M"
+        config_out = "S"
+        factorize = true
+        [train]
+        exit_weights = [1.0]
+    """,
+    "pelican-nano-extremes": """
+        kind = "pelican-nano"
+        features = "top_kin"
+        classes = 2
+        [network]
+        nobj = 0
+        beams = false
+        config = "x"
+        config_out = "N"
+        batchnorm = false
+        [train]
+        exit_weights = [1.0]
+    """,
 }
+PADDED = [*SHIPPED, *(name for name in RANDOM if name.startswith(("part-", "particlenet-", "pelican-nano")))]
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +188,10 @@ def program():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", path)
         yield
+
+
+def jets_of(name):
+    return TWO_CLASSES if name.startswith("pelican") else JETS
 
 
 def eebench(*arguments):
@@ -125,9 +221,8 @@ def weights_of(program, tmp_path_factory):
         if name not in made:
             folder = tmp_path_factory.mktemp(name)
             (folder / f"{name}.toml").write_text(RANDOM[name] + "global_batch = 10\n")
-            eebench(
-                "train", "--config", folder / f"{name}.toml", "--data-train", JETS, "--steps", 2, "-o", folder / "run"
-            )
+            config = ["--config", folder / f"{name}.toml", "--data-train", jets_of(name)]
+            eebench("train", *config, "--steps", 2, "-o", folder / "run")
             made[name] = folder / f"{name}.h5"
             shutil.copyfile(folder / "run" / "weights.h5", made[name])
             randomise(made[name])
@@ -143,9 +238,9 @@ def predict(weights, folder, *arguments, data=JETS, limit=64):
         return file["logits"][:]
 
 
-def assert_alike(logits, expected):
+def assert_alike(logits, expected, relative=1e-5):
     """But for float32's rounding, which is small beside what tells the jets apart."""
-    rounding = 1e-5 * np.abs(expected).max()
+    rounding = relative * np.abs(expected).max()
     assert np.ptp(expected, axis=0).min() > 100 * rounding
     np.testing.assert_allclose(logits, expected, atol=rounding, rtol=0)
 
@@ -174,27 +269,28 @@ def refusal(capsys, *arguments):
     return line
 
 
-# ---- weaver-core -------------------------------------------------------------------------------
+# ---- state_dicts -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, "part-pooled", "part-without-exits"])
+@pytest.mark.parametrize("name", [*SHIPPED, *(name for name in RANDOM if not name.endswith("-defaults"))])
 def test_state_dict_answers_bit_for_bit(weights_of, tmp_path, capsys, name):
     weights = weights_of(name)
-    before = predict(weights, tmp_path)
-    assert export(weights, "--format", "weaver", "-o", tmp_path / "out.pt") == 0
+    before = predict(weights, tmp_path, data=jets_of(name))
+    assert export(weights, "--format", "pt", "-o", tmp_path / "out.pt") == 0
     read = read_weights(weights)
     early = sum(tensor.startswith("exits.") for tensor in read.tensors)
     assert f"{len(read.tensors) - early} tensors, without {early} of early heads" in capsys.readouterr().out
     model = name if name in SHIPPED else weights.with_suffix(".toml")
-    after = predict(tmp_path / "out.pt", tmp_path, "--model", model, "--features", read.config["features"])
-    assert after.shape == (64, 1, 10)
-    assert np.ptp(after[:, 0], axis=0).min() > 0.01  # the jets differ
+    options = ["--model", model, "--features", read.config["features"]]
+    after = predict(tmp_path / "out.pt", tmp_path, *options, data=jets_of(name))
+    assert after.shape == (64, 1, read.config["classes"])
+    assert np.ptp(after[:, 0], axis=0).min() > 1e-5  # the jets differ
     np.testing.assert_array_equal(after[:, 0], before[:, -1])
 
 
 def test_names_are_those_of_a_training_of_weaver(tmp_path):
     for name in ("particlenet", "part-small"):
-        assert export(ASSETS / f"{name}.h5", "--format", "weaver", "-o", tmp_path / f"{name}.pt") == 0
+        assert export(ASSETS / f"{name}.h5", "--format", "pt", "-o", tmp_path / f"{name}.pt") == 0
     tensors = torch.load(tmp_path / "particlenet.pt", weights_only=True)
     assert len(tensors) == 81 and all(key.startswith("mod.") for key in tensors)
     assert tensors["mod.edge_convs.0.convs.0.weight"].shape == (64, 34, 1, 1)
@@ -205,26 +301,105 @@ def test_names_are_those_of_a_training_of_weaver(tmp_path):
     assert (tensors["mod.blocks.0.c_attn"] == 1).all()  # gains on channels of the older layout: folded in
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, "part-pooled", "part-defaults"])
+def shapes_of(tensors):
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def test_names_are_those_of_a_training_of_pelican(weights_of, tmp_path):
+    for name in ("pelican", "pelican-nano"):
+        assert export(weights_of(name), "--format", "pt", "-o", tmp_path / f"{name}.pt") == 0
+    nano = torch.load(tmp_path / "pelican-nano.pt", weights_only=True)["model_state"]
+    trained = torch.load(JETS.with_name("pelican_nano.pt"), weights_only=False)["model_state"]
+    assert shapes_of(nano) == shapes_of(trained)
+    shapes = shapes_of(torch.load(tmp_path / "pelican.pt", weights_only=True)["model_state"])
+    assert len(shapes) == 46 and not any(name.startswith("exits.") for name in shapes)
+    assert shapes["eq1to2.alphas.0"] == (1, 3, 5, 1, 1)
+    assert shapes["net2to2.eq_layers.1.alphas.0"] == (1, 4, 10, 1, 1)
+    assert shapes["agg_2to0.alphas.0"] == (1, 3, 2) and shapes["agg_2to0.bias"] == (1, 4)
+
+
+class ParticleFlowNetwork(nn.Module):
+    def __init__(self, input_dims, num_classes, Phi_sizes, F_sizes, use_bn):
+        super().__init__()
+        assert not use_bn
+        phi, f = pairwise([input_dims, *Phi_sizes]), pairwise([Phi_sizes[-1], *F_sizes])
+        self.phi = nn.Sequential(*(nn.Sequential(nn.Conv1d(a, b, 1), nn.Identity(), nn.ReLU()) for a, b in phi))
+        layers = (nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in f)
+        self.fc = nn.Sequential(*layers, nn.Linear(F_sizes[-1], num_classes))
+
+    def forward(self, features, mask):
+        return self.fc((self.phi(features) * mask).sum(2))
+
+
+class Unit(nn.Module):
+    def __init__(self, width, out, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv1d(width, out, 3, stride, 1), nn.BatchNorm1d(out)
+        self.conv2, self.bn2 = nn.Conv1d(out, out, 3, 1, 1), nn.BatchNorm1d(out)
+        same = (width, stride) == (out, 1)
+        self.conv_sc = nn.Identity() if same else nn.Conv1d(width, out, 1, stride, bias=False)
+
+    def forward(self, x):
+        h = self.bn1(self.conv1(x)).relu()
+        return self.conv_sc(x) + self.bn2(self.conv2(h)).relu()
+
+
+class ResNet(nn.Module):
+    def __init__(self, features_dims, num_classes, conv_params, fc_params):
+        super().__init__()
+        ((width,), *stages), ((hidden, _),) = conv_params, fc_params
+        first = nn.Conv1d(features_dims, width, 3, padding=1)
+        self.fts_conv = nn.Sequential(nn.BatchNorm1d(features_dims), first, nn.BatchNorm1d(width), nn.ReLU())
+        self.resnet_units = nn.ModuleDict()
+        for s, stage in enumerate(stages):
+            units = (Unit(a, b, 2 if s and not u else 1) for u, (a, b) in enumerate(pairwise([width, *stage])))
+            self.resnet_units[f"resnet_unit_{s}"] = nn.Sequential(*units)
+            width = stage[-1]
+        self.fc = nn.Sequential(nn.Sequential(nn.Linear(width, hidden), nn.ReLU()), nn.Linear(hidden, num_classes))
+
+    def forward(self, features, mask):
+        x = self.fts_conv(nn.functional.pad(features * mask, (0, 128 - mask.size(2))))
+        for stage in self.resnet_units.values():
+            x = stage(x)
+        return self.fc(x.mean(2))
+
+
+@pytest.mark.parametrize("network", [ParticleFlowNetwork, ResNet])
+def test_baselines_answer_alike(weights_of, tmp_path, network):
+    """Networks with the modules of particle_transformer's, under the same names."""
+    weights = read_weights(weights_of("pfn" if network is ParticleFlowNetwork else "p-cnn"))
+    assert kind_of(weights).reference_class == network.__name__
+    assert export(weights.path, "--format", "pt", "-o", tmp_path / "out.pt") == 0
+    model = network(**kind_of(weights).reference_options(settings_of(weights))).eval()
+    model.load_state_dict(torch.load(tmp_path / "out.pt", weights_only=True), strict=True)
+    inputs = tensors_of(read_inputs(JETS, 64, weights.config["features"]))
+    with torch.inference_mode():
+        logits = model(inputs["features"], inputs["mask"]).numpy()
+    assert_alike(logits, predict(weights.path, tmp_path)[:, -1])
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, "part-pooled", "part-defaults", "particlenext"])
 def test_weaver_answers_alike(weights_of, tmp_path, name):
     pytest.importorskip("weaver", reason="no weaver-core to compare with")
     weights = read_weights(weights_of(name))
-    assert export(weights.path, "--format", "weaver", "-o", tmp_path / "out.pt") == 0
+    assert export(weights.path, "--format", "pt", "-o", tmp_path / "out.pt") == 0
     kind, settings = kind_of(weights), settings_of(weights)
-    module = importlib.import_module(f"weaver.nn.model.{kind.weaver_class}")
-    model = torch.nn.Module()  # as the networks that weaver-core trains hold it
-    model.mod = getattr(module, kind.weaver_class)(**kind.weaver_options(settings))
+    module = importlib.import_module(f"weaver.nn.model.{kind.reference_class}")
+    model = nn.Module()  # as the networks that weaver-core trains hold it
+    model.mod = getattr(module, kind.reference_class)(**kind.reference_options(settings))
     model.load_state_dict(torch.load(tmp_path / "out.pt", weights_only=True), strict=True)
     jets = read_inputs(TEN_CLASSES, 64, weights.config["features"])
     inputs = tensors_of(jets)
     with torch.inference_mode():
-        if kind.weaver_class == "ParticleNet":
+        if kind.reference_class == "ParticleNet":
             answers = model.eval().mod(inputs["points"], inputs["features"], inputs["mask"])
+        elif kind.reference_class == "ParticleNeXt":
+            answers = model.eval().mod(*(inputs[name] for name in ("points", "features", "vectors", "mask")))
         else:
             answers = model.eval().mod(inputs["features"], v=inputs["vectors"], mask=inputs["mask"])
     expected = predict(weights.path, tmp_path, data=TEN_CLASSES)[:, -1]
     logits = answers.numpy()
-    keep = comparable(padded_network(weights), jets, logits, expected)
+    keep = comparable(padded_network(weights), jets, logits, expected) if kind.padded else slice(None)
     assert np.abs(logits - expected)[keep].max() <= 1e-4
 
 
@@ -236,15 +411,16 @@ def padded_logits(network, inputs):
         return torch.stack(network.answers(tensors_of(inputs)), 1).numpy()
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, *RANDOM])
+@pytest.mark.parametrize("name", PADDED)
 def test_padded_networks_answer_as_eebench(weights_of, tmp_path, name):
     weights = read_weights(weights_of(name))
-    network, inputs = padded_network(weights), read_inputs(JETS, 64, weights.config["features"])
+    network, inputs = padded_network(weights), read_inputs(jets_of(name), 64, weights.config["features"])
     logits = padded_logits(network, inputs)
-    expected = predict(weights.path, tmp_path)
+    expected = predict(weights.path, tmp_path, data=jets_of(name))
     assert logits.shape == expected.shape
     keep = comparable(network, inputs, logits, expected)
-    assert_alike(logits[keep], expected[keep])
+    # The Lorentz products of PELICAN are differences of large numbers.
+    assert_alike(logits[keep], expected[keep], 5e-5 if name.startswith("pelican") else 1e-5)
 
 
 def test_jets_that_rounding_decides():
@@ -254,9 +430,9 @@ def test_jets_that_rounding_decides():
     assert list(keep) == [True, True, True, False, True, True, True, True]
 
 
-def few_constituents(path, counts):
+def few_constituents(path, counts, sample=JETS):
     """The first jets of the sample with their first so many constituents."""
-    with h5py.File(JETS) as jets, h5py.File(path, "w") as few:
+    with h5py.File(sample) as jets, h5py.File(path, "w") as few:
         first = jets["offsets"][: len(counts)]
         rows = np.concatenate([np.arange(start, start + count) for start, count in zip(first, counts)])
         for name in jets:
@@ -266,10 +442,12 @@ def few_constituents(path, counts):
         few.attrs["classes"] = jets.attrs["classes"]
 
 
-@pytest.mark.parametrize("name", ["particlenet", "particlenet-few-neighbours", "part-small", "part-pooled"])
+@pytest.mark.parametrize(
+    "name", ["particlenet", "particlenet-few-neighbours", "part-small", "part-pooled", "pelican-nano-powers"]
+)
 def test_few_constituents(weights_of, tmp_path, name):
     counts = [1, 2, 3, 16, 17, 18]
-    few_constituents(tmp_path / "few.h5", counts)
+    few_constituents(tmp_path / "few.h5", counts, jets_of(name))
     weights = read_weights(weights_of(name))
     inputs = read_inputs(tmp_path / "few.h5", 10, weights.config["features"])
     assert list(inputs["mask"].sum((1, 2))) == counts
@@ -283,11 +461,14 @@ def one_by_one(inputs):
         yield {name: values[jet : jet + 1, :, :count] for name, values in inputs.items()}
 
 
-@pytest.mark.parametrize("name", ["particlenet-few-neighbours", "part-pooled", "part-defaults"])
+@pytest.mark.parametrize(
+    "name",
+    ["particlenet-few-neighbours", "part-pooled", "part-defaults", "pelican-nano-powers", "pelican-nano-extremes"],
+)
 def test_padding_does_not_matter(weights_of, name):
     weights = read_weights(weights_of(name))
     network = padded_network(weights)
-    inputs = read_inputs(JETS, 8, weights.config["features"])
+    inputs = read_inputs(jets_of(name), 8, weights.config["features"])
     together = padded_logits(network, inputs)
     for content in (1e4, np.nan):
         spoilt = {n: np.where(inputs["mask"] > 0, v, np.float32(content)) for n, v in inputs.items() if n != "mask"}
@@ -311,12 +492,14 @@ def differences(text):
 
 
 @pytest.mark.parametrize(
-    "name", ["particlenet", "particlenet-lite", "part-small", "particlenet-few-neighbours", "part-pooled"]
+    "name",
+    [*SHIPPED, "particlenet-few-neighbours", "part-pooled", *(name for name in PADDED if name.startswith("pelican"))],
 )
 def test_onnx_answers_as_eebench(weights_of, tmp_path, capsys, onnxruntime, name):
     weights = read_weights(weights_of(name))
     folder = tmp_path / "onnx"
-    assert export(weights.path, "--format", "onnx", "-o", folder) == 0
+    data = ["--data", TWO_CLASSES] if name.startswith("pelican") else []
+    assert export(weights.path, "--format", "onnx", "-o", folder, *data) == 0
     printed = differences(capsys.readouterr().out)
     exits = len(settings_of(weights).exits["after"]) + 1
     assert printed.shape == (exits, 2) and (printed <= 1e-3).all() and printed.min() > 0
@@ -326,12 +509,14 @@ def test_onnx_answers_as_eebench(weights_of, tmp_path, capsys, onnxruntime, name
 
     facts = json.loads((folder / "export.json").read_text())
     assert facts["weights_sha256"] == weights.sha256 and facts["opset"] >= 17
-    assert 62 <= facts["compared"]["jets"] <= 64 and len(facts["features"]) == settings_of(weights).features
+    features = settings_of(weights).features
+    assert 62 <= facts["compared"]["jets"] <= 64 and len(facts["features"]) == features
     shapes = {tensor["name"]: tensor["shape"] for tensor in facts["files"]["full.onnx"]["inputs"]}
-    assert shapes["features"] == ["B", settings_of(weights).features, "N"] and shapes["mask"] == ["B", 1, "N"]
+    assert shapes["mask"] == ["B", 1, "N"]
+    assert shapes["features"] == ["B", features, "N"] if features else list(shapes) == ["vectors", "mask"]
 
     # Jets of many multiplicities, together and alone, a single constituent among them.
-    few_constituents(tmp_path / "few.h5", [1, 2, 20, 9])
+    few_constituents(tmp_path / "few.h5", [1, 2, 20, 9], jets_of(name))
     inputs = read_inputs(tmp_path / "few.h5", 4, weights.config["features"])
     session = onnxruntime.InferenceSession(folder / "full.onnx")
 
@@ -426,7 +611,7 @@ def test_wrong_weights(tmp_path, capsys):
     out = tmp_path / "out"
 
     def refused(weights):
-        line = refusal(capsys, weights, "--format", "weaver", "-o", out)
+        line = refusal(capsys, weights, "--format", "pt", "-o", out)
         assert str(weights) in line and not out.exists()
         return line
 
@@ -438,15 +623,27 @@ def test_wrong_weights(tmp_path, capsys):
     assert "format version 7" in refused(changed_copy(tmp_path / "newer.h5", format_version=7))
 
 
-@pytest.mark.parametrize("output_format", ["weaver", "onnx"])
+@pytest.mark.parametrize("output_format", ["pt", "onnx"])
 def test_networks_of_other_kinds(tmp_path, capsys, monkeypatch, output_format):
     """Whatever is installed: nobody shall install packages that do not help."""
     monkeypatch.setitem(sys.modules, "onnx", None)
-    for kind in ("particlenext", "pfn", "p-cnn", "pelican", "pelican-nano"):
+    known = {"pt": "; those of kind part, particlenet, particlenext, pfn, p-cnn, pelican, pelican-nano can"}
+    known["onnx"] = " as ONNX; those of kind part, particlenet, pelican-nano can"
+    for kind in ("other", *(["particlenext", "pfn", "p-cnn", "pelican"] if output_format == "onnx" else [])):
         weights = changed_copy(tmp_path / f"{kind}.h5", model_config=config_with("kind = 'part'", f"kind = '{kind}'"))
         line = refusal(capsys, weights, "--format", output_format, "-o", tmp_path / "out")
-        assert f"{kind}.h5: networks of kind '{kind}' cannot be exported; those of kind part and particlenet" in line
+        assert f"{kind}.h5: networks of kind '{kind}' cannot be exported{known[output_format]}" in line
         assert not (tmp_path / "out").exists()
+
+
+def test_slices_that_weaver_does_not_know(weights_of, tmp_path, capsys):
+    shutil.copyfile(weights_of("particlenext"), tmp_path / "odd.h5")
+    with h5py.File(tmp_path / "odd.h5", "r+") as file:
+        text = file.attrs["model_config"].decode()
+        file.attrs["model_config"] = np.bytes_(text.replace("11", "12"))
+    line = refusal(capsys, tmp_path / "odd.h5", "--format", "pt", "-o", tmp_path / "out.pt")
+    assert "odd.h5: network.slices = [5, 12, 23]: weaver-core's are 23 // r for whole r" in line
+    assert not (tmp_path / "out.pt").exists()
 
 
 def test_checkpoints_hold_no_weights(program, tmp_path, capsys):
@@ -455,7 +652,7 @@ def test_checkpoints_hold_no_weights(program, tmp_path, capsys):
         "train", "--config", tmp_path / "tiny.toml", "--data-train", JETS, "--steps", 1, "-o", tmp_path / "run"
     )
     (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("*.h5")
-    assert "holds no weights" in refusal(capsys, checkpoint, "--format", "weaver", "-o", tmp_path / "out.pt")
+    assert "holds no weights" in refusal(capsys, checkpoint, "--format", "pt", "-o", tmp_path / "out.pt")
 
 
 @pytest.mark.parametrize(
@@ -470,7 +667,7 @@ def test_checkpoints_hold_no_weights(program, tmp_path, capsys):
 def test_outputs_that_cannot_be_written(tmp_path, capsys, monkeypatch, output, message):
     monkeypatch.chdir(tmp_path)
     shutil.copyfile(ASSETS / "part-small.h5", "weights.h5")
-    assert message in refusal(capsys, "weights.h5", "--format", "weaver", "-o", output)
+    assert message in refusal(capsys, "weights.h5", "--format", "pt", "-o", output)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.h5"]
     assert read_weights("weights.h5").config["name"] == "part-small"
 

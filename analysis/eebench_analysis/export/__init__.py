@@ -7,13 +7,13 @@ from pathlib import Path
 from ..errors import InputError
 from ..outputs import check_output_file, check_parent
 from .kinds import kind_of
-from .weaver import write_state_dict
+from .state_dict import write_state_dict
 from .weights import read_weights
 
 SHIPPED_JETS = "suites/assets/jets_test.h5"
 
 
-def export_weaver(weights, output):
+def export_state_dict(weights, output):
     """Writes the network without early heads to `output`, a file; prints what it is."""
     output = Path(output)
     check_output_file(output, [weights])
@@ -28,7 +28,7 @@ def export_onnx(weights, output, data=None, limit=64):
         raise InputError(f"{output}: is there already; name a new folder")
     check_parent(output)
     weights = read_weights(weights)
-    kind_of(weights)  # before packages are asked for that would not help
+    kind_of(weights, padded=True)  # before packages are asked for that would not help
     try:
         import onnx  # noqa: F401  torch writes with it
         from .verify import write_verified

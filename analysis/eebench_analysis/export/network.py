@@ -7,6 +7,7 @@ other slots, answers do not depend on it.
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ ROUNDING_TRIES = 8
 class Settings:
     """Of a model configuration, complete."""
 
+    path: Path  # of the weights
     features: int
     classes: int
     network: dict

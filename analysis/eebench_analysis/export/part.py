@@ -190,7 +190,7 @@ def to_weaver(settings, tensors):
             tensor = transposed_heads(tensor, tensors[f"{block}.c_attn"])
         elif legacy and name.endswith(".c_attn"):
             tensor = torch.ones_like(tensor)
-        renamed[name.replace(".attn.in_proj_", ".attn.in_proj.")] = tensor
+        renamed["mod." + name.replace(".attn.in_proj_", ".attn.in_proj.")] = tensor
     return renamed
 
 

@@ -109,5 +109,5 @@ def weaver_options(settings):
     }
 
 
-def to_weaver(settings, tensors):
-    return scalars(tensors)
+def to_weaver(_, tensors):
+    return {f"mod.{name}": tensor for name, tensor in scalars(tensors).items()}

@@ -58,7 +58,7 @@ def write_verified(weights, folder, data, limit):
         "kind": weights.config["kind"],
         "weights_sha256": weights.sha256,
         "opset": OPSET,
-        "features": [f"part_{name}" for name in FEATURES[inputs]],
+        "features": [f"part_{name}" for name in FEATURES[inputs]] if settings.features else [],
         "classes": classes,
         "compared": {
             "jets": compared,
