@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
