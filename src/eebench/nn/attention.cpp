@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/util/accumulate.h>
 
 #include "eebench/nn/cpu/kernels.hpp"
 #include "eebench/nn/elementwise.hpp"
@@ -121,44 +122,45 @@ at::Tensor square_elements(const Padded& jets, std::int64_t heads, at::Device de
   return spread(jets.pair_start, places) * heads + (head * n + i) * n + j;
 }
 
-/// x by packed rows, cut into the pieces: [jets, width, C] each.
-std::vector<at::Tensor> in_pieces(const at::Tensor& x, const Padded& jets) {
+/// The numbers of all jets in order, cut into the pieces; `shape(jets, width)` is that of a piece.
+template <class Shape>
+std::vector<at::Tensor> cut(const at::Tensor& all, const Padded& jets, const Shape& shape) {
+  const at::Tensor flat = all.view({-1});
   std::vector<at::Tensor> pieces;
-  const at::Tensor all = at::index_select(x, 0, jets.rows);
-  std::int64_t row = 0;
+  std::int64_t first = 0;
   for (const auto& [size, width] : jets.pieces) {
-    pieces.push_back(all.narrow(0, row, size * width).view({size, width, x.size(1)}));
-    row += size * width;
+    const std::vector<std::int64_t> sizes = shape(size, width);
+    const std::int64_t count = c10::multiply_integers(sizes);
+    pieces.push_back(flat.narrow(0, first, count).view(sizes));
+    first += count;
   }
   return pieces;
+}
+
+/// x by packed rows, cut into the pieces: [jets, width, C] each.
+std::vector<at::Tensor> in_pieces(const at::Tensor& x, const Padded& jets) {
+  return cut(at::index_select(x, 0, jets.rows), jets, [&](std::int64_t size, std::int64_t width) {
+    return std::vector{size, width, x.size(1)};
+  });
 }
 
 /// Packed squares [sum n^2, heads] cut into the pieces: [jets, heads, width, width] each.
 std::vector<at::Tensor> in_pieces(const at::Tensor& squares, const at::Tensor& elements,
                                   const Padded& jets) {
-  const std::int64_t heads = squares.size(1);
-  const at::Tensor all = at::index_select(squares.reshape({-1}), 0, elements);
-  std::vector<at::Tensor> pieces;
-  std::int64_t element = 0;
-  for (const auto& [size, width] : jets.pieces) {
-    const std::int64_t count = size * heads * width * width;
-    pieces.push_back(all.narrow(0, element, count).view({size, heads, width, width}));
-    element += count;
-  }
-  return pieces;
+  return cut(at::index_select(squares.reshape({-1}), 0, elements), jets,
+             [heads = squares.size(1)](std::int64_t size, std::int64_t width) {
+               return std::vector{size, heads, width, width};
+             });
 }
 
 /// What is added to scores: [jets, 1, 1, width] a piece, minus infinity for copies.
 std::vector<at::Tensor> masks(const Padded& jets, const at::TensorOptions& options) {
   const at::Tensor all = at::zeros(jets.filled.sizes(), options)
                              .masked_fill_(jets.filled, -std::numeric_limits<double>::infinity());
-  std::vector<at::Tensor> pieces;
-  std::int64_t row = 0;
-  for (const auto& [size, width] : jets.pieces) {
-    pieces.push_back(all.narrow(0, row, size * width).view({size, 1, 1, width}));
-    row += size * width;
-  }
-  return pieces;
+  constexpr std::int64_t one = 1;
+  return cut(all, jets, [](std::int64_t size, std::int64_t width) {
+    return std::vector{size, one, one, width};
+  });
 }
 
 /// Rows regrouped by multiplicity and cut into one piece a group: one gather, so that its gradient
