@@ -62,7 +62,8 @@ void set_trainable(model::Network& network, const Settings& settings) {
   for (const auto& [setting, factor] : settings.lr_factors) {
     check_name(network, setting, "lr_factors");
   }
-  for (const auto& item : network.named_modules()) {  // from the outside inwards
+  network.train(!frozen("", settings));
+  for (const auto& item : network.named_modules("", /*include_self=*/false)) {  // outer ones first
     item.value()->train(!frozen(item.key(), settings));
   }
   bool trains = false;
