@@ -542,8 +542,7 @@ TEST_CASE("what is frozen by name stays what it was, and everything else learns"
                                                  {"exits.0", "fc.0.0.bias"}}) {
     INFO(freeze.front());
     session.settings.freeze = freeze;
-    std::filesystem::remove_all(session.output);
-    world.barrier();
+    session.output = dir.path() / freeze.front();
     run(session, open_jets(), nullptr, features, world);
     const model::StateDict after = model::read_weights(session.output / "weights.h5").tensors;
     REQUIRE(after.size() == before.size());
@@ -565,10 +564,10 @@ TEST_CASE("the best weights are those of the epoch that the formula prefers") {
   const Communicator world = Communicator::world();
   const test::SharedDir dir(world);
   const data::JetSource jets = open_jets();
-  const auto best = [&](const std::string& name, const std::string& formula, std::int64_t steps) {
+  const auto best = [&](const std::string& name, const std::string& formula, std::int64_t length) {
     Session session = session_of(part, dir.path() / name);
     session.settings.best = formula;
-    session.settings.steps = steps;
+    session.settings.steps = length;
     session.settings.schedule = "none";
     run(session, jets, &jets, features, world);
     return model::sha256(model::read_weights(session.output / "weights.h5").tensors);
