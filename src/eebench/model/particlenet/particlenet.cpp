@@ -87,8 +87,10 @@ class ParticleNet final : public Network {
     }
     const at::Tensor pooled = nn::mean_pool(state.get("f"), state.jets());
     const at::Tensor embedding = nn::relu(hidden_->forward(pooled, context), context);
-    return {fc_->forward(nn::dropout_jets(embedding, config_.dropout, 0, context), context),
-            embedding};
+    return {
+        fc_->forward(nn::dropout_jets(embedding, is_training() ? config_.dropout : 0.0, 0, context),
+                     context),
+        embedding};
   }
 
   void prepare() override {

@@ -109,8 +109,10 @@ class Pcnn final : public Network {
     }
     const at::Tensor embedding =
         hidden_->forward(nn::mean_pool(rows, positions), context, nn::Activation::relu);
-    return {fc_->forward(nn::dropout_jets(embedding, config_.dropout, 0, context), context),
-            embedding};
+    return {
+        fc_->forward(nn::dropout_jets(embedding, is_training() ? config_.dropout : 0.0, 0, context),
+                     context),
+        embedding};
   }
 
   void prepare() override {

@@ -74,7 +74,8 @@ class Head {
 
   HeadOutput forward(const at::Tensor& x, const nn::Ragged& jets, const nn::Context& context) {
     at::Tensor embedding = to_jets_->forward(aggregates(x, jets, context), context);
-    embedding = nn::dropout_jets(embedding, dropout_, site_ + 1, context);
+    embedding =
+        nn::dropout_jets(embedding, fc_->is_training() ? dropout_ : 0.0, site_ + 1, context);
     // The reference ends with a leaky ReLU on the logits.
     return {fc_->forward(embedding, context, nn::Activation::leaky_relu), embedding};
   }
