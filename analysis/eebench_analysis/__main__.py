@@ -1,11 +1,11 @@
-"""python -m eebench_analysis fetch|convert|tune|report|export."""
+"""python -m eebench_analysis fetch|convert|project|tune|metrics|report|export."""
 
 import argparse
 import difflib
 import re
 import sys
 
-from .errors import DeviationError, InputError
+from .errors import DeviationError, InputError, ProgramError
 from .fetch import DATA_SETS, fetch
 
 INTERRUPTED = 130
@@ -35,7 +35,7 @@ def main(arguments=None):
     try:
         options = parse(arguments)
         options.run(options)
-    except (InputError, DeviationError, OSError) as error:
+    except (InputError, DeviationError, ProgramError, OSError) as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
         return getattr(error, "exit_code", InputError.exit_code)
     except KeyboardInterrupt:
@@ -84,6 +84,8 @@ def parse(arguments):
     )
     convert.set_defaults(run=run_convert)
 
+    add_project(commands)
+
     tune = commands.add_parser("tune", help="search settings and networks by repeated `eebench train`")
     tune.add_argument("config", metavar="CONFIG", help="a model's TOML file with a table [tune]")
     tune.add_argument("--trials", type=count, required=True, metavar="N", help="trainings in all, earlier calls' included")
@@ -93,6 +95,15 @@ def parse(arguments):
     tune.add_argument("--ranks", type=count, default=1, metavar="P", help="of each training (default: 1)")
     tune.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the trainings (default: cpu)")
     tune.set_defaults(run=run_tune)
+
+    metrics = commands.add_parser("metrics", help="accuracy, AUC, calibration, confusion of answers of `eebench predict`")
+    metrics.add_argument("answers", metavar="ANSWERS.h5", help="of every exit, or with a rule of those taken")
+    metrics.add_argument(
+        "--format", choices=("json", "pelican", "pelican-nano"), default="json",
+        help="of the output: everything as JSON (default), or a row appended to a metrics.csv as PELICAN or its nano has it",
+    )  # fmt: skip
+    metrics.add_argument("-o", "--output", metavar="OUT", help="file to write; without it the tables are only printed")
+    metrics.set_defaults(run=run_metrics)
 
     report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
     report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
@@ -111,6 +122,37 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
+def add_project(commands):
+    project = commands.add_parser("project", help="an experiment in a folder: train, evaluate, benchmark, plot, compare")
+    actions = project.add_subparsers(required=True, metavar="ACTION")
+    helps = {
+        "new": "make WORKSPACE/PROJECT/project.toml, commented",
+        "train": "train the network, or go on with it",
+        "evaluate": "answers of every exit and of jets that leave early, and their metrics",
+        "benchmark": "FLOPs, parameters, accuracy and time of every exit and threshold",
+        "plot": "figures of the steps before",
+        "chain": "several steps; the first that fails ends it",
+    }
+    for name, text in helps.items():
+        action = actions.add_parser(name, help=text)
+        action.add_argument("workspace", metavar="WORKSPACE")
+        action.add_argument("project", metavar="PROJECT")
+        action.set_defaults(run=run_new if name == "new" else run_chain)
+        if name == "new":
+            action.add_argument(
+                "--model", default="part-small", metavar="M",
+                help="a name of `eebench list models` or a TOML file (default: part-small)",
+            )  # fmt: skip
+        elif name == "chain":
+            action.add_argument("steps", nargs="*", metavar="STEP", help="default: train evaluate benchmark plot")
+        else:
+            action.set_defaults(steps=[name])
+    compare = actions.add_parser("compare", help="projects of a workspace in one figure and one table")
+    compare.add_argument("workspace", metavar="WORKSPACE")
+    compare.add_argument("projects", nargs="+", metavar="PROJECT")
+    compare.set_defaults(run=run_compare)
+
+
 def run_fetch(options):
     fetch(options.name, options.output, options.part, options.limit_files, options.address)
 
@@ -119,6 +161,36 @@ def run_convert(options):
     from .convert import convert
 
     convert(options.inputs, options.output, options.classes, options.drop_bad)
+
+
+def run_new(options):
+    from .project import new
+
+    new(options.workspace, options.project, options.model)
+
+
+def run_chain(options):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from .project import chain
+
+    chain(options.workspace, options.project, options.steps)
+
+
+def run_compare(options):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from .project import compare
+
+    compare(options.workspace, options.projects)
+
+
+def run_metrics(options):
+    from .metrics import metrics
+
+    metrics(options.answers, options.format, options.output)
 
 
 def run_tune(options):
