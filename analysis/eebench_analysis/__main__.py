@@ -1,4 +1,4 @@
-"""python -m eebench_analysis fetch|convert|project|tune|metrics|report|export."""
+"""python -m eebench_analysis fetch|convert|project|tune|metrics|columns|report|export."""
 
 import argparse
 import difflib
@@ -68,9 +68,10 @@ def parse(arguments):
         "inputs",
         nargs="+",
         metavar="IN",
-        help="JetClass ROOT or parquet, top-tagging HDF5, quark-gluon .npz, JetClass-II, or a folder of .npy arrays",
+        help="JetClass ROOT or parquet, top-tagging HDF5, quark-gluon .npz, JetClass-II, a folder of .npy arrays, "
+        "or PELICAN's folder of train, valid and test files",
     )
-    convert.add_argument("-o", "--output", required=True, metavar="OUT.h5")
+    convert.add_argument("-o", "--output", required=True, metavar="OUT.h5", help="of PELICAN's folder: a folder")
     convert.add_argument(
         "--classes",
         metavar="A,B,...",
@@ -104,6 +105,13 @@ def parse(arguments):
     )  # fmt: skip
     metrics.add_argument("-o", "--output", metavar="OUT", help="file to write; without it the tables are only printed")
     metrics.set_defaults(run=run_metrics)
+
+    columns = commands.add_parser("columns", help="answers of `eebench predict` in the columns that weaver-core writes")
+    columns.add_argument("answers", metavar="ANSWERS.h5")
+    columns.add_argument("-o", "--output", required=True, metavar="OUT", help="ends in .root or .parquet")
+    columns.add_argument("--data", metavar="JETS.h5", help="the jets that were answered: their jet_* become observers")
+    columns.add_argument("--exit", type=int, choices=range(64), metavar="K", help="of several exits this (default: the last)")
+    columns.set_defaults(run=run_columns)
 
     report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
     report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
@@ -191,6 +199,17 @@ def run_metrics(options):
     from .metrics import metrics
 
     metrics(options.answers, options.format, options.output)
+
+
+def run_columns(options):
+    try:
+        import awkward  # noqa: F401
+        import uproot  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise InputError(f"columns needs {missing.name}; pip install -e 'analysis[convert]'") from missing
+    from .weaver import columns
+
+    columns(options.answers, options.output, options.data, options.exit)
 
 
 def run_tune(options):
