@@ -1,4 +1,4 @@
-"""python -m eebench_analysis fetch|convert|project|tune|metrics|columns|report|export."""
+"""python -m eebench_analysis fetch|convert|generate|project|tune|metrics|columns|report|export."""
 
 import argparse
 import difflib
@@ -51,6 +51,13 @@ def count(text):
     return number
 
 
+def seed(text):
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
 def parse(arguments):
     parser = Parser(prog="python -m eebench_analysis", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -84,6 +91,20 @@ def parse(arguments):
         help="leave out jets that eebench would refuse (not finite, no energy or transverse momentum); say how many",
     )
     convert.set_defaults(run=run_convert)
+
+    generate = commands.add_parser("generate", help="make JetClass-like jets with Pythia 8 and FastJet")
+    generate.add_argument(
+        "--classes", metavar="A,B,...", type=lambda text: tuple(text.split(",")),
+        help="of the ten of JetClass, in label order (default: all)",
+    )  # fmt: skip
+    generate.add_argument("--jets", type=count, required=True, metavar="N", help="of each class")
+    generate.add_argument("--seed", type=seed, required=True, metavar="S", help="the same seed gives the same jets")
+    generate.add_argument("-o", "--output", required=True, metavar="F", help="HDF5 file in the layout eebench reads")
+    generate.add_argument("--processes", type=count, metavar="P", help="that share the work (default: one a core)")
+    generate.add_argument(
+        "--compare", metavar="JETS.h5", help="real jets to print distances to (default: the JetClass jets shipped)"
+    )
+    generate.set_defaults(run=run_generate)
 
     add_project(commands)
 
@@ -128,6 +149,17 @@ def parse(arguments):
     export.add_argument("--limit", type=count, default=64, metavar="N", help="onnx: the first N (default: 64)")
     export.set_defaults(run=run_export)
     return parser.parse_args(arguments)
+
+
+def run_generate(options):
+    try:
+        import fastjet  # noqa: F401
+        import pythia8mc  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise InputError(f"generate needs {missing.name}; pip install -e 'analysis[generate]'") from missing
+    from .generate import generate
+
+    generate(options.output, options.jets, options.seed, options.classes, options.processes, options.compare)
 
 
 def add_project(commands):

@@ -199,3 +199,14 @@ def test_jets_leave_by_gates(program, tmp_path):
     assert [found["rule"] for found in metrics["leaving"]] == ["learned", "learned"]
     assert project("train", tmp_path, "gated") == 0
     assert project("evaluate", tmp_path, "gated") == 0
+
+
+def test_other_weights_want_another_benchmark(workspace, tmp_path, capsys):
+    shutil.copytree(workspace / "one", tmp_path / "one")
+    shutil.rmtree(tmp_path / "one/train")
+    edit(tmp_path / "one", ("lr = 1e-2", "lr = 1e-3"))
+    assert project("chain", tmp_path, "one", "train", "benchmark") == 2
+    assert f"remove {tmp_path / 'one/benchmark/campaign'} to begin anew" in refusal(capsys)
+    shutil.rmtree(tmp_path / "one/benchmark/campaign")
+    assert project("benchmark", tmp_path, "one") == 0
+    assert results(tmp_path / "one") != results(workspace / "one")

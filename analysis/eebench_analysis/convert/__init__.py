@@ -67,7 +67,7 @@ def convert_files(inputs, output, classes, drop_bad):
             note(
                 f"the labels have no names here, called {names[0]} ... {names[-1]}; name them with --classes"
             )
-        writer.describe(names, inputs)
+        writer.describe(names, f"Converted from {', '.join(map(str, inputs))}")
     if empty:
         note(f"left out {empty} jets without constituents")
     if bad:
