@@ -142,8 +142,8 @@ def number(value, digits):
 
 
 def roc_curve(score, signal):
-    """False- and true-positive rates of cuts at every distinct score, from (0, 0) on; where three in a row lie on a
-    line as cut by cut, the middle one is left out, as scikit-learn's `drop_intermediate` does."""
+    """False- and true-positive rates of cuts at every distinct score, from (0, 0) on. Left out, as by scikit-learn's
+    `drop_intermediate`, are points before and after which both counts rise by as much."""
     order = np.argsort(score, kind="stable")[::-1]
     score, signal = score[order], signal[order]
     last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
@@ -199,12 +199,14 @@ def append_row(path, row):
 
 def metrics(answers, form, output):
     """Prints the tables; writes them as JSON, or one row of PELICAN's CSV, where `output` is named."""
-    predictions = read_predictions(answers)
     if output is not None:
         check_output_file(Path(output), [answers])
+    elif form != "json":
+        raise InputError(f"--format {form} wants a file; name it by -o")
+    predictions = read_predictions(answers)
     description = describe(predictions)
-    if output is not None and form == "json":
-        write_json(output, description)
-    elif output is not None:
+    if form != "json":
         append_row(Path(output), pelican_row(predictions, form == "pelican-nano"))
+    elif output is not None:
+        write_json(output, description)
     print(as_text(description))

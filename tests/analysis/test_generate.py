@@ -7,6 +7,7 @@ import subprocess
 import h5py
 import numpy as np
 import pytest
+from conftest import ROOT
 from eebench_analysis.__main__ import main
 from eebench_analysis.generate.detector import ECAL, HCAL, detect, particle_flow, propagate, table_at, tower
 from eebench_analysis.generate.distances import ks_distance, ks_p_value
@@ -190,6 +191,7 @@ def test_a_file_of_jets(made, program):
     assert jets["jet_pt"].min() > 499.9 and jets["jet_pt"].max() < 1000.1 and np.abs(jets["jet_eta"]).max() < 2.001
     mass = np.sqrt(jets["jet_energy"] ** 2 - (jets["jet_pt"] * np.cosh(jets["jet_eta"])) ** 2)
     assert 150 < np.median(mass[label == 0]) < 190 and 70 < np.median(mass[label == 1]) < 115
+    assert (jets["jet_tau2"] <= jets["jet_tau1"] * 1.001).all() and jets["jet_tau1"].min() > 0
     assert 140 < np.median(jets["jet_sdmass"][label == 0]) < 185 and (jets["jet_sdmass"] < mass + 1).all()
     assert 40 < np.diff(offsets)[label == 0].mean() < 62 and 20 < np.diff(offsets)[label == 1].mean() < 38
     leptons = np.add.reduceat(jets["part_isElectron"] + jets["part_isMuon"], offsets[:-1])
@@ -220,3 +222,31 @@ def test_wrong_requests(generator, tmp_path, capsys):
         assert main(["generate", "--jets", "5", "--seed", "1", "-o", str(tmp_path / "out.h5"), *more]) == 2
         assert words in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_substructure_is_that_of_the_sample(generator):
+    """Soft-drop mass and N-subjettiness of other jets, whose file has both from another program."""
+    from eebench_analysis.generate.substructure import groomed_mass, subjettiness
+
+    with h5py.File(ROOT / "tests" / "data" / "jets_test_250.h5") as file:
+        jets = {name: dataset[:] for name, dataset in file.items()}
+    lengths = np.diff(jets["offsets"])
+    found = {"jet_sdmass": groomed_mass(jets, lengths)} | subjettiness(jets, lengths)
+    assert list(found) == ["jet_sdmass", "jet_tau1", "jet_tau2", "jet_tau3", "jet_tau4"]
+    for name, values in found.items():
+        ratio = values / jets[name]
+        assert np.median(ratio) == pytest.approx(1, abs=1e-3)
+        assert (np.abs(ratio - 1) < 0.01).mean() > 0.97
+
+
+def test_tau_by_hand(generator):
+    from eebench_analysis.generate.substructure import lowest_tau
+
+    # Two pairs, 0.1 apart each; the axis of a pair of equal pT lies anywhere between: half of it is 0.05 off on average.
+    rapidity, phi = np.array([0.0, 0.1, 0.0, 0.1]), np.array([0.3, 0.3, -0.3, -0.3])
+    axes = np.array([[0.04, 0.3], [0.05, -0.3]])
+    assert lowest_tau(np.full(4, 10.0), rapidity, phi, axes) == pytest.approx(0.05 / 0.8, rel=1e-3)
+    # The heavier of two keeps the axis: 0.1 of a quarter of pT.
+    assert lowest_tau(np.array([3.0, 1.0]), np.array([0.0, 0.1]), np.zeros(2), np.array([[0.025, 0.0]])) == pytest.approx(
+        0.25 * 0.1 / 0.8, rel=1e-2
+    )

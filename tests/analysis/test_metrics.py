@@ -159,6 +159,8 @@ def test_wrong_answers(tmp_path, capsys, change, words):
 
 def test_another_csv_is_left_alone(tmp_path, capsys):
     answers = write_answers(tmp_path / "answers.h5", np.zeros((2, 1, 2)), [0, 1])
+    assert main(["metrics", str(answers), "--format", "pelican"]) == 2
+    assert "name it by -o" in capsys.readouterr().err
     (tmp_path / "out.csv").write_text("a,b\n")
     assert main(["metrics", str(answers), "--format", "pelican", "-o", str(tmp_path / "out.csv")]) == 2
     assert "its first line is not prefix" in capsys.readouterr().err

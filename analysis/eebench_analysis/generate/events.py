@@ -8,10 +8,10 @@ import pythia8mc
 from ..convert.jets import MOMENTUM, PARTICLE_TYPES, Jets, in_order, joined
 from .detector import detect, select
 from .processes import COMMON, PROCESSES, RADIUS, matched
+from .substructure import groomed_mass, momenta, subjettiness
 
 LOWEST_PT, HIGHEST_PT, LARGEST_ETA = 500.0, 1000.0, 2.0  # of jets
 LARGEST_PZ, LARGEST_PARTICLE_ETA = 1e4, 5.0  # of constituents
-SOFT_DROP = {"beta": 0.0, "symmetry_cut": 0.1}
 EVENTS = 100  # at a time
 LARGEST_SEED = 900_000_000  # of Pythia
 
@@ -67,7 +67,7 @@ def jets_of(events, resonance, label, random):
     return Jets(
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         particles,
-        {"jet_sdmass": groomed_mass(particles, lengths)},
+        {"jet_sdmass": groomed_mass(particles, lengths), **subjettiness(particles, lengths)},
         np.full(len(lengths), label),
     )
 
@@ -90,12 +90,6 @@ def flat(events):
 PARTICLES = pythia8mc.Pythia("", False).particleData
 
 
-def momenta(particles, lengths):
-    """Four-vectors for FastJet, in groups of these lengths."""
-    columns = dict(zip(("px", "py", "pz", "E"), (np.asarray(particles[name], float) for name in MOMENTUM)))
-    return ak.unflatten(ak.zip(columns, with_name="Momentum4D"), lengths)
-
-
 def cluster(found, n_events):
     """Jets above the lowest pT: rows of `found` that each is made of, its axis, and its event."""
     lengths = np.bincount(found["event"].astype(int), minlength=n_events)
@@ -107,14 +101,3 @@ def cluster(found, n_events):
     pt = np.hypot(px, py)
     axes = {"pt": pt, "eta": np.arcsinh(pz / pt), "phi": np.arctan2(py, px)}
     return members, axes, np.repeat(np.arange(n_events), ak.num(jets.px).to_numpy())
-
-
-def groomed_mass(particles, lengths):
-    """Mass after soft drop, of the constituents clustered anew by Cambridge/Aachen; 0 for a single one."""
-    if len(lengths) == 0:
-        return np.zeros(0)
-    definition = fastjet.JetDefinition(fastjet.cambridge_algorithm, 10.0)
-    groomed = fastjet.ClusterSequence(momenta(particles, lengths), definition).exclusive_jets_softdrop_grooming(
-        njets=1, R0=RADIUS, **SOFT_DROP
-    )
-    return np.nan_to_num(ak.to_numpy(ak.flatten(groomed.msoftdrop, axis=None)))
