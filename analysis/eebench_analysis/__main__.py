@@ -1,11 +1,11 @@
-"""python -m eebench_analysis fetch|convert|prepare|tune|report|export."""
+"""python -m eebench_analysis fetch|convert|prepare|generate|project|tune|metrics|columns|report|export."""
 
 import argparse
 import difflib
 import re
 import sys
 
-from .errors import DeviationError, InputError
+from .errors import DeviationError, InputError, ProgramError
 from .fetch import DATA_SETS, fetch
 
 INTERRUPTED = 130
@@ -35,7 +35,7 @@ def main(arguments=None):
     try:
         options = parse(arguments)
         options.run(options)
-    except (InputError, DeviationError, OSError) as error:
+    except (InputError, DeviationError, ProgramError, OSError) as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
         return getattr(error, "exit_code", InputError.exit_code)
     except KeyboardInterrupt:
@@ -47,6 +47,13 @@ def main(arguments=None):
 def count(text):
     number = int(text)
     if number < 1:
+        raise ValueError
+    return number
+
+
+def seed(text):
+    number = int(text)
+    if number < 0:
         raise ValueError
     return number
 
@@ -68,9 +75,10 @@ def parse(arguments):
         "inputs",
         nargs="+",
         metavar="IN",
-        help="JetClass ROOT or parquet, top-tagging HDF5, quark-gluon .npz, JetClass-II, or a folder of .npy arrays",
+        help="JetClass ROOT or parquet, top-tagging HDF5, quark-gluon .npz, JetClass-II, a folder of .npy arrays, "
+        "or PELICAN's folder of train, valid and test files",
     )
-    convert.add_argument("-o", "--output", required=True, metavar="OUT.h5")
+    convert.add_argument("-o", "--output", required=True, metavar="OUT.h5", help="of PELICAN's folder: a folder")
     convert.add_argument(
         "--classes",
         metavar="A,B,...",
@@ -83,6 +91,22 @@ def parse(arguments):
         help="leave out jets that eebench would refuse (not finite, no energy or transverse momentum); say how many",
     )
     convert.set_defaults(run=run_convert)
+
+    generate = commands.add_parser("generate", help="make JetClass-like jets with Pythia 8 and FastJet")
+    generate.add_argument(
+        "--classes", metavar="A,B,...", type=lambda text: tuple(text.split(",")),
+        help="of the ten of JetClass, in label order (default: all)",
+    )  # fmt: skip
+    generate.add_argument("--jets", type=count, required=True, metavar="N", help="of each class")
+    generate.add_argument("--seed", type=seed, required=True, metavar="S", help="the same seed gives the same jets")
+    generate.add_argument("-o", "--output", required=True, metavar="F", help="HDF5 file in the layout eebench reads")
+    generate.add_argument("--processes", type=count, metavar="P", help="that share the work (default: one a core)")
+    generate.add_argument(
+        "--compare", metavar="JETS.h5", help="real jets to print distances to (default: the JetClass jets shipped)"
+    )
+    generate.set_defaults(run=run_generate)
+
+    add_project(commands)
 
     prepare = commands.add_parser("prepare", help="select and weigh jets as a weaver data configuration says")
     prepare.add_argument("jets", metavar="JETS.h5", help="in the layout eebench reads")
@@ -102,6 +126,22 @@ def parse(arguments):
     tune.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the trainings (default: cpu)")
     tune.set_defaults(run=run_tune)
 
+    metrics = commands.add_parser("metrics", help="accuracy, AUC, calibration, confusion of answers of `eebench predict`")
+    metrics.add_argument("answers", metavar="ANSWERS.h5", help="of every exit, or with a rule of those taken")
+    metrics.add_argument(
+        "--format", choices=("json", "pelican", "pelican-nano"), default="json",
+        help="of the output: everything as JSON (default), or a row appended to a metrics.csv as PELICAN or its nano has it",
+    )  # fmt: skip
+    metrics.add_argument("-o", "--output", metavar="OUT", help="file to write; without it the tables are only printed")
+    metrics.set_defaults(run=run_metrics)
+
+    columns = commands.add_parser("columns", help="answers of `eebench predict` in the columns that weaver-core writes")
+    columns.add_argument("answers", metavar="ANSWERS.h5")
+    columns.add_argument("-o", "--output", required=True, metavar="OUT", help="ends in .root or .parquet")
+    columns.add_argument("--data", metavar="JETS.h5", help="the jets that were answered: their jet_* become observers")
+    columns.add_argument("--exit", type=int, choices=range(64), metavar="K", help="of several exits this (default: the last)")
+    columns.set_defaults(run=run_columns)
+
     report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
     report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
@@ -119,6 +159,48 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
+def run_generate(options):
+    try:
+        import fastjet  # noqa: F401
+        import pythia8mc  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise InputError(f"generate needs {missing.name}; pip install -e 'analysis[generate]'") from missing
+    from .generate import generate
+
+    generate(options.output, options.jets, options.seed, options.classes, options.processes, options.compare)
+
+
+def add_project(commands):
+    project = commands.add_parser("project", help="an experiment in a folder: train, evaluate, benchmark, plot, compare")
+    actions = project.add_subparsers(required=True, metavar="ACTION")
+    helps = {
+        "new": "make WORKSPACE/PROJECT/project.toml, commented",
+        "train": "train the network, or go on with it",
+        "evaluate": "answers of every exit and of jets that leave early, and their metrics",
+        "benchmark": "FLOPs, parameters, accuracy and time of every exit and threshold",
+        "plot": "figures of the steps before",
+        "chain": "several steps; the first that fails ends it",
+    }
+    for name, text in helps.items():
+        action = actions.add_parser(name, help=text)
+        action.add_argument("workspace", metavar="WORKSPACE")
+        action.add_argument("project", metavar="PROJECT")
+        action.set_defaults(run=run_new if name == "new" else run_chain)
+        if name == "new":
+            action.add_argument(
+                "--model", default="part-small", metavar="M",
+                help="a name of `eebench list models` or a TOML file (default: part-small)",
+            )  # fmt: skip
+        elif name == "chain":
+            action.add_argument("steps", nargs="*", metavar="STEP", help="default: train evaluate benchmark plot")
+        else:
+            action.set_defaults(steps=[name])
+    compare = actions.add_parser("compare", help="projects of a workspace in one figure and one table")
+    compare.add_argument("workspace", metavar="WORKSPACE")
+    compare.add_argument("projects", nargs="+", metavar="PROJECT")
+    compare.set_defaults(run=run_compare)
+
+
 def run_fetch(options):
     fetch(options.name, options.output, options.part, options.limit_files, options.address)
 
@@ -127,6 +209,47 @@ def run_convert(options):
     from .convert import convert
 
     convert(options.inputs, options.output, options.classes, options.drop_bad)
+
+
+def run_new(options):
+    from .project import new
+
+    new(options.workspace, options.project, options.model)
+
+
+def run_chain(options):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from .project import chain
+
+    chain(options.workspace, options.project, options.steps)
+
+
+def run_compare(options):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from .project import compare
+
+    compare(options.workspace, options.projects)
+
+
+def run_metrics(options):
+    from .metrics import metrics
+
+    metrics(options.answers, options.format, options.output)
+
+
+def run_columns(options):
+    try:
+        import awkward  # noqa: F401
+        import uproot  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise InputError(f"columns needs {missing.name}; pip install -e 'analysis[convert]'") from missing
+    from .weaver import columns
+
+    columns(options.answers, options.output, options.data, options.exit)
 
 
 def run_prepare(options):

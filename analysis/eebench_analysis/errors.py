@@ -11,3 +11,11 @@ class DeviationError(Exception):
     """What was written does not compute what eebench computes."""
 
     exit_code = 3
+
+
+class ProgramError(Exception):
+    """The program eebench ended otherwise than well; with its exit code."""
+
+    def __init__(self, message, exit_code):
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -62,7 +62,11 @@ def grid(rows, width, height=3.6, columns=None):
 
 def footnote(fig, data, text):
     """Under the axes: how the numbers came about, then hardware and effort of the campaign."""
-    text = " · ".join((text, hardware(data), effort(data)))
+    caption(fig, " · ".join((text, hardware(data), effort(data))))
+
+
+def caption(fig, text):
+    """Small print under the axes."""
     lines = textwrap.wrap(text, int(fig.get_figwidth() * 17))
     share = 0.14 * (len(lines) + 0.5) / fig.get_figheight()
     fig.get_layout_engine().set(rect=(0, share, 1, 1 - share))

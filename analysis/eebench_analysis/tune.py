@@ -7,17 +7,13 @@ the validation jets, averaged over the exits by `exit_weights`.
 import csv
 import fcntl
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+from .program import STOPPED_BY_A_SIGNAL, find_program, last_line, run, stopped_by_sigterm
 from .progress import note
-
-STOPPED_BY_A_SIGNAL = 75  # exit code of `eebench train`
 
 
 def tune(config, trials, folder, data_train, data_val, ranks=1, device="cpu"):
@@ -30,9 +26,7 @@ def tune(config, trials, folder, data_train, data_val, ranks=1, device="cpu"):
 
     folder = Path(folder)
     start, ranges = read_config(Path(config), tomlkit)
-    for program in ("mpirun", "eebench"):
-        if shutil.which(program) is None:
-            raise InputError(f"no program {program} on PATH; . scripts/environment.sh of eebench puts it there")
+    find_program()
     for data in (data_train, data_val):
         if not Path(data).is_file():
             raise InputError(f"{data}: no such file; give jets in the layout eebench reads")
@@ -127,16 +121,6 @@ def alone(folder):
         yield
 
 
-@contextmanager
-def stopped_by_sigterm():
-    """SIGTERM, with which batch systems stop, ends the training under way too."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def open_study(folder, asked, optuna):
     """The study in `folder`, begun there if need be; trials that a kill left unfinished become failed ones."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -174,7 +158,7 @@ def run_trial(study, start, ranges, folder, command):
     asked = output.with_suffix(".toml")
     asked.write_text(tomlkit.dumps(config))
     begin = time.monotonic()
-    code = train([*command, "--config", str(asked), "-o", str(output)], output.with_suffix(".log"))
+    code = run([*command, "--config", str(asked), "-o", str(output)], output.with_suffix(".log"))
     if code == STOPPED_BY_A_SIGNAL:
         raise KeyboardInterrupt
     trial.set_user_attr("seconds", round(time.monotonic() - begin, 3))
@@ -189,21 +173,6 @@ def run_trial(study, start, ranges, folder, command):
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
         outcome = f"failed: {error}"
     note(f"trial {trial.number}: {', '.join(f'{key} {value}' for key, value in trial.params.items())}: {outcome}")
-
-
-def train(command, log):
-    """Exit code of the program, whose words go to `log`; it ends with this process where that can be."""
-    with open(log, "w") as file, subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT) as process:
-        try:
-            return process.wait()
-        finally:
-            process.terminate()
-
-
-def last_line(log):
-    """The program's last word, without what mpirun adds."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("eebench: ")]
-    return lines[-1].removeprefix("eebench: ") if lines else None
 
 
 def best_score(output, tomlkit):

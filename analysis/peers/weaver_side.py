@@ -38,7 +38,7 @@ def select_jets(path, subset, count):
         classes = [name.decode() for name in file.attrs["classes"]]
     with JetWriter(subset) as writer:
         writer.write(chunk)
-        writer.describe(classes, [path])
+        writer.describe(classes, f"Converted from {path}")
     return padded_inputs(chunk)
 
 

@@ -1,4 +1,5 @@
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,3 +16,16 @@ def samples():
     if not folder.is_dir():
         pytest.skip(f"no samples in {folder} (EEBENCH_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="module")
+def program():
+    """PATH with the program of the build on it."""
+    path = os.environ["PATH"]
+    if "EEBENCH_PROGRAM" in os.environ:
+        path = f"{Path(os.environ['EEBENCH_PROGRAM']).parent}{os.pathsep}{path}"
+    if shutil.which("eebench", path=path) is None:
+        pytest.skip("no program eebench (EEBENCH_PROGRAM or PATH)")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", path)
+        yield path

@@ -467,3 +467,31 @@ def test_other_naming_of_array_sets(tmp_path, samples):
         shutil.copy(source / f"{old}.npy", tmp_path / f"{new}.npy")
     assert convert(tmp_path, "-o", tmp_path / "out.h5") == 0
     assert len(read(tmp_path / "out.h5")[0]["label"]) == 500
+
+
+def test_a_folder_of_pelican(tmp_path):
+    jets = {name: make_jets(seed=seed) for seed, name in enumerate(("train_0", "train_1", "valid", "test"))}
+    (tmp_path / "in").mkdir()
+    for name, of_file in jets.items():
+        write_pmu(tmp_path / "in" / f"{name}.h5", of_file)
+    assert convert(tmp_path / "in", "-o", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["test.h5", "train.h5", "valid.h5"]
+    for name, parts in {"train": ("train_0", "train_1"), "valid": ("valid",), "test": ("test",)}.items():
+        columns, classes = read(tmp_path / "out" / f"{name}.h5")
+        assert classes == ["QCD", "top"]
+        np.testing.assert_array_equal(columns["label"], np.concatenate([jets[part]["label"] % 2 for part in parts]))
+        counts = np.concatenate([jets[part]["counts"] for part in parts])
+        np.testing.assert_array_equal(np.diff(columns["offsets"]), counts)
+        energies = [jets[part]["particles"]["part_energy"][expected_order(jets[part])] for part in parts]
+        np.testing.assert_allclose(columns["part_energy"], np.concatenate(energies), rtol=1e-6)
+
+
+def test_a_folder_of_pelican_needs_a_folder(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    write_pmu(tmp_path / "in" / "test.h5", make_jets())
+    (tmp_path / "out.h5").touch()
+    for output in ("out.h5", "in"):
+        assert "name another folder" in refusal(capsys, tmp_path / "in", "-o", tmp_path / output)
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["test.h5"]
+    (tmp_path / "in" / "test.h5").rename(tmp_path / "in" / "other.h5")
+    assert "no array labels.npy" in refusal(capsys, tmp_path / "in", "-o", tmp_path / "out")

@@ -48,19 +48,6 @@ RANGES = """[tune]
 """
 
 
-@pytest.fixture(scope="module")
-def program():
-    """PATH with the program of the build on it."""
-    path = os.environ["PATH"]
-    if "EEBENCH_PROGRAM" in os.environ:
-        path = f"{Path(os.environ['EEBENCH_PROGRAM']).parent}{os.pathsep}{path}"
-    if shutil.which("eebench", path=path) is None:
-        pytest.skip("no program eebench (EEBENCH_PROGRAM or PATH)")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", path)
-        yield path
-
-
 def arguments(folder, trials, *more, config=NETWORK + RANGES):
     (folder / "model.toml").write_text(config)
     data = ["--data-train", JETS, "--data-val", JETS]
@@ -152,7 +139,7 @@ def test_a_killed_trial_does_not_count(program, tmp_path, kind):
     assert len(steps) < 400  # and before its time
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("eebench_analysis.tune.train", train_shortly)
+        patch.setattr("eebench_analysis.tune.run", train_shortly)
         assert main(arguments(tmp_path, 2, config=long)) == 0
     trials = rows(tmp_path)
     assert [trial["error"] for trial in trials] == ["stopped before its end", "", ""]

@@ -18,15 +18,36 @@ from .writer import JetWriter
 
 READERS = {b"root": open_root, b"PAR1": open_parquet, b"\x89HDF": open_hdf5, b"PK\x03\x04": open_npz}
 LARGEST_CLASS_COUNT = 256
+SPLITS = ("train", "valid", "test")
 
 
 def convert(inputs, output, classes=None, drop_bad=False):
     """Writes all jets of `inputs`, in their order, to `output`; prints a summary on stderr.
 
-    `classes` are the names of the labels; None takes what the files say. `drop_bad` leaves out jets
+    A single folder of HDF5 files named after train, valid and test, as PELICAN takes it, becomes such a folder again,
+    with one file each. `classes` are the names of the labels; None takes what the files say. `drop_bad` leaves out jets
     that eebench would refuse, and says how many.
     """
     output = Path(output)
+    splits = find_splits(Path(inputs[0])) if len(inputs) == 1 else {}
+    if not splits:
+        convert_files(inputs, output, classes, drop_bad)
+        return
+    if output.exists() and not output.is_dir() or output.resolve() == Path(inputs[0]).resolve():
+        raise InputError(f"{output}: cannot hold the converted files; name another folder, new or not")
+    output.mkdir(parents=True, exist_ok=True)
+    for split, files in splits.items():
+        convert_files(files, output / f"{split}.h5", classes, drop_bad)
+
+
+def find_splits(folder):
+    """HDF5 files of the folder by the word in their names; empty where none has such a name."""
+    files = sorted(folder.glob("*.h5")) if folder.is_dir() else []
+    found = {split: [path for path in files if split in path.name] for split in SPLITS}
+    return {split: paths for split, paths in found.items() if paths}
+
+
+def convert_files(inputs, output, classes, drop_bad):
     check_output_file(output, inputs)
     sources = [open_source(Path(path), classes) for path in inputs]
     names = common_classes(sources, classes)
@@ -46,7 +67,7 @@ def convert(inputs, output, classes=None, drop_bad=False):
             note(
                 f"the labels have no names here, called {names[0]} ... {names[-1]}; name them with --classes"
             )
-        writer.describe(names, inputs)
+        writer.describe(names, f"Converted from {', '.join(map(str, inputs))}")
     if empty:
         note(f"left out {empty} jets without constituents")
     if bad:

@@ -73,6 +73,30 @@ def take(chunk, kept):
     )
 
 
+def in_order(jets, order):
+    """The jets of these indices, in this order."""
+    counts = np.diff(jets.offsets)[order]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    rows = np.repeat(jets.offsets[order] - offsets[:-1], counts) + np.arange(offsets[-1])
+    return Jets(
+        offsets,
+        {name: column[rows] for name, column in jets.particles.items()},
+        {name: column[order] for name, column in jets.jets.items()},
+        jets.label[order],
+    )
+
+
+def joined(chunks):
+    """One chunk of several with the same columns."""
+    counts = np.concatenate([np.diff(chunk.offsets) for chunk in chunks])
+    return Jets(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        {name: np.concatenate([chunk.particles[name] for chunk in chunks]) for name in chunks[0].particles},
+        {name: np.concatenate([chunk.jets[name] for chunk in chunks]) for name in chunks[0].jets},
+        np.concatenate([chunk.label for chunk in chunks]),
+    )
+
+
 def as_stored(chunk):
     """Floats in the precision of the file, where large ones become infinite."""
     with np.errstate(over="ignore"):

@@ -61,12 +61,14 @@ class JetWriter:
         counts[: len(self.label_counts)] += self.label_counts
         self.label_counts = counts
 
-    def describe(self, classes, sources):
+    def describe(self, classes, source, **more):
+        """Attributes of the file; `more` are texts and numbers that are there in some files only."""
         self._file.attrs["classes"] = np.array([name.encode() for name in classes])
         self._file.attrs["format"] = "eebench-jets"
         self._file.attrs["format_version"] = 1
         self._file.attrs["units"] = "GeV, mm"
-        self._file.attrs["source"] = "Converted from " + ", ".join(str(name) for name in sources)
+        self._file.attrs["source"] = source
+        self._file.attrs.update(more)
 
     def _create(self, name, dtype, chunk):
         self._file.create_dataset(
