@@ -1,4 +1,4 @@
-"""python -m eebench_analysis fetch|convert|tune|report|export."""
+"""python -m eebench_analysis fetch|convert|prepare|tune|report|export."""
 
 import argparse
 import difflib
@@ -84,6 +84,14 @@ def parse(arguments):
     )
     convert.set_defaults(run=run_convert)
 
+    prepare = commands.add_parser("prepare", help="select and weigh jets as a weaver data configuration says")
+    prepare.add_argument("jets", metavar="JETS.h5", help="in the layout eebench reads")
+    prepare.add_argument("--data-config", required=True, metavar="X.yaml")
+    prepare.add_argument("-o", "--output", required=True, metavar="OUT.h5", help="and OUT.yaml, to be given as --features")
+    prepare.add_argument("--seed", type=int, default=1, metavar="N", help="of the draws by weight (default: 1)")
+    prepare.add_argument("--test", action="store_true", help="test_time_selection, no weights, no OUT.yaml")
+    prepare.set_defaults(run=run_prepare)
+
     tune = commands.add_parser("tune", help="search settings and networks by repeated `eebench train`")
     tune.add_argument("config", metavar="CONFIG", help="a model's TOML file with a table [tune]")
     tune.add_argument("--trials", type=count, required=True, metavar="N", help="trainings in all, earlier calls' included")
@@ -119,6 +127,12 @@ def run_convert(options):
     from .convert import convert
 
     convert(options.inputs, options.output, options.classes, options.drop_bad)
+
+
+def run_prepare(options):
+    from .prepare import prepare
+
+    prepare(options.jets, options.data_config, options.output, options.seed, options.test)
 
 
 def run_tune(options):

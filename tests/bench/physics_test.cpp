@@ -103,6 +103,19 @@ TEST_CASE("a fixed exit costs one head alone and lies on the mixing curve") {
   CHECK(c.values(threshold_point({2.0, 2.0})).at("relative_cost")[0] > 1.0);
 }
 
+TEST_CASE("calibration of an exit is that of the jets that leave there") {
+  Case c;
+  const auto fixed = c.values(fixed_point(1));
+  CHECK(fixed.at("calibration_error")[0] > 0.0);
+  CHECK(fixed.at("exit_calibration_error")[1] == fixed.at("calibration_error")[0]);
+  CHECK(std::isnan(fixed.at("exit_calibration_error")[0]));
+  CHECK(std::isnan(fixed.at("exit_calibration_error")[2]));
+  const auto leaving = c.values(threshold_point({0.8, 0.6}));
+  for (std::size_t exit = 0; exit < 3; ++exit) {
+    CHECK(leaving.at("exit_calibration_error")[exit] > 0.0);
+  }
+}
+
 TEST_CASE("no background that passes gives a flagged lower limit, never infinity") {
   Case c;
   const auto values = c.values(fixed_point(2));

@@ -148,7 +148,15 @@ def test_the_shipped_network_is_the_published_one(predict):
     last = file.logits.isel(exit=-1)
     assert np.abs(last.values[:4] - PUBLISHED).max() < 5e-3
     assert (last.argmax("class") == file.label).sum() == pytest.approx(1693, abs=1)  # 0.8465
-    assert float(row_of(end.out, "macro one-vs-one AUC")[-1]) == pytest.approx(0.98527, abs=2e-5)
+    auc, low, _, high = row_of(end.out, "macro one-vs-one AUC")[-1].replace("(", "").replace(")", "").split()
+    assert float(auc) == pytest.approx(0.98527, abs=2e-5)
+    assert float(auc) - 0.005 < float(low) < float(auc) < float(high) < float(auc) + 0.005
+    scores = np.exp(last.values - last.values.max(-1, keepdims=True))
+    sure = (scores / scores.sum(-1, keepdims=True)).max(-1)
+    bins = np.minimum((sure * 15).astype(int), 14)
+    excess = np.bincount(bins, (last.argmax("class") == file.label).values - sure, 15)
+    cell = row_of(end.out, "expected calibration error")[-1]
+    assert float(cell) == pytest.approx(np.abs(excess).sum() / len(sure), abs=1e-4)
 
 
 def test_weights_of_weaver_give_the_plain_network(predict):

@@ -119,7 +119,7 @@ def test_a_frozen_backbone_is_compared_before_and_after(eebench, tmp_path):
     options = ["--weights", "start/weights.h5", "--freeze", "backbone", "--exit-weights", "1", "0"]
     end = train(eebench, tmp_path, *options, "-o", "frozen")
     assert end.code == 0, end.err
-    assert "The frozen backbone is what it was: SHA-256 " in end.out
+    assert "What is frozen is what it was: SHA-256 " in end.out
     with h5py.File(tmp_path / "start/weights.h5") as a, h5py.File(tmp_path / "frozen/weights.h5") as b:
         changed = []
 

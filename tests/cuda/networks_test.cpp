@@ -163,7 +163,7 @@ at::Tensor after_one_step(const Kind& kind, const data::JetBatch& jets, at::Devi
   const auto network = drawn(kind);
   network->train();
   network->to(device, at::kDouble);
-  train::FlatParameters parameters(*network);
+  train::FlatParameters parameters(*network, {});
   const auto optimiser =
       entry_of(train::optimiser_registry(), "optimiser", "adamw").make(parameters.values());
   const nn::Context context{.training = true, .seed = 7, .step = 3, .jet_index = jets.index};

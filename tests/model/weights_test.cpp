@@ -51,9 +51,10 @@ TEST_CASE("weights survive a file unchanged, with their configuration") {
   const at::ScalarType type = GENERATE(at::kFloat, at::kDouble);
   network->to(type);
   const StateDict written = state_dict(*network);
-  write_weights(path, written, "kind = \"particlenet\"");
+  write_weights(path, {.tensors = written, .config = "kind = \"particlenet\"", .origin = "a test"});
   const Weights read = read_weights(path);
   CHECK(read.config == "kind = \"particlenet\"");
+  CHECK(read.origin == "a test");
   CHECK(sha256(read.tensors) == sha256(written));
   const auto other = small_network();
   other->to(type);
@@ -76,7 +77,7 @@ TEST_CASE("gates travel with the weights and say what they were fitted on") {
                        .data = "val.h5",
                        .data_sha256 = "abc",
                        .jets = 77};
-  write_weights(path, state_dict(*network), "kind = \"particlenet\"", gates);
+  write_weights(path, {.tensors = state_dict(*network), .config = "", .gates = gates});
   const Weights read = read_weights(path);
   CHECK(read.gates.numbers == gates.numbers);
   CHECK(read.gates.data == "val.h5");
@@ -93,7 +94,7 @@ TEST_CASE("gates travel with the weights and say what they were fitted on") {
   CHECK_THROWS_WITH(read_weights(path),
                     Catch::Contains("the gates do not match their checksum; fit them again"));
 
-  write_weights(path, state_dict(*network), "");
+  write_weights(path, {.tensors = state_dict(*network), .config = ""});
   CHECK(read_weights(path).gates.numbers.empty());
   CHECK(sha256(Gates{}).empty());
 }
@@ -110,7 +111,7 @@ TEST_CASE("damaged and foreign weight files are refused in words") {
   const test::ScratchDir dir;
   const auto path = dir.path() / "weights.h5";
   const auto network = small_network();
-  write_weights(path, state_dict(*network), "");
+  write_weights(path, {.tensors = state_dict(*network), .config = ""});
   SECTION("changed values") {
     h5::File file = h5::File::open_writable(path);
     file.set_attribute("sha256", std::string(64, '0'));

@@ -63,6 +63,23 @@ TEST_CASE("a score that is not a number has no rank: NaN, wherever it stands") {
   }
 }
 
+TEST_CASE("the calibration error is that of three jets by hand") {
+  // Confidences 0.9, 0.92 (one bin, one of two right) and 0.6 (right).
+  const auto logit = [](double p) { return static_cast<float>(std::log(p / (1.0 - p))); };
+  const std::vector<float> two_classes = {logit(0.9), 0.0F, 0.0F, logit(0.92), logit(0.6), 0.0F};
+  const std::vector<std::int64_t> truth = {0, 0, 0};
+  CHECK(calibration_error({two_classes, truth, 2}) ==
+        Approx((std::abs(1.0 - 1.82) + std::abs(1.0 - 0.6)) / 3.0).epsilon(1e-6));
+  const std::vector<float> sure = {50.0F, 0.0F, 0.0F, 50.0F};  // confidence 1 is in the last bin
+  const std::vector<std::int64_t> half = {0, 0};
+  CHECK(calibration_error({sure, half, 2}) == Approx(0.5).epsilon(1e-12));
+  const std::vector<std::int64_t> right = {0, 1};
+  CHECK(calibration_error({sure, right, 2}) == Approx(0.0).margin(1e-12));
+  const std::vector<float> spoilt = {std::nanf(""), 0.0F};
+  CHECK(std::isnan(calibration_error({spoilt, std::vector<std::int64_t>{0}, 2})));
+  CHECK(std::isnan(calibration_error({{}, {}, 2})));
+}
+
 TEST_CASE("macro AUC and accuracy agree with scikit-learn") {
   const Predictions predictions{logits, labels, 3};
   CHECK(macro_auc(predictions) == Approx(0.65625).epsilon(1e-14));

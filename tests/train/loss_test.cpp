@@ -1,5 +1,6 @@
 #include "eebench/train/loss.hpp"
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -100,6 +101,20 @@ TEST_CASE("losses and their gradients are those written down for two jets") {
   };
   CHECK(distance(logits[0].grad(), golden.early) < 1e-13);
   CHECK(distance(logits[1].grad(), golden.last) < 1e-13);
+}
+
+TEST_CASE("class weights multiply the cross-entropy of their jets, and nothing is divided out") {
+  const at::Tensor labels = at::tensor({0, 2, 2}, at::kLong);
+  const std::vector<at::Tensor> logits{
+      at::tensor({2.0, 0.0, -1.0, -0.5, 0.3, 1.0, 0.0, 0.0, 0.0}, at::kDouble).view({3, 3})};
+  Settings settings = settings_with("joint", {1.0}, 3);
+  settings.class_weights = {2.0, 7.0, 0.5};
+  const double found =
+      total_loss(plan_step(0, ten_epochs, settings), logits, labels, settings).item<double>();
+  // -ln softmax of the labels: 0.169846, 0.552640 and ln 3.
+  const double first = std::log(1.0 + std::exp(-2.0) + std::exp(-3.0));
+  const double second = std::log(1.0 + std::exp(-1.5) + std::exp(-0.7));
+  CHECK(found == Approx((2.0 * first + 0.5 * second + 0.5 * std::log(3.0)) / 3.0).epsilon(1e-13));
 }
 
 TEST_CASE("every loss of the table says which gradients reach the trunk") {

@@ -1,6 +1,7 @@
 #include "eebench/train/optimiser.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -50,7 +51,7 @@ TEST_CASE("optimisers give PyTorch's numbers and spare biases and tokens from de
                       {0.39680777767273, -0.79361555534546}});
   INFO(golden.name);
   test::Parameters network;
-  FlatParameters flat(network);
+  FlatParameters flat(network, {});
   const auto optimiser = make(golden.name, flat);
   for (int step = 1; step <= golden.steps; ++step) {
     // The gradients of |weight|^2 / 2, 3 |bias|^2 / 2 and |token|^2 / 2: views of the flat buffer.
@@ -67,7 +68,7 @@ TEST_CASE("optimisers give PyTorch's numbers and spare biases and tokens from de
 TEST_CASE("Ranger gives the numbers of weaver-core's") {
   test::Parameters network;
   network.to(at::kFloat);
-  FlatParameters flat(network);
+  FlatParameters flat(network, {});
   const auto optimiser = make("ranger", flat);
   // weaver-core's Ranger in float32, lr 0.01, from (1, -2) with the gradient (p0, 3 p1).
   const std::vector<std::pair<int, std::vector<double>>> golden{
@@ -85,6 +86,25 @@ TEST_CASE("Ranger gives the numbers of weaver-core's") {
   CHECK(expected == golden.end());
 }
 
+TEST_CASE("a factor on the learning rate trains its parameters as that learning rate would") {
+  for (const OptimiserEntry& entry : optimiser_registry()) {
+    INFO(entry.name);
+    const auto after_steps = [&](double lr, const Settings& settings) {
+      test::Parameters network;
+      FlatParameters flat(network, settings);
+      const auto optimiser = entry.make(flat.values());
+      for (int step = 1; step <= 8; ++step) {
+        flat.gradients().copy_(flat.values());
+        optimiser->update(flat, step, lr, 0.1);
+      }
+      return std::pair{network.weight.detach().clone(), network.bias.detach().clone()};
+    };
+    const auto [weight, bias] = after_steps(0.05, {.lr_factors = {{"weight", 0.1}}});
+    CHECK(at::allclose(weight, after_steps(0.005, {}).first, 0.0, 1e-15));
+    CHECK(at::equal(bias, after_steps(0.05, {}).second));
+  }
+}
+
 TEST_CASE("an optimiser whose memory is copied goes on as the one it came from") {
   for (const OptimiserEntry& entry : optimiser_registry()) {
     INFO(entry.name);
@@ -95,13 +115,13 @@ TEST_CASE("an optimiser whose memory is copied goes on as the one it came from")
       return network.weight.detach().clone();
     };
     test::Parameters first;
-    FlatParameters first_flat(first);
+    FlatParameters first_flat(first, {});
     const auto optimiser = entry.make(first_flat.values());
     for (int s = 1; s <= 8; ++s) {
       step(*optimiser, first, first_flat, s);
     }
     test::Parameters second;
-    FlatParameters second_flat(second);
+    FlatParameters second_flat(second, {});
     const auto copy = entry.make(second_flat.values());
     second_flat.values().copy_(first_flat.values());
     const auto memory = optimiser->memory();

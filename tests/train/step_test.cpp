@@ -11,8 +11,10 @@
 #include "eebench/model/registry.hpp"
 #include "eebench/train/checkpoint.hpp"
 #include "eebench/train/continuation.hpp"
+#include "eebench/train/event_file.hpp"
 #include "eebench/train/flat_parameters.hpp"
 #include "eebench/train/loss.hpp"
+#include "eebench/train/parameter_names.hpp"
 #include "eebench/train/settings.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/scratch_dir.hpp"
@@ -23,7 +25,7 @@ namespace {
 
 TEST_CASE("parameters and gradients are views of the flat buffers") {
   test::Parameters network;
-  FlatParameters flat(network);
+  FlatParameters flat(network, {});
   flat.values().fill_(7.0);
   CHECK(network.bias.eq(7.0).all().item<bool>());
   (network.weight * 2.0).sum().backward();
@@ -39,11 +41,11 @@ Settings good() {
 }
 
 TEST_CASE("settings that make no sense are refused") {
-  CHECK_NOTHROW(check(good(), 2));
+  CHECK_NOTHROW(check(good(), 2, 3));
   const auto refused = [](auto change) {
     Settings settings = good();
     change(settings);
-    CHECK_THROWS_AS(check(settings, 2), InputError);
+    CHECK_THROWS_AS(check(settings, 2, 3), InputError);
   };
   refused([](Settings& s) { s.exit_weights = {1.0}; });
   refused([](Settings& s) { s.exit_weights = {1.0, -1.0}; });
@@ -61,19 +63,47 @@ TEST_CASE("settings that make no sense are refused") {
   refused([](Settings& s) { s.temperature = 0.0; });
   refused([](Settings& s) { s.lr_final = -1.0; });
   refused([](Settings& s) { s.epochs = 0; });
+  refused([](Settings& s) { s.class_weights = {1.0, 1.0}; });
+  refused([](Settings& s) { s.class_weights = {1.0, 1.0, -1.0}; });
+  refused([](Settings& s) { s.lr_factors = {{"fc", -1.0}}; });
+  refused([](Settings& s) { s.best = "accuracy_2"; });
+  refused([](Settings& s) { s.best = "accuracy_0 +"; });
   refused([](Settings& s) {
-    s.freeze_backbone = true;
+    s.freeze = {"backbone"};
     s.exit_weights = {0.0, 1.0};
   });
+}
+
+TEST_CASE("settings name parameters by themselves or by the modules around them") {
+  CHECK(names("exits.1", "exits.1.fc.weight"));
+  CHECK(!names("exits.1", "exits.10.fc.weight"));
+  CHECK(names("fc.weight", "fc.weight"));
+  CHECK(!names("fc.weight", "fc.bias"));
+  CHECK(names("backbone", "fc.weight"));
+  CHECK(!names("backbone", "exits.0.fc.weight"));
+  const Settings settings{.freeze = {"backbone", "exits.0"},
+                          .lr_factors = {{"backbone", 0.5}, {"fc", 2.0}, {"fc.bias", 3.0}}};
+  CHECK(frozen("exits.0.weight", settings));
+  CHECK(!frozen("exits.1.weight", settings));
+  CHECK(lr_factor("fc.bias", settings) == 3.0);
+  CHECK(lr_factor("fc.weight", settings) == 2.0);
+  CHECK(lr_factor("embed.weight", settings) == 0.5);
+  CHECK(lr_factor("exits.0.weight", settings) == 1.0);
 }
 
 TEST_CASE("a setting that makes no sense is named with its value") {
   Settings settings = good();
   settings.lr = -0.5;
-  CHECK_THROWS_WITH(check(settings, 2), Catch::Contains("lr = -0.5 must be positive"));
+  CHECK_THROWS_WITH(check(settings, 2, 3), Catch::Contains("lr = -0.5 must be positive"));
   settings = good();
   settings.global_batch = 0;
-  CHECK_THROWS_WITH(check(settings, 2), Catch::Contains("global_batch = 0 must be at least 1"));
+  CHECK_THROWS_WITH(check(settings, 2, 3), Catch::Contains("global_batch = 0 must be at least 1"));
+}
+
+TEST_CASE("check sums of event files are CRC-32C") {
+  CHECK(crc32c("") == 0U);
+  CHECK(crc32c("123456789") == 0xe3069283U);
+  CHECK(crc32c(std::string(32, '\0')) == 0x8a9136aaU);  // RFC 3720, appendix B.4
 }
 
 TEST_CASE("an unknown key of [train] is refused by name") {
@@ -96,7 +126,7 @@ TEST_CASE("every recipe makes a network and a training that fit together") {
       INFO(entry.path());
       const model::ModelConfig config = model::load_model_config(entry.path().string());
       const auto network = model::make_network(config, 17);
-      CHECK_NOTHROW(check(settings_of(config), network->exits()));
+      CHECK_NOTHROW(check(settings_of(config), network->exits(), network->classes()));
       ++recipes;
     }
   }
@@ -127,8 +157,11 @@ TEST_CASE("settings written into a configuration are read back exactly") {
   s.patience = 4;
   s.seed = 9007199254740993;
   s.precision = "bf16";
-  s.freeze_backbone = true;
+  s.freeze = {"backbone"};
   s.checkpoint_steps = 17;
+  s.lr_factors = {{"exits", 10.0}, {"fc.weight", 1.0 / 3.0}};
+  s.class_weights = {1.0, 0.1};
+  s.best = "0.5 * accuracy_0 - loss_1";
   const model::ModelConfig given =
       model::parse_model_config("kind = 'part'\nname = 'mine'\n[train]\nlr = 0.5\n", "test");
   const model::ModelConfig read =

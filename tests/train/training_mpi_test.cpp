@@ -10,6 +10,7 @@
 #include "eebench/core/error.hpp"
 #include "eebench/h5/file.hpp"
 #include "eebench/model/weights.hpp"
+#include "eebench/train/parameter_names.hpp"
 #include "eebench/train/rank_sum.hpp"
 #include "eebench/train/session.hpp"
 #include "eebench/train/trainer.hpp"
@@ -207,7 +208,8 @@ void write_drawn_weights(const Session& session, const Communicator& comm) {
   if (comm.is_root()) {
     at::manual_seed(5);
     const auto network = model::make_network(session.model, features);
-    model::write_weights(session.weights, model::state_dict(*network), session.model.text());
+    model::write_weights(session.weights,
+                         {.tensors = model::state_dict(*network), .config = session.model.text()});
   }
   comm.barrier();
 }
@@ -248,7 +250,7 @@ TEST_CASE("a training that ended early says so, and goes on as if it never had")
   const data::JetSource jets = open_jets();
   Session session = session_of(part, dir.path() / "out");
   session.weights = dir.path() / "start.h5";
-  session.settings.freeze_backbone = true;
+  session.settings.freeze = {"backbone"};
   session.settings.exit_weights = {1.0, 0.0};
   session.settings.lr = 1e-30;  // nothing ever becomes better
   write_drawn_weights(session, world);
@@ -358,7 +360,7 @@ TEST_CASE("gradients are summed bucket by bucket during the backward pass") {
         model::make_network(model::parse_model_config(particlenet, "test"), features);
     move_to(*network, at::kCPU, at::kDouble);
     network->train();
-    FlatParameters parameters(*network);
+    FlatParameters parameters(*network, {});
     const auto counting = std::make_shared<Counting>(
         comm::make_all_reducer(world.size() == 1 ? "self" : "mpi", world));
     GradientSum sum(parameters, counting, bucket_elements);
@@ -498,7 +500,7 @@ TEST_CASE("a frozen backbone stays what it was, buffers included, while its head
   const test::SharedDir dir(world);
   Session session = session_of(particlenet, dir.path() / "out");
   session.weights = dir.path() / "start.h5";
-  session.settings.freeze_backbone = true;
+  session.settings.freeze = {"backbone"};
   session.settings.exit_weights = {1.0, 0.0};
   session.settings.precision = "fp32";
   const data::JetSource jets = open_jets();
@@ -516,13 +518,64 @@ TEST_CASE("a frozen backbone stays what it was, buffers included, while its head
   };
   const model::StateDict before = model::read_weights(session.weights).tensors;
   CHECK(split(after, false) == split(before, false));
-  CHECK(summary.frozen_backbone == split(before, false));
+  CHECK(summary.frozen_sha256 == split(before, false));
   CHECK(split(after, true) != split(before, true));
   const auto counter = std::find_if(after.begin(), after.end(), [](const auto& item) {
     return item.first.ends_with("num_batches_tracked");
   });
   REQUIRE(counter != after.end());
   CHECK(counter->second.scalar_type() == at::kLong);
+}
+
+TEST_CASE("what is frozen by name stays what it was, and everything else learns") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  Session session = session_of(particlenet, dir.path() / "out");
+  session.weights = dir.path() / "start.h5";
+  session.settings.steps = 3;
+  session.settings.precision = "fp32";
+  write_drawn_weights(session, world);
+  const model::StateDict before = model::read_weights(session.weights).tensors;
+  for (const std::vector<std::string>& freeze : {std::vector<std::string>{"edge_convs.0"},
+                                                 {"exits"},
+                                                 {"backbone"},
+                                                 {"exits.0", "fc.0.0.bias"}}) {
+    INFO(freeze.front());
+    session.settings.freeze = freeze;
+    session.output = dir.path() / freeze.front();
+    run(session, open_jets(), nullptr, features, world);
+    const model::StateDict after = model::read_weights(session.output / "weights.h5").tensors;
+    REQUIRE(after.size() == before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      INFO(after[i].first);
+      CHECK(at::equal(after[i].second, before[i].second) ==
+            frozen(after[i].first, session.settings));
+    }
+  }
+  session.settings.freeze = {"exit.0"};
+  const std::string said = message_of([&] { run(session, open_jets(), nullptr, features, world); });
+  CHECK_THAT(said, Catch::Contains("unknown parameter or module 'exit.0' in freeze"));
+  session.settings.freeze = {"backbone", "exits"};
+  CHECK_THAT(message_of([&] { run(session, open_jets(), nullptr, features, world); }),
+             Catch::Contains("everything is frozen"));
+}
+
+TEST_CASE("the best weights are those of the epoch that the formula prefers") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  const auto best = [&](const std::string& name, const std::string& formula, std::int64_t length) {
+    Session session = session_of(part, dir.path() / name);
+    session.settings.best = formula;
+    session.settings.steps = length;
+    session.settings.schedule = "none";
+    run(session, jets, &jets, features, world);
+    return model::sha256(model::read_weights(session.output / "weights.h5").tensors);
+  };
+  const std::string last = best("last", "0 - loss_1", 10);
+  const std::string first = best("first", "loss_1", 10);
+  CHECK(first != last);
+  CHECK(first == best("five", "loss_0", 5));
 }
 
 TEST_CASE("validation sees each jet once, whatever the number of ranks") {
@@ -573,7 +626,7 @@ TEST_CASE("what does not fit is refused on every rank") {
   CHECK_THAT(said(session), Catch::Contains("global batch"));
 
   session = session_of(part, dir.path() / "out");
-  session.settings.freeze_backbone = true;
+  session.settings.freeze = {"backbone"};
   CHECK_THAT(said(session), Catch::Contains("--weights"));
 
   session = session_of(part, dir.path() / "out");

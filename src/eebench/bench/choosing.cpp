@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 
+#include "eebench/core/random.hpp"
 #include "eebench/exits/choose.hpp"
 #include "eebench/exits/replay.hpp"
 
@@ -61,8 +61,24 @@ class Fronts {
   std::map<std::pair<std::string, Selection>, std::vector<exits::Choice>> fronts_;
 };
 
-/// \collective Of this rank's share of the first `count` jets: transverse momentum, constituents
-/// and label, each jet's in one number.
+/// Label and inputs of a jet in one number: hashes of different jets are the same once in 2^64
+/// pairs.
+std::int64_t mark_of(const data::JetBatch& batch, std::size_t jet) {
+  std::uint64_t hash = mix64(static_cast<std::uint64_t>(batch.labels[jet]));
+  const auto add = [&](const std::vector<float>& rows, std::size_t width) {
+    const auto end = static_cast<std::size_t>(batch.offsets[jet + 1]) * width;
+    for (std::size_t i = static_cast<std::size_t>(batch.offsets[jet]) * width; i < end; ++i) {
+      hash = mix64(hash ^ std::bit_cast<std::uint32_t>(rows[i]));
+    }
+  };
+  add(batch.features, batch.features_per_particle);
+  if (!batch.vectors.empty()) {
+    add(batch.vectors, 4);
+  }
+  return std::bit_cast<std::int64_t>(hash);
+}
+
+/// \collective The marks of this rank's share of the first `count` jets.
 std::vector<std::int64_t> marks(const comm::Communicator& comm, const Jets& jets,
                                 std::int64_t count, const store::Advance& advance) {
   constexpr std::int64_t jets_per_read = 8192;
@@ -70,9 +86,7 @@ std::vector<std::int64_t> marks(const comm::Communicator& comm, const Jets& jets
   const auto mark = [&](std::int64_t begin, std::int64_t end) {
     const data::JetBatch batch = jets.read(begin, end);
     for (std::size_t jet = 0; jet < batch.size(); ++jet) {
-      const auto pt = std::bit_cast<std::uint32_t>(data::transverse_momentum(batch, jet));
-      marks.push_back(static_cast<std::int64_t>(pt) << 32 |
-                      static_cast<std::int64_t>(batch.multiplicity(jet)) << 16 | batch.labels[jet]);
+      marks.push_back(mark_of(batch, jet));
     }
   };
   store::for_each_batch(comm, count, jets_per_read, mark, advance);
@@ -116,12 +130,12 @@ void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, 
 
 std::int64_t jets_in_common(const comm::Communicator& comm, const Jets& a, std::int64_t jets_of_a,
                             const Jets& b, std::int64_t jets_of_b, const store::Advance& advance) {
-  const std::vector<std::int64_t> theirs =
+  std::vector<std::int64_t> theirs =
       comm.all_gather(std::span<const std::int64_t>(marks(comm, b, jets_of_b, advance)));
-  const std::set<std::int64_t> known(theirs.begin(), theirs.end());
+  std::sort(theirs.begin(), theirs.end());
   std::int64_t common = 0;
   for (const std::int64_t mark : marks(comm, a, jets_of_a, advance)) {
-    common += known.contains(mark) ? 1 : 0;
+    common += std::binary_search(theirs.begin(), theirs.end(), mark) ? 1 : 0;
   }
   return comm.all_reduce(common, comm::Reduce::sum);
 }

@@ -23,8 +23,7 @@ void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, 
                        std::span<const exits::Gate> gates);
 
 /// \collective Of the first jets of `a`, those that are also among the first of `b`: with the same
-/// label, constituents and transverse momentum. About one pair in 10^9 of different jets agrees by
-/// chance. No network is run.
+/// label and the same inputs. Every rank holds eight bytes for each jet of `b`. No network is run.
 std::int64_t jets_in_common(const comm::Communicator& comm, const Jets& a, std::int64_t jets_of_a,
                             const Jets& b, std::int64_t jets_of_b, const store::Advance& advance);
 

@@ -63,6 +63,25 @@ std::vector<double> column(std::span<const double> values, std::size_t exit, std
   return result;
 }
 
+void put_calibration(Values& values, const store::AllExits& jets,
+                     std::span<const std::int32_t> taken, const stats::Predictions& predictions) {
+  values["calibration_error"] = {stats::calibration_error(predictions)};
+  const auto classes = jets.classes.size();
+  for (std::int64_t exit = 0; exit < jets.exits; ++exit) {
+    std::vector<float> logits;
+    std::vector<std::int64_t> labels;
+    for (std::size_t jet = 0; jet < taken.size(); ++jet) {
+      if (taken[jet] == exit) {
+        const auto own = predictions.logits.subspan(jet * classes, classes);
+        logits.insert(logits.end(), own.begin(), own.end());
+        labels.push_back(predictions.labels[jet]);
+      }
+    }
+    values["exit_calibration_error"].push_back(
+        stats::calibration_error({logits, labels, predictions.classes}));
+  }
+}
+
 void put_rejections(Values& values, const store::AllExits& jets,
                     const stats::Predictions& predictions) {
   const std::string background = stats::background_class(jets.classes);
@@ -211,6 +230,7 @@ Values replayed_values(const store::AllExits& jets, const CostTable& costs, cons
   put_loss(values, point, taken, decisions);
   put(values, "auc", stats::macro_auc(predictions),
       stats::macro_auc_interval(predictions, bootstrap.seed, bootstrap.replicas));
+  put_calibration(values, jets, taken, predictions);
   put_rejections(values, jets, predictions);
   put_exits(values, jets, taken, decisions.right);
   put_costs(values, jets, costs, point, taken, decisions);

@@ -55,6 +55,8 @@ std::span<const VariableSpec> schema() {
       {"chosen_accuracy", f8, {}, "1", replayed, "accuracy on the jets that chose the thresholds"},
       {"chosen_cost", f8, {}, "1", replayed, "relative_cost on the jets that chose the thresholds"},
       {"auc", f8, {}, "1", replayed, "macro one-vs-one area under the ROC curve", true},
+      {"calibration_error", f8, {}, "1", replayed, "expected calibration error, 15 bins"},
+      {"exit_calibration_error", f8, {exit}, "1", replayed, "of the jets that leave there"},
       {"rejection",
        f8,
        {class_},

@@ -133,7 +133,7 @@ ExitCode fit_gates(const Options& options, Context& context) {
     for (const exits::Gate& gate : gates) {
       weights.gates.numbers.push_back(exits::pack(gate));
     }
-    model::write_weights(options.weights, weights.tensors, weights.config, weights.gates);
+    model::write_weights(options.weights, weights);
     fmt::print(
         "On the {0} jets that the gates were fitted on:\n\n{1}\nOf {0} jets {2} had more "
         "constituents than the network keeps and were cut. The gates are in {3}\n",

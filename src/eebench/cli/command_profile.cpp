@@ -102,7 +102,7 @@ std::vector<double> time_training(LoadedNetwork loaded, const Options& options, 
                                   const Advance& advance) {
   train::Settings settings = train::settings_of(loaded.config);
   settings.global_batch = options.batch;
-  settings.freeze_backbone = false;
+  settings.freeze.clear();
   settings.exit_weights.assign(static_cast<std::size_t>(loaded.network->exits()), 0.0);
   settings.exit_weights.back() = 1.0;
   const comm::Communicator alone;

@@ -25,7 +25,6 @@ struct Options {
   std::string output;
   std::string features;
   std::string weights;
-  std::string freeze;
   std::string device = "cpu";
   std::string back_end;
   bool resume = false;
@@ -41,6 +40,8 @@ struct Options {
   std::optional<double> clip;
   std::optional<std::int64_t> patience;
   std::optional<std::vector<double>> exit_weights;
+  std::optional<std::vector<std::string>> freeze;
+  std::optional<std::string> best;
   std::optional<std::int64_t> steps;
   std::optional<std::uint64_t> seed;
   std::optional<std::string> precision;
@@ -69,8 +70,10 @@ train::Settings settings_of(const Options& options, const model::ModelConfig& co
   set(settings.seed, options.seed);
   set(settings.precision, options.precision);
   set(settings.checkpoint_steps, options.checkpoint_steps);
-  if (!options.freeze.empty()) {
-    settings.freeze_backbone = options.freeze == "backbone";
+  set(settings.best, options.best);
+  set(settings.freeze, options.freeze);
+  if (settings.freeze == std::vector<std::string>{"none"}) {
+    settings.freeze.clear();
   }
   return settings;
 }
@@ -106,6 +109,7 @@ ExitCode train_network(const Options& options, Context& context) {
   });
   session.output = options.output;
   session.weights = options.weights;
+  session.command_line = context.command_line;
   session.resume = options.resume;
   session.device = options.device;
   session.back_end = options.back_end;
@@ -122,9 +126,9 @@ ExitCode train_network(const Options& options, Context& context) {
   const std::string report =
       training_report(summary, session.model.name, options.threads, context.comm);
   if (context.comm.is_root()) {
-    if (!summary.frozen_backbone.empty()) {
-      fmt::print("The frozen backbone is what it was: SHA-256 {} before and after\n\n",
-                 summary.frozen_backbone);
+    if (!summary.frozen_sha256.empty()) {
+      fmt::print("What is frozen is what it was: SHA-256 {} before and after\n\n",
+                 summary.frozen_sha256);
     }
     fmt::print("{}\nEverything is in {}\n", report, options.output);
     if (summary.end == ExitCode::preempted) {
@@ -157,8 +161,9 @@ Runner setup_train(CLI::App& app) {
                  "Weights to begin with (.h5 or .pt); early heads may be missing")
       ->check(named("file"));
   app.add_option("--freeze", o->freeze,
-                 "backbone trains the early heads alone, none everything" + from("none"))
-      ->check(CLI::IsMember({"backbone", "none"}));
+                 "What does not train: backbone (all but the early heads), names of modules or "
+                 "parameters such as exits.0, or none" +
+                     from("none"));
   app.add_option("--global-batch", o->global_batch,
                  "Jets a step, over all ranks" + from(d.global_batch));
   app.add_option("--epochs", o->epochs, "Passes over the data" + from(d.epochs));
@@ -177,6 +182,10 @@ Runner setup_train(CLI::App& app) {
   app.add_option("--clip", o->clip, "Bound on the gradient's norm; 0: none" + from(d.clip));
   app.add_option("--exit-weights", o->exit_weights,
                  "Weight of each exit's loss, the final one last; default: the configuration's");
+  app.add_option(
+      "--best", o->best,
+      "Formula of accuracy_<k> and loss_<k> of exit k, highest where the weights to keep "
+      "are; default: the configuration's, else mean accuracy by exit weights");
   app.add_option("--patience", o->patience,
                  "Epochs without improvement before stopping; 0: never" + from(d.patience));
   // A configuration keeps it as TOML's integer.

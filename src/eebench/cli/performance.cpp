@@ -6,10 +6,15 @@
 #include <fmt/format.h>
 
 #include "eebench/exits/replay.hpp"
+#include "eebench/stats/auc_interval.hpp"
 #include "eebench/stats/classification.hpp"
 
 namespace eebench::cli {
 namespace {
+
+// Of the bootstrap behind intervals of AUC.
+constexpr std::uint64_t seed = 1;
+constexpr std::int64_t replicas = 200;
 
 std::string share(std::size_t jets, std::size_t all) {
   return report::number(100.0 * static_cast<double>(jets) / static_cast<double>(all));
@@ -38,7 +43,8 @@ report::Table empty_table(const std::vector<std::string>& classes) {
   report::Table table;
   table.columns.push_back({"95 % intervals in brackets", "", {}, true});
   std::vector<std::string>& rows = table.columns.front().cells;
-  rows = {"jets", "share of all, %", "accuracy", "macro one-vs-one AUC"};
+  rows = {"jets", "share of all, %", "accuracy", "macro one-vs-one AUC",
+          "expected calibration error"};
   const std::string background = stats::background_class(classes);
   for (const std::string& name : classes) {
     if (!background.empty() && name != background) {
@@ -54,9 +60,15 @@ void add_column(report::Table& table, const std::string& name, std::span<const f
                 const std::vector<std::string>& classes) {
   const stats::Predictions predictions{logits, labels, static_cast<std::int64_t>(classes.size())};
   const double auc = stats::macro_auc(predictions);
-  std::vector<std::string> cells{std::to_string(labels.size()), share(labels.size(), all_jets),
-                                 text(stats::accuracy(predictions)),
-                                 std::isnan(auc) ? std::string() : fmt::format("{:.5f}", auc)};
+  const stats::Interval auc_interval = stats::macro_auc_interval(predictions, seed, replicas);
+  const double calibration = stats::calibration_error(predictions);
+  std::vector<std::string> cells{
+      std::to_string(labels.size()), share(labels.size(), all_jets),
+      text(stats::accuracy(predictions)),
+      std::isnan(auc)
+          ? std::string()
+          : fmt::format("{:.5f} ({:.5f} to {:.5f})", auc, auc_interval.low, auc_interval.high),
+      std::isnan(calibration) ? std::string() : fmt::format("{:.4f}", calibration)};
   const std::string background = stats::background_class(classes);
   if (!background.empty()) {
     for (const stats::Rejection& r : stats::rejections(predictions, classes, background)) {

@@ -161,8 +161,8 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
         node && node.IsMap() && node["method"] && node["method"].as<std::string>() == "manual";
     if (node && !node.IsNull() && !manual) {
       fail(path,
-           fmt::format("key '{}' is not supported; select and weight jets when converting, and "
-                       "give each variable its numbers (method: manual)",
+           fmt::format("key '{}' is not for training but for preparing jets; python -m "
+                       "eebench_analysis prepare does so and leaves a configuration without it",
                        key));
     }
   }

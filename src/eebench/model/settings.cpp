@@ -81,4 +81,16 @@ void Settings::convert(const toml::node& node, const std::string& key, std::stri
   value = *node.value<std::string>();
 }
 
+void Settings::convert(const toml::node& node, const std::string& key,
+                       std::map<std::string, double>& values) const {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) {
+    wrong(node, key, "a table of numbers");
+  }
+  values.clear();
+  for (const auto& [name, number] : *table) {
+    convert(number, fmt::format("{}.{}", key, name.str()), values[std::string(name.str())]);
+  }
+}
+
 }  // namespace eebench::model

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,8 @@ class Settings {
   void convert(const toml::node& node, const std::string& key, double& value) const;
   void convert(const toml::node& node, const std::string& key, bool& value) const;
   void convert(const toml::node& node, const std::string& key, std::string& value) const;
+  void convert(const toml::node& node, const std::string& key,
+               std::map<std::string, double>& values) const;
   template <class T>
   void convert(const toml::node& node, const std::string& key, std::vector<T>& values) const {
     const toml::array* array = node.as_array();

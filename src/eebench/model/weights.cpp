@@ -104,6 +104,9 @@ Weights read_h5(const std::filesystem::path& path) {
   }
   Weights weights;
   weights.config = file.attribute<std::string>("model_config");
+  if (file.has_attribute("origin")) {
+    weights.origin = file.attribute<std::string>("origin");
+  }
   for (const std::string& name : file.datasets(group)) {
     const h5::Dataset dataset = file.dataset(fmt::format("{}/{}", group, name));
     std::vector<std::int64_t> shape(dataset.shape().begin(), dataset.shape().end());
@@ -246,19 +249,19 @@ void adopt_head_layout(ModelConfig& config, const StateDict& tensors) {
   }
 }
 
-void write_weights(const std::filesystem::path& path, const StateDict& tensors,
-                   const std::string& config, const Gates& gates) {
+void write_weights(const std::filesystem::path& path, const Weights& weights) {
   sys::publish(path, [&](const std::filesystem::path& temporary) {
     h5::File file = h5::File::create(temporary);
     file.set_attribute("format", std::string("eebench weights"));
     file.set_attribute("format_version", format_version);
-    file.set_attribute("model_config", config);
-    file.set_attribute("sha256", sha256(tensors));
-    for (const auto& [name, tensor] : tensors) {
+    file.set_attribute("model_config", weights.config);
+    file.set_attribute("origin", weights.origin);
+    file.set_attribute("sha256", sha256(weights.tensors));
+    for (const auto& [name, tensor] : weights.tensors) {
       write_tensor(file, fmt::format("{}/{}", group, name), tensor.detach().cpu().contiguous());
     }
-    if (!gates.numbers.empty()) {
-      write_gates(file, gates);
+    if (!weights.gates.numbers.empty()) {
+      write_gates(file, weights.gates);
     }
     file.close();
   });

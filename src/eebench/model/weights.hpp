@@ -39,6 +39,7 @@ struct Weights {
   StateDict tensors;
   std::string config;  ///< model configuration
   Gates gates = {};
+  std::string origin = {};  ///< how the weights were made, for people
 };
 
 /// From eebench's HDF5 or PyTorch's state_dict (.pt, .pth, or any zip archive). Throws InputError.
@@ -48,8 +49,7 @@ Weights read_weights(const std::filesystem::path& path);
 /// Sets network.head_layout to what such tensors of weaver were trained with; others change
 /// nothing.
 void adopt_head_layout(ModelConfig& config, const StateDict& tensors);
-/// Atomic. Throws IoError.
-void write_weights(const std::filesystem::path& path, const StateDict& tensors,
-                   const std::string& config, const Gates& gates = {});
+/// To eebench's HDF5. Atomic. Throws IoError.
+void write_weights(const std::filesystem::path& path, const Weights& weights);
 
 }  // namespace eebench::model

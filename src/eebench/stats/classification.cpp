@@ -1,6 +1,7 @@
 #include "eebench/stats/classification.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -64,6 +65,26 @@ Accuracy accuracy(const Predictions& predictions) {
   }
   const double value = jets > 0 ? static_cast<double>(right) / static_cast<double>(jets) : nan;
   return {value, wilson_interval(right, jets), right, jets};
+}
+
+double calibration_error(const Predictions& predictions) {
+  check(predictions);
+  constexpr std::size_t bins = 15;
+  std::array<double, bins> excess{};  // right answers minus confidences
+  for (std::size_t jet = 0; jet < predictions.labels.size(); ++jet) {
+    const std::int64_t answer = answer_of(row(predictions, jet));
+    if (answer == no_answer) {
+      return nan;
+    }
+    const double confidence = softmax_of(row(predictions, jet), static_cast<std::size_t>(answer));
+    const auto bin = std::min(static_cast<std::size_t>(confidence * bins), bins - 1);
+    excess[bin] += (answer == predictions.labels[jet] ? 1.0 : 0.0) - confidence;
+  }
+  double sum = 0.0;
+  for (const double of_bin : excess) {
+    sum += std::abs(of_bin);
+  }
+  return sum / static_cast<double>(predictions.labels.size());
 }
 
 double binary_auc(std::span<const double> signal, std::span<const double> background) {

@@ -27,6 +27,11 @@ struct Accuracy {
 /// Share of jets whose answer is their label; a jet without one (stats/answer.hpp) is wrong.
 Accuracy accuracy(const Predictions& predictions);
 
+/// Expected calibration error: the mean over jets of |accuracy - confidence|, both taken over the
+/// jets whose confidence (largest softmax value) is in the same of 15 equal bins of [0, 1] (Guo et
+/// al., arXiv:1706.04599). NaN without jets or where a jet has no answer.
+double calibration_error(const Predictions& predictions);
+
 /// Area under the ROC curve: chance that a signal score exceeds a background score, ties counted
 /// half. Exact. NaN where either is empty or a score is NaN.
 double binary_auc(std::span<const double> signal, std::span<const double> background);

@@ -96,7 +96,7 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
     all.emplace_back(std::string(optimiser_prefix) + name, tensor);
   }
   sys::publish(path_of(folder, checkpoint.step), [&](const std::filesystem::path& temporary) {
-    model::write_weights(temporary, all, checkpoint.config);
+    model::write_weights(temporary, {.tensors = all, .config = checkpoint.config});
     h5::File file = h5::File::open_writable(temporary);
     file.set_attribute("checkpoint_version", format_version);
     file.set_attribute("training", checkpoint.training);

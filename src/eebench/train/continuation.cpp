@@ -48,6 +48,12 @@ Differences differences(const std::string& before, const std::string& now) {
   return found;
 }
 
+/// As words are told apart by spaces.
+std::string without_spaces(std::string text) {
+  std::erase(text, ' ');
+  return text;
+}
+
 }  // namespace
 
 std::string curve_settings(const Settings& settings, std::int64_t jets,
@@ -57,7 +63,17 @@ std::string curve_settings(const Settings& settings, std::int64_t jets,
     if (key == "patience" || key == "checkpoint_steps") {
       return;  // the curve is the same
     }
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<double>>) {
+    using T = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, std::string>) {
+      words += fmt::format("{}={} ", key, without_spaces(value));
+    } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+      std::vector<std::string> pairs;
+      for (const auto& [name, number] : value) {
+        pairs.push_back(fmt::format("{}:{}", name, number));
+      }
+      words += fmt::format("{}=[{}] ", key, fmt::join(pairs, ","));
+    } else if constexpr (std::is_same_v<T, std::vector<double>> ||
+                         std::is_same_v<T, std::vector<std::string>>) {
       words += fmt::format("{}=[{}] ", key, fmt::join(value, ","));
     } else {
       words += fmt::format("{}={} ", key, value);

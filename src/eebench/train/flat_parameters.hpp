@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "eebench/model/network.hpp"
+#include "eebench/train/settings.hpp"
 
 namespace eebench::train {
 
@@ -13,7 +14,7 @@ namespace eebench::train {
 /// another: summing over ranks, clipping and the optimiser are each one operation.
 class FlatParameters {
  public:
-  explicit FlatParameters(model::Network& network);
+  FlatParameters(model::Network& network, const Settings& settings);
 
   at::Tensor& values() { return values_; }
   at::Tensor& gradients() { return gradients_; }
@@ -22,11 +23,14 @@ class FlatParameters {
   const std::vector<std::size_t>& counts() const { return counts_; }
   /// 1 for elements that weight decay applies to (matrices), 0 for biases, norms and tokens.
   const at::Tensor& decays() const { return decays_; }
+  /// Factor on the learning rate of each element.
+  const at::Tensor& lr_factors() const { return lr_factors_; }
 
  private:
   at::Tensor values_;
   at::Tensor gradients_;
   at::Tensor decays_;
+  at::Tensor lr_factors_;
   std::vector<at::Tensor> parameters_;
   std::vector<std::size_t> counts_;
 };

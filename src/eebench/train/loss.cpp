@@ -50,15 +50,20 @@ constexpr std::array entries{
     LossEntry{.name = "target_flow", .sentence = "PHAZE-EE's name for joint"},
 };
 
-/// Summed over jets.
-at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& labels) {
-  return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
+/// Summed over jets, each by the weight of its class.
+at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& labels,
+                         const Settings& settings) {
+  at::Tensor weights;
+  if (!settings.class_weights.empty()) {
+    weights = at::tensor(settings.class_weights, logits.options());
+  }
+  return at::cross_entropy_loss(logits, labels, weights, at::Reduction::Sum);
 }
 
 at::Tensor early_loss(const StepPlan& plan, const at::Tensor& logits, const at::Tensor& last,
                       const at::Tensor& labels, const Settings& settings) {
   if (plan.target == Target::label) {
-    return cross_entropy(logits, labels);
+    return cross_entropy(logits, labels, settings);
   }
   const at::Tensor teacher = plan.detach_target ? last.detach() : last;
   if (plan.target == Target::logits) {
@@ -69,7 +74,7 @@ at::Tensor early_loss(const StepPlan& plan, const at::Tensor& logits, const at::
       at::kl_div(at::log_softmax(logits / t, 1), at::log_softmax(teacher / t, 1),
                  at::Reduction::Sum, /*log_target=*/true);
   const double g = settings.distil_share;
-  return (1.0 - g) * cross_entropy(logits, labels) + g * t * t * divergence;
+  return (1.0 - g) * cross_entropy(logits, labels, settings) + g * t * t * divergence;
 }
 
 }  // namespace
@@ -115,7 +120,7 @@ at::Tensor total_loss(const StepPlan& plan, const std::vector<at::Tensor>& logit
       continue;
     }
     const bool last = k + 1 == logits.size();
-    const at::Tensor own = last ? cross_entropy(logits[k], labels)
+    const at::Tensor own = last ? cross_entropy(logits[k], labels, settings)
                                 : early_loss(plan, logits[k], logits.back(), labels, settings);
     const at::Tensor term = own * (plan.weights[k] / static_cast<double>(settings.global_batch));
     total = total.defined() ? total + term : term;

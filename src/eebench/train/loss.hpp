@@ -50,7 +50,7 @@ double exit_ramp(std::int64_t epoch, const Settings& settings);
 
 /// sum_k w_k sum_b l_k[b] / global_jets: summed over ranks it is the mean over the global batch,
 /// however that is divided. l of the final exit is the cross-entropy (Teerapittayanon et al.,
-/// BranchyNet, arXiv:1709.01686); l of early ones depends on the target:
+/// BranchyNet, arXiv:1709.01686) times class_weights[label]; l of early ones depends on the target:
 ///   label         cross-entropy
 ///   logits        mean over classes of (z_k - z_K)^2
 ///   distribution  (1 - g) cross-entropy + g T^2 KL(softmax(z_K / T) || softmax(z_k / T)), with

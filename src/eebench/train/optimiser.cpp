@@ -36,7 +36,7 @@ struct Moments {
 
 /// values -= lr * weight_decay * values, where decay applies.
 void decay(FlatParameters& parameters, double lr, double weight_decay) {
-  parameters.values().mul_(1.0 - lr * weight_decay * parameters.decays());
+  parameters.values().mul_(1.0 - lr * weight_decay * parameters.decays() * parameters.lr_factors());
 }
 
 /// The gradient of the loss with half the squared weights added, where decay applies.
@@ -63,7 +63,8 @@ class Adam final : public Optimiser {
     }
     const at::Tensor denominator =
         moments_.second.sqrt().div_(std::sqrt(moments_.bias2(step))).add_(eps);
-    parameters.values().addcdiv_(moments_.first, denominator, -lr / moments_.bias1(step));
+    parameters.values().addcdiv_(moments_.first * parameters.lr_factors(), denominator,
+                                 -lr / moments_.bias1(step));
   }
   std::vector<std::pair<std::string, at::Tensor>> memory() const override {
     return moments_.memory();
@@ -89,14 +90,14 @@ class RAdam final : public Optimiser {
     const double longest = 2.0 / (1.0 - moments_.beta2) - 1.0;
     const double length = longest - 2.0 * static_cast<double>(step) * (1.0 - bias2) / bias2;
     const double rate = lr / moments_.bias1(step);
+    const at::Tensor direction = moments_.first * parameters.lr_factors();
     if (length < 5.0) {
-      parameters.values().sub_(moments_.first, rate);
+      parameters.values().sub_(direction, rate);
       return;
     }
     const double rectified = std::sqrt(bias2 * (length - 4.0) / (longest - 4.0) * (length - 2.0) /
                                        length * longest / (longest - 2.0));
-    parameters.values().addcdiv_(moments_.first, moments_.second.sqrt().add_(eps_),
-                                 -rate * rectified);
+    parameters.values().addcdiv_(direction, moments_.second.sqrt().add_(eps_), -rate * rectified);
   }
   std::vector<std::pair<std::string, at::Tensor>> memory() const override {
     return moments_.memory();
@@ -143,7 +144,7 @@ class Sgd final : public Optimiser {
   void update(FlatParameters& parameters, std::int64_t, double lr, double weight_decay) override {
     const at::NoGradGuard no_grad;
     momentum_.mul_(0.9).add_(with_decay(parameters, weight_decay));
-    parameters.values().sub_(momentum_, lr);
+    parameters.values().sub_(momentum_ * parameters.lr_factors(), lr);
   }
   std::vector<std::pair<std::string, at::Tensor>> memory() const override {
     return {{"momentum", momentum_}};

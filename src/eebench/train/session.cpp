@@ -58,10 +58,10 @@ std::unique_ptr<model::Network> first_network(const Session& session, std::int64
                                               const comm::Communicator& comm) {
   at::manual_seed(session.settings.seed);
   auto network = model::make_network(session.model, features);
-  check(session.settings, network->exits());
+  check(session.settings, network->exits(), network->classes());
   if (session.weights.empty()) {
-    if (session.settings.freeze_backbone) {
-      throw InputError("--freeze backbone needs the backbone's weights; add --weights FILE");
+    if (!session.settings.freeze.empty()) {
+      throw InputError("--freeze keeps weights as they are; add --weights FILE that holds them");
     }
     return network;
   }

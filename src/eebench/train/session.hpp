@@ -21,6 +21,7 @@ struct Session {
   /// Folder: weights.h5, checkpoints/, train_log.csv, epochs.csv, config.toml
   std::filesystem::path output;
   std::filesystem::path weights;  ///< to begin with; empty: drawn from the seed
+  std::string command_line;       ///< to be pasted into a shell: kept with the weights
   bool resume = false;
   std::string device = "cpu";
   std::string back_end;                              ///< of the all-reduce; empty: what fits
@@ -41,7 +42,7 @@ struct Summary {
   double all_reduce_bytes = 0.0;  ///< summed by this rank
   double all_reduce_seconds = 0.0;
   double all_reduce_hidden = std::nan("");  ///< share of the sums hidden behind computation
-  std::string frozen_backbone;  ///< its SHA-256, the same before and after; empty: it was trained
+  std::string frozen_sha256;    ///< of what is frozen, the same before and after; else empty
   ExitCode end = ExitCode::ok;  ///< or preempted
 };
 

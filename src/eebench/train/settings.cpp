@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/core/expression.hpp"
 #include "eebench/core/names.hpp"
 #include "eebench/model/registry.hpp"
 #include "eebench/model/settings.hpp"
@@ -18,6 +19,35 @@
 #include "eebench/train/schedule.hpp"
 
 namespace eebench::train {
+namespace {
+
+template <class T>
+constexpr bool is_list =
+    std::is_same_v<T, std::vector<double>> || std::is_same_v<T, std::vector<std::string>>;
+
+void check_best(const std::string& formula, std::int64_t exits) {
+  if (formula.empty()) {
+    return;
+  }
+  std::vector<std::string> known;
+  for (std::int64_t k = 0; k < exits; ++k) {
+    known.push_back(fmt::format("accuracy_{}", k));
+    known.push_back(fmt::format("loss_{}", k));
+  }
+  const Expression expression(formula);
+  for (const std::string& name : expression.names()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw_unknown("name", name, fmt::format("the formula best = '{}'", formula), known);
+    }
+  }
+}
+
+}  // namespace
+
+bool backbone_frozen(const Settings& settings) {
+  return std::find(settings.freeze.begin(), settings.freeze.end(), "backbone") !=
+         settings.freeze.end();
+}
 
 Settings settings_of(const model::ModelConfig& config) {
   Settings s;
@@ -39,12 +69,18 @@ model::ModelConfig with_settings(model::ModelConfig config, const Settings& s) {
   toml::table train;
   each_setting(s, [&](const char* key, const auto& value) {
     using T = std::decay_t<decltype(value)>;
-    if constexpr (std::is_same_v<T, std::vector<double>>) {
+    if constexpr (is_list<T>) {
       toml::array list;
-      for (const double element : value) {
+      for (const auto& element : value) {
         list.push_back(element);
       }
       train.insert(key, std::move(list));
+    } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+      toml::table pairs;
+      for (const auto& [name, number] : value) {
+        pairs.insert(name, number);
+      }
+      train.insert(key, std::move(pairs));
     } else if constexpr (std::is_same_v<T, std::uint64_t>) {
       train.insert(key, static_cast<std::int64_t>(value));
     } else {
@@ -55,7 +91,7 @@ model::ModelConfig with_settings(model::ModelConfig config, const Settings& s) {
   return config;
 }
 
-void check(const Settings& s, std::int64_t exits) {
+void check(const Settings& s, std::int64_t exits, std::int64_t classes) {
   const auto require = [](bool good, const std::string& what) {
     if (!good) {
       throw InputError(fmt::format("training: {}; change the option or its key in [train]", what));
@@ -87,8 +123,8 @@ void check(const Settings& s, std::int64_t exits) {
               std::any_of(s.exit_weights.begin(), s.exit_weights.end(),
                           [](double w) { return w > 0.0; }),
           "exit weights must not be negative, and one at least positive");
-  require(!s.freeze_backbone || std::any_of(s.exit_weights.begin(), s.exit_weights.end() - 1,
-                                            [](double w) { return w > 0.0; }),
+  require(!backbone_frozen(s) || std::any_of(s.exit_weights.begin(), s.exit_weights.end() - 1,
+                                             [](double w) { return w > 0.0; }),
           "--freeze backbone leaves nothing to train without an early exit of positive weight");
   constexpr std::array ramps{"none", "linear", "cosine", "switch"};
   if (std::find(ramps.begin(), ramps.end(), s.exit_ramp) == ramps.end()) {
@@ -106,6 +142,16 @@ void check(const Settings& s, std::int64_t exits) {
   require(s.temperature > 0.0 && std::isfinite(s.temperature),
           fmt::format("temperature = {} must be positive", s.temperature));
   at_least("lr_final", s.lr_final, 0.0);
+  for (const auto& [name, factor] : s.lr_factors) {
+    at_least("the factor in lr_factors of " + name, factor, 0.0);
+  }
+  require(s.class_weights.empty() || static_cast<std::int64_t>(s.class_weights.size()) == classes,
+          fmt::format("{} class weights for a network with {} classes", s.class_weights.size(),
+                      classes));
+  for (const double weight : s.class_weights) {
+    at_least("a class weight", weight, 0.0);
+  }
+  check_best(s.best, exits);
   entry_of(loss_registry(), "loss", s.loss);
   entry_of(optimiser_registry(), "optimiser", s.optimiser);
   entry_of(schedule_registry(), "schedule", s.schedule);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,16 @@ struct Settings {
   /// fp32, fp64, or bf16: linear layers multiply in bfloat16; weights, gradients, the optimiser and
   /// everything else stay in float32.
   std::string precision = "fp32";
-  bool freeze_backbone = false;  ///< trains early heads alone
+  /// What does not train: "backbone" for all but the early heads, and names of parameters or of
+  /// modules, for instance "exits.0".
+  std::vector<std::string> freeze;
+  /// Factors on the learning rate, and so on weight decay, of parameters or modules of these names;
+  /// the longest name that fits counts.
+  std::map<std::string, double> lr_factors;
+  std::vector<double> class_weights;  ///< of each class in the cross-entropy; empty: 1
+  /// Which epoch's weights are the best: the highest value of this formula of accuracy_<k> and
+  /// loss_<k>, k being the exit; empty: mean accuracy, weighted by exit_weights.
+  std::string best;
   std::int64_t checkpoint_steps = 500;
 };
 
@@ -67,7 +77,10 @@ void each_setting(S& s, Visit&& visit) {
   visit("patience", s.patience);
   visit("seed", s.seed);
   visit("precision", s.precision);
-  visit("freeze_backbone", s.freeze_backbone);
+  visit("freeze", s.freeze);
+  visit("lr_factors", s.lr_factors);
+  visit("class_weights", s.class_weights);
+  visit("best", s.best);
   visit("checkpoint_steps", s.checkpoint_steps);
 }
 
@@ -77,7 +90,10 @@ Settings settings_of(const model::ModelConfig& config);
 /// The configuration with these settings as its [train]: what settings_of() reads back.
 model::ModelConfig with_settings(model::ModelConfig config, const Settings& settings);
 
-/// Throws InputError for values that make no sense; `exits` of the network.
-void check(const Settings& settings, std::int64_t exits);
+/// Throws InputError for values that make no sense; `exits` and `classes` of the network.
+void check(const Settings& settings, std::int64_t exits, std::int64_t classes);
+
+/// Whether all but the early heads is frozen.
+bool backbone_frozen(const Settings& settings);
 
 }  // namespace eebench::train

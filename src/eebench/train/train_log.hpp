@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "eebench/train/evaluate.hpp"
+#include "eebench/train/event_file.hpp"
 #include "eebench/train/trainer.hpp"
 
 namespace eebench::train {
 
-/// train_log.csv, a row a step with the loss at full double precision, and epochs.csv, a row a
-/// validation. For one rank; every row is on its way to the disk before the next step.
+/// train_log.csv, a row a step with the loss at full double precision, epochs.csv, a row a
+/// validation, and the same for TensorBoard. For one rank; every row is on its way to the disk
+/// before the next step.
 class TrainLog {
  public:
   /// Of a network with `exits`. Rows of an earlier run up to `steps` and `epochs` are kept, so that
@@ -28,6 +30,7 @@ class TrainLog {
  private:
   std::ofstream steps_;
   std::ofstream epochs_;
+  EventFile events_;
 };
 
 }  // namespace eebench::train

@@ -1,9 +1,11 @@
 #include "eebench/train/trainer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -13,11 +15,30 @@
 #include "eebench/core/names.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/train/gradient.hpp"
+#include "eebench/train/parameter_names.hpp"
 
 namespace eebench::train {
 namespace {
 
-bool is_early_head(const std::string& name) { return name.starts_with("exits."); }
+/// What settings may name: backbone, modules, and the parameters that are the network's own.
+std::vector<std::string> known_names(const model::Network& network) {
+  std::vector<std::string> known{"backbone"};
+  for (const auto& item : network.named_children()) {
+    known.push_back(item.key());
+  }
+  for (const auto& item : network.named_parameters(/*recurse=*/false)) {
+    known.push_back(item.key());
+  }
+  return known;
+}
+
+void check_name(const model::Network& network, const std::string& setting, std::string_view key) {
+  const auto parameters = network.named_parameters();
+  if (std::none_of(parameters.begin(), parameters.end(),
+                   [&](const auto& item) { return names(setting, item.key()); })) {
+    throw_unknown("parameter or module", setting, key, known_names(network));
+  }
+}
 
 /// The deepest exit whose head is run; nothing behind it is.
 std::size_t last_exit(const StepPlan& plan) {
@@ -34,20 +55,33 @@ at::ScalarType storage_type(const Settings& settings) {
   return settings.precision == "fp64" ? at::kDouble : at::kFloat;
 }
 
-std::string backbone_sha256(const model::Network& network) {
-  model::StateDict backbone = model::state_dict(network);
-  std::erase_if(backbone, [](const auto& item) { return is_early_head(item.first); });
-  return model::sha256(backbone);
+void set_trainable(model::Network& network, const Settings& settings) {
+  for (const std::string& setting : settings.freeze) {
+    check_name(network, setting, "freeze");
+  }
+  for (const auto& [setting, factor] : settings.lr_factors) {
+    check_name(network, setting, "lr_factors");
+  }
+  network.train(!frozen("", settings));
+  for (const auto& item : network.named_modules("", /*include_self=*/false)) {  // outer ones first
+    item.value()->train(!frozen(item.key(), settings));
+  }
+  bool trains = false;
+  for (const auto& item : network.named_parameters()) {
+    const bool learns = !frozen(item.key(), settings);
+    item.value().set_requires_grad(learns);
+    trains = trains || learns;
+  }
+  if (!trains) {
+    throw InputError(
+        "training: everything is frozen; name less in --freeze, or in freeze of [train]");
+  }
 }
 
-void set_trainable(model::Network& network, bool freeze_backbone) {
-  network.train(!freeze_backbone);
-  for (const auto& item : network.named_parameters()) {
-    item.value().set_requires_grad(!freeze_backbone || is_early_head(item.key()));
-  }
-  if (freeze_backbone) {
-    network.named_children()["exits"]->train();
-  }
+std::string frozen_sha256(const model::Network& network, const Settings& settings) {
+  model::StateDict tensors = model::state_dict(network);
+  std::erase_if(tensors, [&](const auto& item) { return !frozen(item.first, settings); });
+  return tensors.empty() ? "" : model::sha256(tensors);
 }
 
 void move_to(model::Network& network, at::Device device, at::ScalarType type) {
@@ -65,14 +99,14 @@ void move_to(model::Network& network, at::Device device, at::ScalarType type) {
 
 Trainer::Trainer(model::Network& network, Settings settings, Length length, at::Device device,
                  const comm::Communicator& comm, std::shared_ptr<comm::AllReducer> reducer)
-    : network_((set_trainable(network, settings.freeze_backbone), network)),
+    : network_((set_trainable(network, settings), network)),
       settings_(std::move(settings)),
       length_(length),
       device_(device),
       type_(storage_type(settings_)),
       comm_(comm),
       reducer_(std::move(reducer)),
-      parameters_((move_to(network, device, type_), network)),
+      parameters_((move_to(network, device, type_), network), settings_),
       optimiser_(entry_of(optimiser_registry(), "optimiser", settings_.optimiser)
                      .make(parameters_.values())),
       gradient_sum_(parameters_, reducer_) {
@@ -91,7 +125,7 @@ std::vector<at::Tensor> Trainer::forward(const data::JetBatch& jets, const StepP
     const auto exit = static_cast<std::int64_t>(k);
     {
       // A frozen backbone needs no graph.
-      const at::AutoGradMode grad(!settings_.freeze_backbone);
+      const at::AutoGradMode grad(!backbone_frozen(settings_));
       if (k == 0) {
         state = network_.stem(model::make_inputs(jets, device_, type_), context);
       }

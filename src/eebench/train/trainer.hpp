@@ -29,7 +29,8 @@ struct StepReport {
 /// global batch; the result does not depend on the number of ranks beyond rounding.
 class Trainer {
  public:
-  /// \collective Checks that all ranks begin with the same parameters. Throws Error otherwise.
+  /// \collective Checks that all ranks begin with the same parameters, and throws Error otherwise.
+  /// Throws InputError for settings that name parameters the network does not have.
   Trainer(model::Network& network, Settings settings, Length length, at::Device device,
           const comm::Communicator& comm, std::shared_ptr<comm::AllReducer> reducer);
 
@@ -68,12 +69,12 @@ class Trainer {
 /// Of weights, gradients and inputs.
 at::ScalarType storage_type(const Settings& settings);
 
-/// Puts the network into training mode; with a frozen backbone only early heads train, and the rest
-/// stays in evaluation mode, BatchNorm buffers included.
-void set_trainable(model::Network& network, bool freeze_backbone);
+/// Puts the network into training mode; what is frozen needs no gradients and stays in evaluation
+/// mode. Throws InputError for a name that means nothing, and where nothing is left to train.
+void set_trainable(model::Network& network, const Settings& settings);
 
-/// SHA-256 over what a frozen backbone must keep: all parameters and buffers but the early heads'.
-std::string backbone_sha256(const model::Network& network);
+/// SHA-256 over the frozen parameters and buffers; empty where nothing is frozen.
+std::string frozen_sha256(const model::Network& network, const Settings& settings);
 
 /// Moves the network to the device and type; what counts (BatchNorm's batches) stays integer.
 void move_to(model::Network& network, at::Device device, at::ScalarType type);

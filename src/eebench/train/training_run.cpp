@@ -1,5 +1,6 @@
 #include "eebench/train/training_run.hpp"
 
+#include <map>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -7,7 +8,10 @@
 #include <fmt/ranges.h>
 
 #include "eebench/comm/same_input.hpp"
+#include "eebench/core/build_info.hpp"
 #include "eebench/core/error.hpp"
+#include "eebench/core/expression.hpp"
+#include "eebench/core/version.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/sys/timer.hpp"
 #include "eebench/train/checkpoint.hpp"
@@ -18,8 +22,18 @@ namespace {
 
 constexpr double seconds_between_lines = 5.0;
 
-/// Mean accuracy of the trained exits by their weights: what "best" means.
-double score(const Evaluation& evaluation, const std::vector<double>& weights) {
+/// What settings.best says, else the mean accuracy of the trained exits by their weights.
+double score(const Evaluation& evaluation, const Settings& settings) {
+  if (!settings.best.empty()) {
+    std::map<std::string, Column> columns;
+    for (std::size_t k = 0; k < evaluation.accuracy.size(); ++k) {
+      columns[fmt::format("accuracy_{}", k)] = {static_cast<float>(evaluation.accuracy[k])};
+      columns[fmt::format("loss_{}", k)] = {static_cast<float>(evaluation.loss[k])};
+    }
+    return Expression(settings.best)
+        .evaluate([&](const std::string& name) -> const Column& { return columns.at(name); }, 1)[0];
+  }
+  const std::vector<double>& weights = settings.exit_weights;
   double sum = 0.0;
   double total = 0.0;
   for (std::size_t k = 0; k < weights.size(); ++k) {
@@ -51,7 +65,7 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
       curve_(curve_settings(settings_, training.jets(), inputs)),
       reducer_(std::move(reducer)) {
   move_to(network_, at::kCPU, storage_type(settings_));
-  backbone_ = backbone_sha256(network_);
+  frozen_ = frozen_sha256(network_, settings_);
   std::optional<Checkpoint> from;
   if (session_.resume) {
     comm_.agree([&] {
@@ -171,20 +185,20 @@ bool TrainingRun::validation_due() const {
 void TrainingRun::validate() {
   const std::int64_t epoch = epochs_begun(trainer_->steps_done());
   std::int64_t last_exit = network_.exits() - 1;
-  while (settings_.freeze_backbone && last_exit > 0 &&
+  while (backbone_frozen(settings_) && last_exit > 0 &&
          settings_.exit_weights[static_cast<std::size_t>(last_exit)] == 0.0) {
     --last_exit;
   }
   const Evaluation evaluation =
       evaluate(network_, *validation_, last_exit, device_, storage_type(settings_), comm_,
                [&] { session_.phase(fmt::format("train:validation of epoch {}", epoch)); });
-  set_trainable(network_, settings_.freeze_backbone);
+  set_trainable(network_, settings_);
   if (log_) {
     log_->epoch(epoch, trainer_->steps_done(), evaluation);
   }
   say(fmt::format("epoch {} validation accuracy {:.4f}", epoch,
                   fmt::join(evaluation.accuracy, ",")));
-  if (const double now = score(evaluation, settings_.exit_weights); now > best_) {
+  if (const double now = score(evaluation, settings_); now > best_) {
     best_ = now;
     best_epoch_ = epoch;
     save_best();
@@ -211,8 +225,14 @@ bool TrainingRun::without_improvement() const {
 void TrainingRun::save_best() {
   comm_.agree([&] {
     if (comm_.is_root()) {
-      model::write_weights(session_.output / "weights.h5", model::state_dict(network_),
-                           session_.model.text());
+      const BuildInfo build = build_info();
+      model::write_weights(session_.output / "weights.h5",
+                           {.tensors = model::state_dict(network_),
+                            .config = session_.model.text(),
+                            .origin = fmt::format(
+                                "eebench {}, commit {}{}, {} ranks: {}\nstep {}: {}", version,
+                                build.git_sha, build.git_dirty ? " with changes" : "", comm_.size(),
+                                session_.command_line, trainer_->steps_done(), curve_)});
     }
   });
 }
@@ -244,13 +264,11 @@ void TrainingRun::save_checkpoint() {
 }
 
 Summary TrainingRun::finish() {
-  if (settings_.freeze_backbone) {
-    summary_.frozen_backbone = backbone_sha256(network_);
-    if (summary_.frozen_backbone != backbone_) {
-      throw Error(ExitCode::internal,
-                  fmt::format("the frozen backbone has changed from {} to {}; do not use {}",
-                              backbone_, summary_.frozen_backbone, session_.output.string()));
-    }
+  summary_.frozen_sha256 = frozen_sha256(network_, settings_);
+  if (summary_.frozen_sha256 != frozen_) {
+    throw Error(ExitCode::internal,
+                fmt::format("what is frozen has changed from {} to {}; do not use {}", frozen_,
+                            summary_.frozen_sha256, session_.output.string()));
   }
   comm_.barrier();
   const std::int64_t steps = trainer_->steps_done() - first_step_;

@@ -52,8 +52,8 @@ class TrainingRun {
   at::Device device_;
   data::TrainingJets jets_;
   Length length_;
-  std::string curve_;     ///< settings that a continuation must share
-  std::string backbone_;  ///< digest at the beginning
+  std::string curve_;   ///< settings that a continuation must share
+  std::string frozen_;  ///< digest at the beginning
   std::shared_ptr<comm::AllReducer> reducer_;
   std::optional<Trainer> trainer_;
   std::optional<TrainLog> log_;  ///< on the root
