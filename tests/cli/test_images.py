@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import textwrap
 from pathlib import Path
 
 import h5py
@@ -70,6 +71,19 @@ def test_from_files_of_images_to_a_campaign(eebench, folder):
 
     (folder / "suite.toml").write_text(SUITE)
     end = eebench("bench", "--suite", "suite.toml", "--effort", "quick", "-o", "results", ranks=2)
+    assert end.code == 0, end.err
+
+
+def test_the_network_of_the_page(eebench, folder):
+    page = (SOURCE / "configs/models/README.md").read_text()
+    begin = page.index('    kind = "sequential"')
+    (folder / "tiny.toml").write_text(textwrap.dedent(page[begin : page.index("\n\nEach layer", begin)]))
+    end = eebench("profile", "tiny.toml")
+    assert end.code == 0 and "a jet of 1 constituents" in end.out, end.err
+    end = eebench(
+        *["train", "--config", "tiny.toml", "--data-train", "cifar", "--steps", "2", "--global-batch", "16"],
+        *["-o", "tiny"],
+    )
     assert end.code == 0, end.err
 
 
