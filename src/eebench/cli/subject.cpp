@@ -15,11 +15,10 @@ namespace eebench::cli {
 namespace {
 
 /// The suite's jets as the network wants them. \collective
-bench::Jets open_jets(Context& context, const std::filesystem::path& file,
-                      const std::shared_ptr<data::JetSource>& source) {
+bench::Jets open_jets(Context& context, const std::shared_ptr<data::JetSource>& source) {
   bench::Jets jets;
-  jets.sha256 = comm::agreed_sha256(file, context.comm, [&] {
-    context.watchdog.enter("SHA-256 of " + file.string(), seconds_without_progress);
+  jets.sha256 = comm::agreed_sha256(source->files(), context.comm, [&] {
+    context.watchdog.enter("SHA-256 of " + source->path().string(), seconds_without_progress);
   });
   jets.count = source->jets();
   jets.read = [source](std::int64_t begin, std::int64_t end) { return source->read(begin, end); };
@@ -61,8 +60,7 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.gates_data_sha256 = loaded.weights.gates.data_sha256;
     subject.classes = source->classes();
-    model::check_classes(source->classes().size(), source->file().path().string(), *network,
-                         entry.name);
+    model::check_classes(source->classes().size(), source->path().string(), *network, entry.name);
     if (suite.choosing) {
       choosing = std::make_shared<data::JetSource>(suite.choosing->data, loaded.features);
       if (choosing->classes() != source->classes()) {
@@ -81,9 +79,9 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
   comm::require_same(subject.weights_sha256 + subject.gates_sha256, entry.weights.string(), comm);
   comm::require_same(subject.network_sha256,
                      entry.config.empty() ? entry.weights.string() : entry.config, comm);
-  subject.jets = open_jets(context, suite.data, source);
+  subject.jets = open_jets(context, source);
   if (choosing) {
-    subject.choosing = open_jets(context, suite.choosing->data, choosing);
+    subject.choosing = open_jets(context, choosing);
   }
   return subject;
 }

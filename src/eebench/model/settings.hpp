@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <toml++/toml.h>
@@ -26,10 +27,17 @@ class Settings {
       convert(*table_->get(key), key, value);
     }
   }
+  /// Of each table of a list; none where the key is missing.
+  std::vector<Settings> tables(const std::string& key);
   void ignore(const std::string& key) { known_.push_back(key); }
+  /// File and line of the table.
+  std::string place() const;
   void finish() const;
 
  private:
+  Settings(const toml::table& table, std::string name, std::string where)
+      : table_(&table), name_(std::move(name)), where_(std::move(where)) {}
+
   [[noreturn]] void wrong(const toml::node& node, const std::string& key,
                           const std::string& kind) const;
   void convert(const toml::node& node, const std::string& key, std::int64_t& value) const;
