@@ -165,7 +165,8 @@ def test_a_tier_that_fails_ends_the_job_with_its_name(eebench, tmp_path):
     (tmp_path / "plan.toml").write_text(plan_of(TIERS["2+1"], data="jets.h5", jets=0))
     end = eebench("deploy", "--plan", "plan.toml", "-o", "out.h5", ranks=3)
     assert end.code == 2 and end.seconds < DEATH
-    assert any("jets.h5" in line for line in end.error_lines()), end.err
+    (line,) = [line for line in end.error_lines() if "jets.h5" in line]
+    assert line.startswith("[eebench] rank 1/3 host=") and "tier=device" in line
 
 
 def test_each_tier_runs_from_its_own_piece(eebench, deploy, predicted, tmp_path):
@@ -208,6 +209,18 @@ def test_pieces_of_two_trainings_are_refused(eebench, tmp_path):
     (tmp_path / "plan.toml").write_text(plan)
     end = eebench("deploy", "--plan", "plan.toml", "-o", "out.h5", ranks=2)
     assert end.code == 2 and "rank 1 sees another one than rank 0" in end.err
+
+
+def test_the_shipped_plan(eebench, tmp_path):
+    end = eebench("deploy", "--plan", SOURCE / "configs/deploy/three_tiers.toml", "-o", "out.h5", ranks=4)
+    assert end.code == 0, end.err
+    rows = rows_of(end.out)
+    assert list(rows) == [*NAMES, "all"] and rows["all"]["jets in"] == "2500"
+    with xarray.open_dataset(tmp_path / "out.h5", engine="h5netcdf") as file:
+        assert list(file.ranks.values) == [1, 1, 2]
+        # 40 batches: enough for the median, too few for the others.
+        assert (file.latency_tier.sel(percentile=50) > 0).all()
+        assert np.isnan(file.latency_tier.sel(percentile=99)).all() and rows["all"]["latency p99 [ms]"] == "—"
 
 
 def test_learned_rule(eebench, tmp_path):

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -71,6 +72,11 @@ report::Table save_pieces(const deploy::Plan& plan, const std::filesystem::path&
   for (std::size_t t = 0; t < plan.tiers.size(); ++t) {
     const model::StateDict piece = model::piece_of(*loaded.network, plan.segments_of(t));
     const std::filesystem::path file = folder / (plan.tiers[t].name + ".h5");
+    std::error_code missing;
+    if (std::filesystem::equivalent(file, plan.weights, missing)) {
+      throw InputError(fmt::format("--save {} would replace {}; name another folder",
+                                   folder.string(), plan.weights.string()));
+    }
     model::write_weights(file, piece, loaded.config.text(), loaded.weights.gates,
                          model::sha256(loaded.weights.tensors));
     std::int64_t numbers = 0;

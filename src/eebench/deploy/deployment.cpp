@@ -242,6 +242,7 @@ class Worker {
       result_.latency[position] = last_answer_ - handed_over_[batch_of(position)];
     }
     noted_ += static_cast<std::int64_t>(positions.size());
+    hooks_.working(noted_, own_.end - own_.begin);
   }
 
   std::size_t batch_of(std::size_t position) const {

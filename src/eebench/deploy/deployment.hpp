@@ -36,8 +36,8 @@ struct Deployment {
 
 /// Told what this rank does.
 struct Hooks {
-  /// Before it runs a batch: how many of the jets that it reads are answered, and how many there
-  /// are.
+  /// Before a batch and after answers: how many of the jets that it reads are answered, and how
+  /// many there are.
   store::Advance working = [](std::int64_t, std::int64_t) {};
   std::function<void()> waiting = [] {};  ///< until others send something
 };
