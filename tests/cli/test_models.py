@@ -1,4 +1,4 @@
-"""Every network that ships: trained alone and on three ranks, asked with a rule, profiled."""
+"""Every network that ships: trained alone and on three ranks, asked with a rule, cut into tiers, profiled."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def samples(config, folder):
 
 
 @pytest.mark.parametrize("model", sorted(path.stem for path in CONFIGS.glob("*.toml")))
-def test_it_trains_answers_and_is_profiled(eebench, tmp_path, model):
+def test_it_trains_answers_is_deployed_and_profiled(eebench, tmp_path, model):
     text = (CONFIGS / f"{model}.toml").read_text()
     config = tomllib.loads(text)
     jets = samples(config, tmp_path)
@@ -52,8 +52,18 @@ def test_it_trains_answers_and_is_profiled(eebench, tmp_path, model):
         *["predict", "--weights", "three/weights.h5", "--data", jets, "--limit", "24", *rule, "-o", "out.h5"]
     )
     assert end.code == 0, end.err
-    with h5py.File(tmp_path / "out.h5") as file:
+    # Three ranks: one runs the first segment, two the others, if there are any.
+    early = len(config["exits"]["after"]) if "exits" in config else 0
+    plan = f'weights = "three/weights.h5"\ndata = "{jets}"\njets = 24\nbatch = 5\n'
+    for tier, (segments, ranks, exits) in enumerate([(1, 1, 1), (early, 2, early - 1)] if early else [(1, 3, 0)]):
+        plan += f'[[tiers]]\nname = "{tier}"\nsegments = {segments}\nranks = {ranks}\nthreshold = {[0.3] * exits}\n'
+    (tmp_path / "plan.toml").write_text(plan)
+    end = eebench("deploy", "--plan", "plan.toml", "-o", "tiers.h5", ranks=3)
+    assert end.code == 0, end.err
+    with h5py.File(tmp_path / "out.h5") as file, h5py.File(tmp_path / "tiers.h5") as tiers:
         assert file["exit_index"].shape == (24,)
+        assert (tiers["exit_index"][:] == file["exit_index"][:]).all()
+        assert (tiers["logits"][:] == (file["logits"][:] if rule else file["logits"][:, 0])).all()
 
     end = eebench(
         *["profile", given, "--data", jets, "--batch", "8", "--limit", "16", "--repeat", "1", "--json"]

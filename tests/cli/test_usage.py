@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ["bench", "data", "doctor", "gates", "list", "predict", "profile", "train"]
+COMMANDS = ["bench", "data", "deploy", "doctor", "gates", "list", "predict", "profile", "train"]
 KINDS = ["models", "rules", "losses", "optimisers", "schedules", "suites", "metrics"]
 
 

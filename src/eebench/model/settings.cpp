@@ -10,9 +10,7 @@
 namespace eebench::model {
 
 Settings::Settings(const ModelConfig& config, const std::string& name)
-    : table_(name.empty() ? &config.table : config.table[name].as_table()),
-      name_(name),
-      where_(config.where) {}
+    : Settings(name.empty() ? &config.table : config.table[name].as_table(), name, config.where) {}
 
 void Settings::finish() const {
   if (table_ == nullptr) {

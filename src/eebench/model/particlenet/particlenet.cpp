@@ -133,6 +133,10 @@ class ParticleNet final : public Network {
     return counter.cost();
   }
 
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {"bn_fts"}, {"edge_convs"});
+  }
+
  private:
   void check() const {
     if (config_.blocks.empty()) {

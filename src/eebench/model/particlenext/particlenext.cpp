@@ -195,6 +195,10 @@ class ParticleNeXt final : public Network {
     return counter.cost();
   }
 
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {"node_encode", "edge_encode"}, {"layers"});
+  }
+
  private:
   static constexpr std::int64_t particles_of_a_chunk = 64;
 

@@ -156,6 +156,17 @@ class Pcnn final : public Network {
     return counter.cost();
   }
 
+  std::int64_t segment_of(const std::string& name) const override {
+    std::int64_t before = 0;  // units of the stages before
+    for (std::size_t s = 0; s < config_.stages.size(); ++s) {
+      if (const auto unit = number_in(fmt::format("resnet_units.resnet_unit_{}", s), name)) {
+        return placement_.segment_of(before + *unit);
+      }
+      before += static_cast<std::int64_t>(config_.stages[s].size());
+    }
+    return model::segment_of(name, placement_, {"fts_conv"}, {});
+  }
+
  private:
   /// Of a jet behind a unit.
   struct Shape {

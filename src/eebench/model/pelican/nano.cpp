@@ -182,6 +182,8 @@ class PelicanNano final : public Network {
     return counter.cost();
   }
 
+  std::int64_t segment_of(const std::string&) const override { return 0; }
+
  private:
   std::int64_t particles_of(std::int64_t n) const {
     return particles(n, first_.size(0), config_.nobj);

@@ -273,6 +273,11 @@ class Pelican final : public Network {
     return counter.cost();
   }
 
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {"linear", "input_encoder", "eq1to2"},
+                             {"net2to2.message_layers", "net2to2.eq_layers"});
+  }
+
  private:
   void check() const {
     require_classes(config_.classes);
