@@ -120,6 +120,10 @@ class Sequential final : public Network {
     return heads_[static_cast<std::size_t>(k)].cost();
   }
 
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {}, {"features"});
+  }
+
  private:
   /// As the layers have a sample. Also checks what is given.
   Shape input() const {
