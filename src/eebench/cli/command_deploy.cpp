@@ -133,6 +133,7 @@ class Run {
     const std::int64_t cut = bench::count_cut(comm_, subject.jets, jets);
     deploy::Stage stage(std::move(opened.network), plan_.segments_of(tier_), std::move(rule),
                         thresholds, options_.threads);
+    enter("run");
     const deploy::Deployment deployment =
         deploy::run(comm_, plan_, stage, subject.jets.read, jets, subject.classes,
                     {.working = [&](std::int64_t done, std::int64_t all) { show(done, all); },
