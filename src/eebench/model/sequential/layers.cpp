@@ -239,15 +239,17 @@ class Flatten final : public Layer {
 
 class Dropout final : public Layer {
  public:
-  Dropout(const DropoutConfig& config, const Place& place) : p_(config.p), site_(place.site++) {
+  Dropout(const DropoutConfig& config, const Place& place)
+      : parent_(place.parent), p_(config.p), site_(place.site++) {
     require_range(place.where + ".p", p_, 0.0, 0.99);
   }
   at::Tensor forward(const at::Tensor& x, nn::Activation, const nn::Context& context) override {
-    return nn::dropout_jets(x, p_, site_, context);
+    return nn::dropout_jets(x, parent_.is_training() ? p_ : 0.0, site_, context);
   }
   void cost(const Shape&, const Shape&, CostCounter&) const override {}
 
  private:
+  const torch::nn::Module& parent_;
   double p_;
   std::uint64_t site_;
 };
