@@ -12,6 +12,7 @@
 #include "eebench/nn/edges.hpp"
 #include "eebench/nn/elementwise.hpp"
 #include "eebench/nn/gate.hpp"
+#include "eebench/nn/image.hpp"
 #include "eebench/nn/knn.hpp"
 #include "eebench/nn/linear.hpp"
 #include "eebench/nn/lorentz_layer.hpp"
@@ -71,6 +72,8 @@ nn::PairTerms terms_of(const Jets& jets, std::int64_t channels) {
 }
 
 at::Tensor padded(const Jets& jets) { return nn::pad(particles(jets, 32), jets, 100); }
+
+at::Tensor images() { return at::randn({32, 16, 16, 64}); }
 
 // Operations that may work in place get a copy.
 const Operation operations[] = {
@@ -403,6 +406,22 @@ const Operation operations[] = {
        return
            [x = padded(jets), layer = nn::Conv1d(32, 32).ptr()] { return layer->forward(x, {}); };
      }},
+    {"convolution_of_images",
+     [](const Jets&) -> Run {
+       return [x = images(), weight = at::randn({64, 64, 3, 3})] {
+         return nn::conv2d(x, {weight, {}, {}}, {.padding = 1}, {});
+       };
+     }},
+    {"convolution_of_images_of_aten",
+     [](const Jets&) -> Run {
+       return [x = images(), weight = at::randn({64, 64, 3, 3})] {
+         return at::conv2d(x.permute({0, 3, 1, 2}), weight, {}, 1, 1);
+       };
+     }},
+    {"max_pool_of_images",
+     [](const Jets&) -> Run { return [x = images()] { return nn::max_pool2d(x, 2, 2); }; }},
+    {"mean_pool_of_images",
+     [](const Jets&) -> Run { return [x = images()] { return nn::mean_pool2d(x, 2, 2); }; }},
 };
 
 [[maybe_unused]] const bool registered = [] {

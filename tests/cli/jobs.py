@@ -25,17 +25,17 @@ global_batch = 50
 
 
 class Job:
-    """`eebench` with these arguments on two ranks."""
+    """`eebench` with these arguments under mpirun."""
 
-    def __init__(self, cwd, *arguments):
-        command = ["mpirun", "-n", "2", "--oversubscribe", "--bind-to", "none"]
+    def __init__(self, cwd, *arguments, ranks=2):
+        command = ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none"]
         self.process = subprocess.Popen(
             [*command, os.environ["EEBENCH_PROGRAM"], *map(str, arguments)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
         )  # fmt: skip
 
     def ranks(self):
-        """Processes; fewer than two where the job begins or ends."""
+        """Processes; fewer where the job begins or ends."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ["bench", "data", "doctor", "gates", "list", "predict", "profile", "train"]
+COMMANDS = ["bench", "data", "deploy", "doctor", "gates", "list", "predict", "profile", "train"]
 KINDS = ["models", "rules", "losses", "optimisers", "schedules", "suites", "metrics"]
 
 
@@ -79,3 +79,18 @@ def test_suites_and_models_are_those_of_the_share_folder(eebench, tmp_path):
     end = eebench("list", "suites", EEBENCH_SHARE=str(tmp_path / "no"))
     assert end.code == 0  # falls back to those of the source tree
     assert "quickstart" in end.out
+
+
+def test_projects_are_those_of_the_python_package(eebench, tmp_path):
+    """With the Python that is first on PATH, and never inside of MPI."""
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin/python"
+    python.write_text('#!/bin/sh\necho "$@"; exit 5\n')
+    python.chmod(0o755)
+    end = eebench("project", "new", "a work", "--model", "part", PATH=f"{tmp_path}/bin:/usr/bin:/bin")
+    assert (end.code, end.out) == (5, "-m eebench_analysis project new a work --model part\n")
+    end = eebench("project", "chain", "w", "p", ranks=1)
+    assert end.code == 2 and "call it without mpirun" in end.err
+    python.unlink()
+    end = eebench("project", PATH=f"{tmp_path}/bin")
+    assert end.code == 77 and end.err.count("\n") == 1 and "environment.sh" in end.err

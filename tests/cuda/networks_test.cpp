@@ -13,6 +13,7 @@
 #include "eebench/model/pcnn/pcnn.hpp"
 #include "eebench/model/pelican/pelican.hpp"
 #include "eebench/model/pfn/pfn.hpp"
+#include "eebench/model/sequential/sequential.hpp"
 #include "eebench/train/loss.hpp"
 #include "eebench/train/optimiser.hpp"
 #include "tests/exec/small_networks.hpp"
@@ -27,6 +28,7 @@ struct Kind {
   const char* name;
   std::unique_ptr<model::Network> (*make)();
   bool neighbours;  ///< finds them: at nearly equal distances they may change places in float32
+  bool images = false;
 };
 const Kind kinds[] = {
     {"part", [] { return test::network("part"); }, false},
@@ -66,7 +68,41 @@ const Kind kinds[] = {
                                    .exits_after = {1}});
      },
      false},
+    {"sequential",
+     [] {
+       using namespace model;
+       const LayerConfig flatten{FlattenConfig{}};
+       const LayerConfig norm{NormConfig{}};
+       const LayerConfig relu{ActivationConfig{}};
+       const LayerConfig conv{ConvConfig{.out = 16, .padding = 1}};
+       return make_sequential({.features = 192,
+                               .input = {3, 8, 8},
+                               .layers = {conv,
+                                          norm,
+                                          relu,
+                                          {PoolConfig{.size = 2}},
+                                          {ResidualConfig{.layers = {conv, norm}}},
+                                          relu,
+                                          {PoolConfig{.maximum = false}},
+                                          flatten},
+                               .classifier = {{DropoutConfig{.p = 0.3}}, {LinearConfig{10}}},
+                               .exits_after = {4},
+                               .head = {flatten, {LinearConfig{10}}}});
+     },
+     false, true},
 };
+
+/// Of 3 x 8 x 8 pixels.
+data::JetBatch some_images(std::int64_t count) {
+  data::JetBatch batch = jets_of(std::vector<std::int64_t>(static_cast<std::size_t>(count), 1));
+  batch.features_per_particle = 192;
+  batch.features.clear();
+  for (std::int64_t pixel = 0; pixel < 192 * count; ++pixel) {
+    const auto counter = static_cast<std::uint64_t>(pixel);
+    batch.features.push_back(static_cast<float>(2.0 * uniform(9, counter) - 1.0));
+  }
+  return batch;
+}
 
 std::unique_ptr<model::Network> drawn(const Kind& kind) {
   at::manual_seed(3);
@@ -191,8 +227,11 @@ void test_executor(const Kind& kind, const data::JetBatch& jets) {
 }  // namespace
 
 void test_networks() {
-  const data::JetBatch jets = some_jets(24);
+  at::globalContext().setAllowTF32CuDNN(false);  // as nn::device_of
+  const data::JetBatch some = some_jets(24);
+  const data::JetBatch images = some_images(24);
   for (const Kind& kind : kinds) {
+    const data::JetBatch& jets = kind.images ? images : some;
     const std::string name = kind.name;
     try {
       test_forward(kind, jets);

@@ -55,7 +55,8 @@ TEST_CASE("particles are those of the file: their momenta add up to the jet") {
     INFO(name);
     const JetSource source(test::data(name), shipped(features));
     const JetBatch batch = source.read(0, source.jets());
-    const data::JetColumns jets = source.file().read(0, source.jets(), {"jet_pt", "jet_energy"});
+    const data::JetColumns jets =
+        data::JetFile(source.path()).read(0, source.jets(), {"jet_pt", "jet_energy"});
     float worst_pt = 0.0F;
     float worst_energy = 0.0F;
     bool falling = true;
@@ -90,8 +91,9 @@ TEST_CASE("particles are those of the file: their momenta add up to the jet") {
 TEST_CASE("derived angles are those that the source of the JetClass jets stored") {
   const JetSource source(test::data("jetclass_150.h5"), shipped("kin"));
   const JetBatch stored = source.read(0, 150);
-  const JetBatch derived = data::assemble(source.file().read(0, 150, shipped("kin").columns(true)),
-                                          shipped("kin"), true, 0);
+  const JetBatch derived =
+      data::assemble(data::JetFile(source.path()).read(0, 150, shipped("kin").columns(true)),
+                     shipped("kin"), true, 0);
   CHECK(largest_difference(stored.points, derived.points) < 1e-5F);
   CHECK(largest_difference(stored.features, derived.features) < 1e-4F);
 }
@@ -121,7 +123,7 @@ TEST_CASE("labels count the classes in the order of the configuration") {
   const JetSource top(test::data("toptag_200.h5"), shipped("top_kin"));
   CHECK(top.classes() == std::vector<std::string>{"top", "QCD"});
   const JetBatch batch = top.read(0, 200);
-  const std::vector<std::int64_t> in_file = top.file().read(0, 200, {}).labels;
+  const std::vector<std::int64_t> in_file = data::JetFile(top.path()).read(0, 200, {}).labels;
   for (std::size_t j = 0; j < 200; ++j) {
     CHECK(batch.labels[j] == 1 - in_file[j]);
   }

@@ -27,8 +27,6 @@ std::unique_ptr<Network> golden_network(const PfnConfig& config, at::ScalarType 
   return network;
 }
 
-const PfnConfig small{.phi = {24, 16, 20}, .f = {12, 8}, .exits_after = {1, 2}, .exit_width = 8};
-
 TEST_CASE("PFN reproduces the reference's logits") {
   const at::NoGradGuard no_grad;
   const at::Tensor expected = at::tensor(golden_logits, at::kDouble).view({3, 10});
@@ -53,51 +51,6 @@ TEST_CASE("PFN's size and cost are the published ones") {
   CHECK(parameters == 86154);
   CHECK(pieces[1].parameters + pieces[2].parameters == parameters);
   CHECK(pieces[0].weaver_macs + pieces[1].weaver_macs + pieces[2].weaver_macs == 4622346);
-}
-
-TEST_CASE("PFN's cost model equals the work that operations counted") {
-  const at::NoGradGuard no_grad;
-  const auto network = golden_network(small, at::kFloat);
-  const State batch = test::golden_batch(at::kFloat);
-  const nn::WorkScope scope;
-  test::all_exits(*network, batch);
-  CHECK(scope.work() == test::work_by_formula(*network, batch));
-}
-
-TEST_CASE("jets of a PFN batch do not influence each other, also after compaction") {
-  const at::NoGradGuard no_grad;
-  const auto network = golden_network(small, at::kFloat);
-  if (GENERATE(false, true)) {
-    network->prepare();
-  }
-  const State batch = test::golden_batch(at::kFloat);
-  nn::Context context{.deterministic = true};
-  const auto whole = test::all_exits(*network, batch, context);
-  for (std::int64_t jet = 0; jet < batch.size(); ++jet) {
-    const auto alone = test::all_exits(*network, batch.select(std::vector{jet}), context);
-    for (std::size_t k = 0; k < whole.size(); ++k) {
-      CHECK(at::equal(alone[k][0], whole[k][jet]));
-    }
-  }
-  State state = network->segment(0, network->stem(batch, context), context);
-  state = State::unpack(state.select(std::vector<std::int64_t>{2, 0}).pack());
-  state = network->segment(2, network->segment(1, state, context), context);
-  const at::Tensor logits = network->head(2, state, context).logits;
-  CHECK(at::equal(logits[0], whole[2][2]));
-  CHECK(at::equal(logits[1], whole[2][0]));
-}
-
-TEST_CASE("the order of a jet's particles does not matter to PFN") {
-  const at::NoGradGuard no_grad;
-  const auto network = golden_network(small, at::kDouble);
-  const State jet = test::golden_batch(at::kDouble).select(std::vector<std::int64_t>{1});
-  State turned = jet;
-  turned.set("features", Axis::particle, jet.get("features").roll({7}, {0}));
-  const auto before = test::all_exits(*network, jet);
-  const auto after = test::all_exits(*network, turned);
-  for (std::size_t k = 0; k < before.size(); ++k) {
-    CHECK(test::largest_difference(before[k], after[k]) < 1e-12);
-  }
 }
 
 TEST_CASE("impossible PFN configurations are refused") {

@@ -24,6 +24,7 @@ struct Parameters : model::Network {
   model::Cost stem_cost(std::int64_t) const override { return {}; }
   model::Cost segment_cost(std::int64_t, std::int64_t) const override { return {}; }
   model::Cost head_cost(std::int64_t, std::int64_t) const override { return {}; }
+  std::int64_t segment_of(const std::string&) const override { return 0; }
 
   at::Tensor weight;
   at::Tensor bias;

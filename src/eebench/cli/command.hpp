@@ -71,6 +71,7 @@ std::span<const Command> command_table();
 
 Runner setup_bench(CLI::App& app);
 Runner setup_data(CLI::App& app);
+Runner setup_deploy(CLI::App& app);
 Runner setup_doctor(CLI::App& app);
 Runner setup_gates(CLI::App& app);
 Runner setup_list(CLI::App& app);

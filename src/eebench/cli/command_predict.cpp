@@ -7,15 +7,14 @@
 
 #include <fmt/format.h>
 
+#include "eebench/cli/answers_file.hpp"
 #include "eebench/cli/command.hpp"
 #include "eebench/cli/performance.hpp"
-#include "eebench/cli/provenance.hpp"
 #include "eebench/cli/subject.hpp"
 #include "eebench/exits/rule.hpp"
 #include "eebench/exits/thresholds.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/store/predictions_file.hpp"
-#include "eebench/sys/files.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -31,25 +30,14 @@ struct Options {
   std::filesystem::path output;
 };
 
-/// Before hours of work: a place for the file, and not that of an input.
-void check_output(const Options& options) {
-  const std::filesystem::path& output = options.output;
-  const std::filesystem::path folder = std::filesystem::absolute(output).parent_path();
-  if (!std::filesystem::is_directory(folder)) {
-    throw InputError(fmt::format("-o {}: there is no folder {}; make it or name another",
-                                 output.string(), folder.string()));
-  }
-  if (std::filesystem::is_directory(output)) {
-    throw InputError(fmt::format("-o {} is a folder; name a file in it", output.string()));
-  }
-  sys::check_writable(output);
-  for (const std::filesystem::path& input : {options.data, options.model.weights}) {
-    std::error_code missing;
-    if (std::filesystem::equivalent(output, input, missing)) {
-      throw InputError(
-          fmt::format("-o {} would replace what is read; name another file", output.string()));
-    }
-  }
+AnswersFile answers_file(const Options& options, const std::vector<double>& thresholds = {}) {
+  return {.path = options.output,
+          .weights = options.model.weights,
+          .data = options.data,
+          .rule = options.rule,
+          .thresholds = thresholds,
+          .batch = options.batch,
+          .settings = options.settings};
 }
 
 bench::Subject open(const Options& options, Context& context) {
@@ -60,28 +48,6 @@ bench::Subject open(const Options& options, Context& context) {
   return open_subject(context, options.model, suite, options.settings.threads);
 }
 
-/// Where the answers come from. \collective
-h5::Attributes origin(const comm::Communicator& comm, const Options& options,
-                      const bench::Subject& subject, const std::vector<double>& thresholds,
-                      const std::string& command_line) {
-  h5::Attributes attributes = provenance(comm, command_line, options.settings);
-  attributes["format"] = std::string("eebench predictions");
-  attributes["format_version"] = std::int64_t{1};
-  attributes["weights"] = options.model.weights.filename().string();
-  attributes["weights_sha256"] = subject.weights_sha256;
-  attributes["data"] = options.data.filename().string();
-  attributes["data_sha256"] = subject.jets.sha256;
-  attributes["batch"] = options.batch;
-  attributes["rule"] = options.rule.empty() ? "none" : options.rule;
-  if (!options.rule.empty()) {
-    attributes["thresholds"] = thresholds;
-  }
-  if (options.rule == "learned") {
-    attributes["gates_sha256"] = subject.gates_sha256;
-  }
-  return attributes;
-}
-
 class Prediction {
  public:
   Prediction(const Options& options, Context& context)
@@ -90,7 +56,7 @@ class Prediction {
   report::Table run() {
     comm_.agree([&] {
       if (comm_.is_root()) {
-        check_output(options_);
+        check_output(answers_file(options_));
       }
     });
     context_.watchdog.enter("predict:load", seconds_without_progress);
@@ -140,7 +106,8 @@ class Prediction {
 
   h5::Attributes attributes(const std::vector<double>& thresholds) {
     context_.watchdog.enter("predict:write", seconds_without_progress);
-    h5::Attributes all = origin(comm_, options_, subject_, thresholds, context_.command_line);
+    h5::Attributes all =
+        origin(comm_, answers_file(options_, thresholds), subject_, context_.command_line);
     all["jets_cut"] = cut_;
     return all;
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -196,8 +197,9 @@ ExitCode run_profile(const Options& options, Context& context) {
     report.batch = options.batch;
     report.leaving_threshold = leaving_threshold;
     if (options.data.empty()) {
-      report.multiplicity = static_cast<double>(options.multiplicity);
-      report.costs = model::profile(*shown.network, {&options.multiplicity, 1});
+      const std::int64_t seen = std::min(options.multiplicity, shown.features.length);
+      report.multiplicity = static_cast<double>(seen);
+      report.costs = model::profile(*shown.network, {&seen, 1});
     } else {
       measure_all(report, entry, shown, options, context);
     }

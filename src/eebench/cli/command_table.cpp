@@ -15,6 +15,8 @@ std::span<const Command> command_table() {
       Command{"profile", "Cost of each part of a network, by formula and measured", &setup_profile},
       Command{"predict", "Answers of a network, of every exit or leaving early, as a file",
               &setup_predict},
+      Command{"deploy", "Run a network cut into tiers of ranks, device, edge and server",
+              &setup_deploy},
       Command{"bench", "Measure a suite: exits, rules, thresholds, batch sizes", &setup_bench},
       Command{"doctor", "Look at this machine and say what to do", &setup_doctor},
   };

@@ -1,9 +1,11 @@
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <jemalloc/jemalloc.h>
 
+#include "eebench/cli/exec_project.hpp"
 #include "eebench/cli/run.hpp"
 #include "eebench/comm/mpi_session.hpp"
 #include "eebench/core/error.hpp"
@@ -26,6 +28,9 @@ void keep_large_blocks() {
 
 int main(int argc, char** argv) {
   keep_large_blocks();
+  if (argc > 1 && std::string_view(argv[1]) == "project") {
+    return eebench::cli::exec_project(argv);
+  }
   // Outside guarded_main: the session must outlive every error and every communicator.
   eebench::comm::MpiSession session(argc, argv);
   const auto world = eebench::comm::Communicator::world();

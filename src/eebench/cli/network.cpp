@@ -76,6 +76,10 @@ LoadedNetwork load_network(const bench::ModelEntry& entry) {
     return draw_network(config_of(entry, {}));
   }
   model::Weights weights = model::read_weights(entry.weights);
+  if (!weights.whole_sha256.empty()) {
+    throw InputError(fmt::format("{} holds a piece of a network for eebench deploy; give the whole",
+                                 entry.weights.string()));
+  }
   model::ModelConfig config = config_of(entry, weights);
   if (weights.config.empty()) {
     model::adopt_head_layout(config, weights.tensors);
@@ -85,6 +89,18 @@ LoadedNetwork load_network(const bench::ModelEntry& entry) {
   }
   LoadedNetwork loaded = draw_network(config);
   model::load_state_dict(*loaded.network, weights.tensors, entry.weights.string());
+  loaded.weights = std::move(weights);
+  return loaded;
+}
+
+LoadedNetwork load_piece(const bench::ModelEntry& entry, const model::Segments& segments) {
+  model::Weights weights = model::read_weights(entry.weights);
+  if (weights.whole_sha256.empty()) {
+    throw InputError(fmt::format("{} holds a whole network; give a piece of eebench deploy --save",
+                                 entry.weights.string()));
+  }
+  LoadedNetwork loaded = draw_network(config_of(entry, weights));
+  model::load_piece(*loaded.network, weights.tensors, entry.weights.string(), segments);
   loaded.weights = std::move(weights);
   return loaded;
 }

@@ -23,6 +23,10 @@ struct LoadedNetwork {
 /// without them: one exit. Throws InputError.
 LoadedNetwork load_network(const bench::ModelEntry& entry);
 
+/// A network of which these segments alone have their parameters, those of a file that
+/// `eebench deploy --save` wrote. Throws InputError.
+LoadedNetwork load_piece(const bench::ModelEntry& entry, const model::Segments& segments);
+
 /// The inputs of that name, those of configs/data, or of a weaver data configuration (.yaml, .yml),
 /// seen from the working directory. Weights keep the name or path, not the content. Throws
 /// InputError that lists what exists, or names the file that is not there.

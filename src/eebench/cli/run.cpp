@@ -93,7 +93,9 @@ ExitCode run(const std::vector<std::string>& arguments, Context& context) {
                "eebench");
   app.set_version_flag("--version", [] { return version_text(); });
   app.require_subcommand(0, 1);
-  app.footer("Without a command: eebench bench --suite quickstart");
+  app.footer(
+      "Without a command: eebench bench --suite quickstart\n"
+      "Experiments in folders: eebench project, which is python -m eebench_analysis project");
   const std::vector<Choice> choices = add_commands(app);
 
   std::vector<std::string> reversed =

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "eebench/cli/network.hpp"
 #include "eebench/comm/same_input.hpp"
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
@@ -15,11 +14,10 @@ namespace eebench::cli {
 namespace {
 
 /// The suite's jets as the network wants them. \collective
-bench::Jets open_jets(Context& context, const std::filesystem::path& file,
-                      const std::shared_ptr<data::JetSource>& source) {
+bench::Jets open_jets(Context& context, const std::shared_ptr<data::JetSource>& source) {
   bench::Jets jets;
-  jets.sha256 = comm::agreed_sha256(file, context.comm, [&] {
-    context.watchdog.enter("SHA-256 of " + file.string(), seconds_without_progress);
+  jets.sha256 = comm::agreed_sha256(source->files(), context.comm, [&] {
+    context.watchdog.enter("SHA-256 of " + source->path().string(), seconds_without_progress);
   });
   jets.count = source->jets();
   jets.read = [source](std::int64_t begin, std::int64_t end) { return source->read(begin, end); };
@@ -45,27 +43,46 @@ std::string network_sha256(const model::ModelConfig& config, const data::JetSour
 
 }  // namespace
 
-bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
-                            const bench::Suite& suite, int threads) {
+Opened open_network(Context& context, const bench::ModelEntry& entry,
+                    const std::function<LoadedNetwork()>& load, const std::filesystem::path& data) {
   const comm::Communicator& comm = context.comm;
-  bench::Subject subject;
+  Opened opened;
+  bench::Subject& subject = opened.subject;
   std::shared_ptr<data::JetSource> source;
-  std::shared_ptr<data::JetSource> choosing;
   comm.agree([&] {
-    LoadedNetwork loaded = load_network(entry);
-    std::unique_ptr<model::Network> network = std::move(loaded.network);
-    source = std::make_shared<data::JetSource>(suite.data, loaded.features);
-    subject.weights_sha256 = model::sha256(loaded.weights.tensors);
+    LoadedNetwork loaded = load();
+    opened.network = std::move(loaded.network);
+    opened.features = loaded.features;
+    source = std::make_shared<data::JetSource>(data, loaded.features);
+    subject.weights_sha256 = loaded.weights.whole_sha256.empty()
+                                 ? model::sha256(loaded.weights.tensors)
+                                 : loaded.weights.whole_sha256;
     subject.network_sha256 = network_sha256(loaded.config, *source);
     subject.gates = gates_of(loaded.weights);
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.gates_data_sha256 = loaded.weights.gates.data_sha256;
     subject.classes = source->classes();
-    model::check_classes(source->classes().size(), source->file().path().string(), *network,
+    model::check_classes(source->classes().size(), source->path().string(), *opened.network,
                          entry.name);
+  });
+  comm::require_same(subject.weights_sha256 + subject.gates_sha256, entry.weights.string(), comm);
+  comm::require_same(subject.network_sha256,
+                     entry.config.empty() ? entry.weights.string() : entry.config, comm);
+  subject.jets = open_jets(context, source);
+  return opened;
+}
+
+bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
+                            const bench::Suite& suite, int threads) {
+  const comm::Communicator& comm = context.comm;
+  Opened opened = open_network(
+      context, entry, [&] { return load_network(entry); }, suite.data);
+  bench::Subject& subject = opened.subject;
+  std::shared_ptr<data::JetSource> choosing;
+  comm.agree([&] {
     if (suite.choosing) {
-      choosing = std::make_shared<data::JetSource>(suite.choosing->data, loaded.features);
-      if (choosing->classes() != source->classes()) {
+      choosing = std::make_shared<data::JetSource>(suite.choosing->data, opened.features);
+      if (choosing->classes() != subject.classes) {
         throw InputError(
             fmt::format("{} and {} have other classes; choose thresholds on such jets "
                         "as are reported on",
@@ -73,19 +90,15 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
       }
     }
     subject.executor =
-        exec::make_executor(std::move(network), {.device = suite.device,
-                                                 .deterministic = suite.deterministic,
-                                                 .threads = threads,
-                                                 .local_rank = comm.local_rank()});
+        exec::make_executor(std::move(opened.network), {.device = suite.device,
+                                                        .deterministic = suite.deterministic,
+                                                        .threads = threads,
+                                                        .local_rank = comm.local_rank()});
   });
-  comm::require_same(subject.weights_sha256 + subject.gates_sha256, entry.weights.string(), comm);
-  comm::require_same(subject.network_sha256,
-                     entry.config.empty() ? entry.weights.string() : entry.config, comm);
-  subject.jets = open_jets(context, suite.data, source);
   if (choosing) {
-    subject.choosing = open_jets(context, suite.choosing->data, choosing);
+    subject.choosing = open_jets(context, choosing);
   }
-  return subject;
+  return std::move(opened.subject);
 }
 
 }  // namespace eebench::cli

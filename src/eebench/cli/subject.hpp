@@ -1,9 +1,25 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
+#include <memory>
+
 #include "eebench/bench/subject.hpp"
 #include "eebench/cli/command.hpp"
+#include "eebench/cli/network.hpp"
 
 namespace eebench::cli {
+
+/// A subject that has no executor yet.
+struct Opened {
+  bench::Subject subject;
+  std::unique_ptr<model::Network> network;
+  data::DataConfig features;
+};
+
+/// Opens jets for the network that `load` gives; `entry` is how messages call it. \collective
+Opened open_network(Context& context, const bench::ModelEntry& entry,
+                    const std::function<LoadedNetwork()>& load, const std::filesystem::path& data);
 
 /// Loads a network of a suite on this rank's device and opens the suite's jets with its features.
 /// \collective

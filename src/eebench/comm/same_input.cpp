@@ -24,22 +24,9 @@ std::string identity_of(const std::filesystem::path& file) {
   return fmt::format("{} {} {}", host.data(), status.st_dev, status.st_ino);
 }
 
-}  // namespace
-
-void require_same(const std::string& text, const std::string& what, const Communicator& comm) {
-  const std::string of_root = comm.broadcast(text);
-  comm.agree([&] {
-    if (text != of_root) {
-      throw InputError(
-          fmt::format("{}: rank {} sees another one than rank 0; start all ranks in one folder and "
-                      "give a path to one file on all nodes",
-                      what, comm.rank()));
-    }
-  });
-}
-
-std::string agreed_sha256(const std::filesystem::path& file, const Communicator& comm,
-                          const std::function<void()>& alive) {
+/// Of one file.
+std::string sha256_of(const std::filesystem::path& file, const Communicator& comm,
+                      const std::function<void()>& alive) {
   constexpr std::int64_t buffers_of_a_piece = 256;
   std::vector<char> buffer(1 << 20);
   const std::vector<std::string> identities = comm.all_gather(identity_of(file));
@@ -70,6 +57,30 @@ std::string agreed_sha256(const std::filesystem::path& file, const Communicator&
   std::string of_root = comm.broadcast(own);
   require_same(reads ? own : of_root, file.string(), comm);
   return of_root;
+}
+
+}  // namespace
+
+void require_same(const std::string& text, const std::string& what, const Communicator& comm) {
+  const std::string of_root = comm.broadcast(text);
+  comm.agree([&] {
+    if (text != of_root) {
+      throw InputError(
+          fmt::format("{}: rank {} sees another one than rank 0; start all ranks in one folder and "
+                      "give a path to one file on all nodes",
+                      what, comm.rank()));
+    }
+  });
+}
+
+std::string agreed_sha256(const std::vector<std::filesystem::path>& files, const Communicator& comm,
+                          const std::function<void()>& alive) {
+  require_same(fmt::to_string(files.size()), files.front().parent_path().string(), comm);
+  std::vector<std::string> digests;
+  for (const auto& file : files) {
+    digests.push_back(sha256_of(file, comm, alive));
+  }
+  return joint_sha256(digests);
 }
 
 }  // namespace eebench::comm

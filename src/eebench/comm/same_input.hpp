@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "eebench/comm/communicator.hpp"
 
@@ -12,10 +13,10 @@ namespace eebench::comm {
 /// path may lead to other files on other nodes.
 void require_same(const std::string& text, const std::string& what, const Communicator& comm);
 
-/// \collective SHA-256 of a file that all ranks name alike. It is read once on each node, and once
-/// more for each different file that a rank sees there; calls `alive` on every rank from time to
-/// time. Throws InputError where two ranks see different contents.
-std::string agreed_sha256(const std::filesystem::path& file, const Communicator& comm,
+/// \collective SHA-256 of files that all ranks name alike, as joint_sha256. Each is read once on
+/// each node, and once more for each different file that a rank sees there; calls `alive` on every
+/// rank from time to time. Throws InputError where two ranks see different contents.
+std::string agreed_sha256(const std::vector<std::filesystem::path>& files, const Communicator& comm,
                           const std::function<void()>& alive);
 
 }  // namespace eebench::comm

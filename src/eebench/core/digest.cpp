@@ -67,4 +67,15 @@ std::string sha256_file(const std::filesystem::path& file) {
   return digest.hex();
 }
 
+std::string joint_sha256(std::span<const std::string> of_files) {
+  if (of_files.size() == 1) {
+    return of_files.front();
+  }
+  Digest digest;
+  for (const std::string& file : of_files) {
+    digest.add(file).add("\n");
+  }
+  return digest.hex();
+}
+
 }  // namespace eebench

@@ -36,4 +36,7 @@ inline std::string sha256(std::string_view text) { return Digest().add(text).hex
 /// Of the file's bytes. Throws IoError where it cannot be read.
 std::string sha256_file(const std::filesystem::path& file);
 
+/// Of several files: the SHA-256 of the lines of theirs; of one, its own.
+std::string joint_sha256(std::span<const std::string> of_files);
+
 }  // namespace eebench

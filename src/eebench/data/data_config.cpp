@@ -37,7 +37,7 @@ Variable read_variable(const YAML::Node& node) {
   return variable;
 }
 
-/// The same; what it cannot be made of is named with its group and place.
+/// The same; what it cannot be made of is named with its list and place.
 Variable checked_variable(const YAML::Node& node, const std::string& group, std::size_t place,
                           const std::filesystem::path& path) {
   try {
@@ -53,10 +53,9 @@ Variable checked_variable(const YAML::Node& node, const std::string& group, std:
   }
   std::string found = YAML::Dump(node);
   std::replace(found.begin(), found.end(), '\n', ' ');
-  fail(path,
-       fmt::format("line {}: inputs.{}.vars, entry {}: {} is not a variable; expected name or "
-                   "[name, subtract or null, multiply, low, high] with numbers, low <= high",
-                   node.Mark().line + 1, group, place, found));
+  fail(path, fmt::format("line {}: {}, entry {}: {} is not a variable; expected name or "
+                         "[name, subtract or null, multiply, low, high] with numbers, low <= high",
+                         node.Mark().line + 1, group, place, found));
 }
 
 std::vector<Variable> read_group(const YAML::Node& inputs, const std::string& name,
@@ -68,13 +67,32 @@ std::vector<Variable> read_group(const YAML::Node& inputs, const std::string& na
   }
   std::vector<Variable> variables;
   for (const YAML::Node& node : group["vars"]) {
-    variables.push_back(checked_variable(node, name, variables.size(), path));
+    variables.push_back(checked_variable(node, "inputs." + name + ".vars", variables.size(), path));
   }
   if (expected != 0 && variables.size() != expected) {
     fail(path, fmt::format("inputs.{}.vars lists {} variables, expected {}", name, variables.size(),
                            expected));
   }
   return variables;
+}
+
+/// A variable for each channel, which all its pixels share.
+void read_images(const YAML::Node& images, DataConfig& config, const std::filesystem::path& path) {
+  const YAML::Node shape = images["shape"];
+  const YAML::Node channels = images["channels"];
+  if (!shape || !shape.IsSequence() || shape.size() != 3 || !channels || !channels.IsSequence() ||
+      channels.size() != shape[0].as<std::size_t>()) {
+    fail(path,
+         "images needs a shape, [channels, height, width], and channels with one variable "
+         "for each");
+  }
+  config.image = shape.as<std::vector<std::int64_t>>();
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    config.features.insert(config.features.end(),
+                           static_cast<std::size_t>(config.image[1] * config.image[2]),
+                           checked_variable(channels[c], "images.channels", c, path));
+  }
+  config.length = 1;
 }
 
 std::vector<std::string> read_classes(const YAML::Node& labels, const std::filesystem::path& path) {
@@ -128,6 +146,12 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
     fail(path, "no such file; give a weaver data configuration (YAML)");
   }
   const YAML::Node root = YAML::LoadFile(path.string());
+  DataConfig config;
+  config.sha256 = sha256_file(path);
+  if (root.IsMap() && root["images"]) {
+    read_images(root["images"], config, path);
+    return config;
+  }
   if (!root.IsMap() || !root["inputs"]) {
     fail(path, "no key 'inputs'; expected a weaver data configuration (YAML)");
   }
@@ -142,8 +166,6 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
                        key));
     }
   }
-  DataConfig config;
-  config.sha256 = sha256_file(path);
   if (const YAML::Node variables = root["new_variables"]) {
     for (const auto& item : variables) {
       const auto name = item.first.as<std::string>();

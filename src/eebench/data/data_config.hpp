@@ -28,7 +28,7 @@ inline constexpr std::int64_t kept_constituents = 128;
 
 /// What to compute from the columns of a jet file and feed to a network: a weaver data
 /// configuration (YAML). The groups pf_points, pf_features and pf_vectors are used; particles
-/// beyond their `length` are cut.
+/// beyond their `length` are cut. Or, with `images` in their place, how pixels are standardised.
 struct DataConfig {
   std::vector<std::pair<std::string, Expression>> new_variables;
   std::vector<Variable> points;    ///< two
@@ -38,6 +38,8 @@ struct DataConfig {
   /// What the network tells apart, in the order of its outputs: labels.value without "label_".
   /// Empty: the classes of the file as they are.
   std::vector<std::string> classes;
+  /// Of images, channel after channel, a feature a pixel; empty for jets.
+  std::vector<std::int64_t> image;
   std::string sha256;  ///< of the file's text
 
   /// Throws InputError naming file, key and what is expected.

@@ -74,4 +74,25 @@ DataInfo describe(const JetFile& file, std::int64_t limit) {
   return info;
 }
 
+ImageInfo describe(const CifarFiles& files) {
+  ImageInfo info;
+  info.images = files.images();
+  for (const std::string& name : files.classes()) {
+    info.classes.push_back({name, 0});
+  }
+  for (std::int64_t begin = 0; begin < info.images; begin += jets_per_read) {
+    for (const std::int64_t label :
+         files.labels(begin, std::min(begin + jets_per_read, info.images))) {
+      ++info.classes[static_cast<std::size_t>(label)].jets;
+    }
+  }
+  std::vector<std::string> digests;
+  for (const auto& file : files.files()) {
+    info.bytes += std::filesystem::file_size(file);
+    digests.push_back(sha256_file(file));
+  }
+  info.sha256 = joint_sha256(digests);
+  return info;
+}
+
 }  // namespace eebench::data

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "eebench/data/cifar.hpp"
 #include "eebench/data/data_config.hpp"
 #include "eebench/data/jet_file.hpp"
 
@@ -39,5 +40,16 @@ struct DataInfo {
 /// Reads the whole file once, a chunk at a time, and so finds whatever is wrong with it (the
 /// InputError of JetFile). `limit` is how many constituents the networks keep.
 DataInfo describe(const JetFile& file, std::int64_t limit = kept_constituents);
+
+/// What files of images hold.
+struct ImageInfo {
+  std::uint64_t bytes = 0;
+  std::string sha256;  ///< as joint_sha256
+  std::int64_t images = 0;
+  std::vector<ClassCount> classes;
+};
+
+/// Reads everything once, as the other.
+ImageInfo describe(const CifarFiles& files);
 
 }  // namespace eebench::data

@@ -84,24 +84,73 @@ void check_finite(const JetBatch& batch, const std::vector<float>& values,
                   particle - batch.offsets[jet], *bad));
 }
 
+std::variant<JetFile, CifarFiles> open(const std::filesystem::path& path,
+                                       const DataConfig& config) {
+  if (!CifarFiles::match(path)) {
+    if (!config.image.empty()) {
+      throw InputError(fmt::format(
+          "{}: the data configuration is of images; give CIFAR-10's binary files (.bin) or the "
+          "folder of them, or choose a configuration of jets: --features",
+          path.string()));
+    }
+    return JetFile(path);
+  }
+  if (!std::ranges::equal(config.image, CifarFiles::shape)) {
+    throw InputError(fmt::format(
+        "{}: holds images [{}], the data configuration is of {}; choose "
+        "the one made for them, such as cifar10: --features",
+        path.string(), fmt::join(CifarFiles::shape, ", "),
+        config.image.empty() ? "jets" : fmt::format("[{}]", fmt::join(config.image, ", "))));
+  }
+  return CifarFiles(path);
+}
+
 }  // namespace
 
-JetSource::JetSource(const std::filesystem::path& file, DataConfig config)
-    : file_(file),
-      config_(std::move(config)),
-      derive_angles_(!file_.has("part_deta") || !file_.has("part_dphi")),
-      columns_(config_.columns(derive_angles_)),
-      class_of_label_(match_classes(file_, classes())) {}
+JetSource::JetSource(const std::filesystem::path& path, DataConfig config)
+    : file_(open(path, config)), config_(std::move(config)) {
+  if (const auto* jets = std::get_if<JetFile>(&file_)) {
+    derive_angles_ = !jets->has("part_deta") || !jets->has("part_dphi");
+    columns_ = config_.columns(derive_angles_);
+    class_of_label_ = match_classes(*jets, classes());
+  }
+}
+
+const std::filesystem::path& JetSource::path() const {
+  return std::visit(
+      [](const auto& file) -> const auto& { return file.path(); }, file_);
+}
+
+std::vector<std::filesystem::path> JetSource::files() const {
+  const auto* images = std::get_if<CifarFiles>(&file_);
+  return images != nullptr ? images->files() : std::vector{path()};
+}
+
+std::int64_t JetSource::jets() const {
+  const auto* images = std::get_if<CifarFiles>(&file_);
+  return images != nullptr ? images->images() : std::get<JetFile>(file_).jets();
+}
+
+const std::vector<std::string>& JetSource::classes() const {
+  return config_.classes.empty()
+             ? std::visit(
+                   [](const auto& file) -> const auto& { return file.classes(); }, file_)
+             : config_.classes;
+}
 
 JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
   if (begin < 0 || end > jets() || begin > end) {
     throw InputError(fmt::format("{}: jets {} to {} were asked for, but it has {}; ask for no more",
-                                 file_.path().string(), begin, end, jets()));
+                                 path().string(), begin, end, jets()));
   }
-  JetBatch batch = assemble(file_.read(begin, end, columns_), config_, derive_angles_, begin);
-  check_finite(batch, batch.features, config_.features, file_.path());
-  check_finite(batch, batch.points, config_.points, file_.path());
-  check_finite(batch, batch.vectors, config_.vectors, file_.path());
+  if (const auto* images = std::get_if<CifarFiles>(&file_)) {
+    return images->read(begin, end, config_.features);
+  }
+  JetBatch batch =
+      assemble(std::get<JetFile>(file_).read(begin, end, columns_), config_, derive_angles_, begin);
+  check_finite(batch, batch.features, config_.features, path());
+  check_finite(batch, batch.points, config_.points, path());
+  check_finite(batch, batch.vectors, config_.vectors, path());
   for (std::int64_t& label : batch.labels) {
     label = class_of_label_[static_cast<std::size_t>(label)];
   }
@@ -109,10 +158,14 @@ JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
 }
 
 std::int64_t JetSource::cut(std::int64_t begin, std::int64_t end) const {
+  const auto* file = std::get_if<JetFile>(&file_);
+  if (file == nullptr) {
+    return 0;
+  }
   constexpr std::int64_t jets_per_read = 1 << 20;
   std::int64_t count = 0;
   for (std::int64_t first = begin; first < end; first += jets_per_read) {
-    const JetColumns part = file_.read(first, std::min(first + jets_per_read, end), {});
+    const JetColumns part = file->read(first, std::min(first + jets_per_read, end), {});
     for (std::size_t j = 0; j + 1 < part.offsets.size(); ++j) {
       count += part.offsets[j + 1] - part.offsets[j] > config_.length ? 1 : 0;
     }

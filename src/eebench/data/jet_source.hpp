@@ -4,25 +4,30 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <variant>
+#include <vector>
 
+#include "eebench/data/cifar.hpp"
 #include "eebench/data/data_config.hpp"
 #include "eebench/data/jet_batch.hpp"
 #include "eebench/data/jet_file.hpp"
 
 namespace eebench::data {
 
-/// A jet file seen through a data configuration: ranges of jets as a network wants them.
+/// A jet file or images (CifarFiles) seen through a data configuration: ranges of jets as a network
+/// wants them.
 class JetSource {
  public:
-  /// Throws InputError where the file has a class that the configuration does not list.
-  JetSource(const std::filesystem::path& file, DataConfig config);
+  /// Throws InputError where the file has a class that the configuration does not list, or images
+  /// where it is of jets.
+  JetSource(const std::filesystem::path& path, DataConfig config);
 
-  const JetFile& file() const { return file_; }
-  std::int64_t jets() const { return file_.jets(); }
+  const std::filesystem::path& path() const;
+  /// What a digest of the data is of.
+  std::vector<std::filesystem::path> files() const;
+  std::int64_t jets() const;
   /// What the labels of the batches count: the classes of the configuration, in its order.
-  const std::vector<std::string>& classes() const {
-    return config_.classes.empty() ? file_.classes() : config_.classes;
-  }
+  const std::vector<std::string>& classes() const;
   /// Of the data configuration, as DataConfig::sha256.
   const std::string& config_sha256() const { return config_.sha256; }
   /// Constituents that are kept of a jet.
@@ -34,9 +39,9 @@ class JetSource {
   std::int64_t cut(std::int64_t begin, std::int64_t end) const;
 
  private:
-  JetFile file_;
+  std::variant<JetFile, CifarFiles> file_;
   DataConfig config_;
-  bool derive_angles_;
+  bool derive_angles_ = false;
   std::vector<std::string> columns_;
   std::vector<std::int64_t> class_of_label_;  ///< position in classes() of each class of the file
 };

@@ -11,7 +11,7 @@
 namespace eebench::h5 {
 
 using Attributes =
-    std::map<std::string, std::variant<std::string, std::int64_t, std::vector<double>>>;
+    std::map<std::string, std::variant<std::string, std::int64_t, double, std::vector<double>>>;
 
 /// \collective
 inline void set_attributes(Object& object, const Attributes& attributes) {

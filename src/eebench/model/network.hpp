@@ -48,6 +48,9 @@ class Network : public torch::nn::Module {
   virtual Cost stem_cost(std::int64_t n) const = 0;
   virtual Cost segment_cost(std::int64_t k, std::int64_t n) const = 0;
   virtual Cost head_cost(std::int64_t k, std::int64_t n) const = 0;
+  /// The segment that needs this parameter or buffer; the stem counts to segment 0, a head to its
+  /// own.
+  virtual std::int64_t segment_of(const std::string& name) const = 0;
   /// Folds and packs weights for inference; the network must be in eval mode and is not trained
   /// afterwards. Results change by rounding only.
   virtual void prepare() {}

@@ -34,7 +34,9 @@ HeadOutput PooledHeadImpl::forward(at::Tensor x, const nn::Ragged& jets,
   }
   const at::Tensor pooled = nn::concat({nn::mean_pool(x, jets), nn::max_pool(x, jets)});
   const at::Tensor embedding = nn::relu(hidden_->forward(pooled, context), context);
-  return {fc_->forward(nn::dropout_jets(embedding, dropout_, site_, context), context), embedding};
+  return {fc_->forward(nn::dropout_jets(embedding, is_training() ? dropout_ : 0.0, site_, context),
+                       context),
+          embedding};
 }
 
 void PooledHeadImpl::cost(std::int64_t n, CostCounter& counter) const {

@@ -17,6 +17,7 @@
 #include "eebench/model/pcnn/pcnn.hpp"
 #include "eebench/model/pelican/pelican.hpp"
 #include "eebench/model/pfn/pfn.hpp"
+#include "eebench/model/sequential/sequential.hpp"
 #include "eebench/model/settings.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
@@ -35,6 +36,8 @@ constexpr std::array entries{
     ModelEntry{"pelican", "PELICAN, Lorentz products of pairs, two classes, 48 k parameters"},
     ModelEntry{"pelican-nano", "PELICAN nano, one layer without early exits, two classes"},
     ModelEntry{"particlenext", "ParticleNeXt, weaver-core's defaults, 554 k parameters"},
+    ModelEntry{"vgg19", "VGG-19 with BatchNorm for CIFAR-10, a list of layers, 20.6 M parameters"},
+    ModelEntry{"resnet20", "ResNet-20 for CIFAR-10, a list of layers, 272 k parameters"},
 };
 
 struct Kind {
@@ -50,6 +53,7 @@ constexpr std::array kinds{
     Kind{"particlenext", particlenext_from},
     Kind{"pfn", pfn_from},
     Kind{"p-cnn", pcnn_from},
+    Kind{"sequential", sequential_from},
 };
 
 std::string print(const toml::table& table) {

@@ -10,9 +10,7 @@
 namespace eebench::model {
 
 Settings::Settings(const ModelConfig& config, const std::string& name)
-    : table_(name.empty() ? &config.table : config.table[name].as_table()),
-      name_(name),
-      where_(config.where) {}
+    : Settings(name.empty() ? &config.table : config.table[name].as_table(), name, config.where) {}
 
 void Settings::finish() const {
   if (table_ == nullptr) {
@@ -24,6 +22,27 @@ void Settings::finish() const {
                     fmt::format("{}, line {}", where_, value.source().begin.line), known_);
     }
   }
+}
+
+std::vector<Settings> Settings::tables(const std::string& key) {
+  known_.push_back(key);
+  std::vector<Settings> all;
+  const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
+  if (node == nullptr) {
+    return all;
+  }
+  if (!node->is_array() || !node->as_array()->is_array_of_tables()) {
+    wrong(*node, key, "a list of tables");
+  }
+  for (const toml::node& entry : *node->as_array()) {
+    all.push_back(
+        Settings(*entry.as_table(), fmt::format("{}.{}[{}]", name_, key, all.size()), where_));
+  }
+  return all;
+}
+
+std::string Settings::place() const {
+  return fmt::format("{}, line {}", where_, table_ == nullptr ? 1 : table_->source().begin.line);
 }
 
 void Settings::wrong(const toml::node& node, const std::string& key,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -128,6 +129,9 @@ Weights read_h5(const std::filesystem::path& path) {
                     path.string()));
   }
   weights.gates = read_gates(file);
+  if (file.has_attribute("whole_sha256")) {
+    weights.whole_sha256 = file.attribute<std::string>("whole_sha256");
+  }
   return weights;
 }
 
@@ -229,6 +233,25 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
   }
 }
 
+StateDict piece_of(const Network& network, const Segments& segments) {
+  StateDict piece = state_dict(network);
+  std::erase_if(
+      piece, [&](const auto& tensor) { return !segments.hold(network.segment_of(tensor.first)); });
+  return piece;
+}
+
+void load_piece(Network& network, const StateDict& piece, const std::string& where,
+                const Segments& segments) {
+  StateDict all = piece;
+  for (const auto& [name, own] : state_dict(network)) {
+    if (!segments.hold(network.segment_of(name))) {
+      constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+      all.emplace_back(name, own.is_floating_point() ? at::full_like(own, nan) : own);
+    }
+  }
+  load_state_dict(network, all, where);
+}
+
 Weights read_weights(const std::filesystem::path& path) {
   if (is_torch_file(path)) {
     return {.tensors = read_torch_file(path), .config = ""};
@@ -257,6 +280,9 @@ void write_weights(const std::filesystem::path& path, const Weights& weights) {
     file.set_attribute("model_config", weights.config);
     file.set_attribute("origin", weights.origin);
     file.set_attribute("sha256", sha256(weights.tensors));
+    if (!weights.whole_sha256.empty()) {
+      file.set_attribute("whole_sha256", weights.whole_sha256);
+    }
     for (const auto& [name, tensor] : weights.tensors) {
       write_tensor(file, fmt::format("{}/{}", group, name), tensor.detach().cpu().contiguous());
     }

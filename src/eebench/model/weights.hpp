@@ -23,6 +23,20 @@ std::string sha256(const StateDict& tensors);
 void load_state_dict(Network& network, const StateDict& tensors, const std::string& where,
                      bool without_exits = false);
 
+/// Segments [first, last) of a network.
+struct Segments {
+  std::int64_t first;
+  std::int64_t last;
+  bool hold(std::int64_t k) const { return first <= k && k < last; }
+};
+
+/// Those tensors of state_dict(network) that these segments need.
+StateDict piece_of(const Network& network, const Segments& segments);
+
+/// load_state_dict of a piece of a network: what other segments need becomes NaN.
+void load_piece(Network& network, const StateDict& piece, const std::string& where,
+                const Segments& segments);
+
 /// Gates of the learned rule as plain numbers, and the jets that they were fitted on.
 struct Gates {
   std::vector<std::vector<double>> numbers;  ///< of each early exit; empty where none were fitted
@@ -39,7 +53,8 @@ struct Weights {
   StateDict tensors;
   std::string config;  ///< model configuration
   Gates gates = {};
-  std::string origin = {};  ///< how the weights were made, for people
+  std::string origin = {};        ///< how the weights were made, for people
+  std::string whole_sha256 = {};  ///< of a piece: sha256 of all tensors of the network
 };
 
 /// From eebench's HDF5 or PyTorch's state_dict (.pt, .pth, or any zip archive). Throws InputError.

@@ -1,7 +1,5 @@
 #include "eebench/store/predictions_file.hpp"
 
-#include "eebench/store/share_file.hpp"
-
 namespace eebench::store {
 namespace {
 
@@ -9,13 +7,15 @@ namespace {
 template <class Answers>
 void write(const std::filesystem::path& path, const comm::Communicator& comm, const Answers& share,
            const std::vector<std::int64_t>& exit_index, const std::vector<std::string>& axes,
-           const std::string& meaning, const std::string& mark, const h5::Attributes& attributes) {
+           const std::string& meaning, const std::string& mark, const h5::Attributes& attributes,
+           const std::function<void(ShareFile&)>& more) {
   ShareFile file(path, comm, share.jets(), attributes);
   file.dimensions(share.exits, share.classes);
   file.write("logits", axes, share.logits, meaning).set_attribute("mark", mark);
   file.write("exit_index", {"jet"}, narrowed(exit_index), "exit that the jet took")
       .set_attribute("mark", mark);
   file.write("label", {"jet"}, narrowed(share.labels), "class index");
+  more(file);
   file.publish();
 }
 
@@ -25,13 +25,14 @@ void write_predictions(const std::filesystem::path& path, const comm::Communicat
                        const AllExits& share, const h5::Attributes& attributes) {
   const std::vector<std::int64_t> to_the_end(share.labels.size(), share.exits - 1);
   write(path, comm, share, to_the_end, {"jet", "exit", "class"}, "answer of every exit", "replayed",
-        attributes);
+        attributes, [](ShareFile&) {});
 }
 
 void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
-                       const TakenExits& share, const h5::Attributes& attributes) {
+                       const TakenExits& share, const h5::Attributes& attributes,
+                       const std::function<void(ShareFile&)>& more) {
   write(path, comm, share, share.exit_index, {"jet", "class"},
-        "answer of the exit that the jet took", "measured", attributes);
+        "answer of the exit that the jet took", "measured", attributes, more);
 }
 
 }  // namespace eebench::store

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "eebench/comm/communicator.hpp"
 #include "eebench/h5/attributes.hpp"
 #include "eebench/store/all_exits.hpp"
+#include "eebench/store/share_file.hpp"
 #include "eebench/store/taken_exits.hpp"
 
 namespace eebench::store {
@@ -15,8 +17,10 @@ namespace eebench::store {
 void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
                        const AllExits& share, const h5::Attributes& attributes);
 
-/// \collective The same with logits[jet, class] of the exit taken.
-void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
-                       const TakenExits& share, const h5::Attributes& attributes);
+/// \collective The same with logits[jet, class] of the exit taken, and what `more` adds.
+void write_predictions(
+    const std::filesystem::path& path, const comm::Communicator& comm, const TakenExits& share,
+    const h5::Attributes& attributes,
+    const std::function<void(ShareFile&)>& more = [](ShareFile&) {});
 
 }  // namespace eebench::store

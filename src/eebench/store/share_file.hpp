@@ -11,8 +11,8 @@
 
 namespace eebench::store {
 
-/// A file for xarray into which every rank writes its own jets, in the order of the ranks: the
-/// first dimension of every variable is `jet`. It appears under its name when it is complete.
+/// A file for xarray into which every rank writes its own jets, in the order of the ranks. It
+/// appears under its name when it is complete.
 class ShareFile {
  public:
   /// \collective `jets`: of this rank.
@@ -22,7 +22,14 @@ class ShareFile {
   /// \collective Dimensions `exit`, counted from 0, and `class`.
   void dimensions(std::int64_t exits, const std::vector<std::string>& classes);
 
-  /// \collective A variable over these dimensions; `values`: of this rank's jets.
+  /// \collective Another dimension; the root's values count.
+  template <class T>
+  void dimension(const std::string& name, const std::vector<T>& values) {
+    file_.dimension(name, values);
+  }
+
+  /// \collective A variable over these dimensions, the first of which is `jet`; `values`: of this
+  /// rank's jets.
   template <class T>
   h5::Dataset write(const std::string& name, const std::vector<std::string>& dimensions,
                     const std::vector<T>& values, const std::string& meaning,
@@ -35,6 +42,18 @@ class ShareFile {
     start[0] = count_ > 0 ? first_ : 0;
     extent[0] = count_;
     dataset.write(values, start, extent);
+    return dataset;
+  }
+
+  /// \collective A variable that is not of jets; the root's values count.
+  template <class T>
+  h5::Dataset write_whole(const std::string& name, const std::vector<std::string>& dimensions,
+                          const std::vector<T>& values, const std::string& meaning,
+                          const std::string& unit = "1") {
+    h5::Dataset dataset = file_.create<T>(name, dimensions);
+    dataset.set_attribute("long_name", meaning);
+    dataset.set_attribute("units", unit);
+    dataset.write(values);
     return dataset;
   }
 

@@ -3,7 +3,7 @@
 namespace eebench::sys {
 namespace {
 
-// A handler may touch nothing else; hence the one global of the program.
+// A handler may touch nothing else; hence a global.
 volatile std::sig_atomic_t last_signal = 0;
 
 void remember(int signal) { last_signal = signal; }

@@ -47,7 +47,7 @@ void check_same(const Session& session, const data::JetSource& training,
     if (jets != nullptr) {
       comm::require_same(fmt::format("{} {} {}", jets->jets(), jets->max_particles(),
                                      fmt::join(jets->classes(), " ")),
-                         jets->file().path().string(), comm);
+                         jets->path().string(), comm);
     }
   }
 }
@@ -79,9 +79,9 @@ std::string config_file(const Session& session, const data::JetSource& training,
                         const data::JetSource* validation, int ranks) {
   std::string command = fmt::format("mpirun -n {} eebench train --config {} --data-train {}", ranks,
                                     shell_quoted((session.output / "config.toml").string()),
-                                    shell_quoted(training.file().path().string()));
+                                    shell_quoted(training.path().string()));
   if (validation != nullptr) {
-    command += " --data-val " + shell_quoted(validation->file().path().string());
+    command += " --data-val " + shell_quoted(validation->path().string());
   }
   if (!session.weights.empty()) {
     command += " --weights " + shell_quoted(session.weights.string());
@@ -123,7 +123,7 @@ Summary run(const Session& asked, const data::JetSource& training,
     const std::int64_t cut = jets == nullptr ? 0 : count_cut(*jets, comm);
     if (cut > 0 && comm.is_root()) {
       session.progress(fmt::format("{} of the {} jets of {} are cut to their first {} constituents",
-                                   cut, jets->jets(), jets->file().path().string(),
+                                   cut, jets->jets(), jets->path().string(),
                                    jets->max_particles()));
     }
   }
@@ -132,13 +132,13 @@ Summary run(const Session& asked, const data::JetSource& training,
   const auto network = first_network(asked, features, inputs, comm);
   for (const data::JetSource* jets : {&training, validation}) {
     if (jets != nullptr) {
-      model::check_classes(jets->classes().size(), jets->file().path().string(), *network,
+      model::check_classes(jets->classes().size(), jets->path().string(), *network,
                            session.model.name);
     }
   }
   const at::Device device = nn::device_of(session.device, comm.local_rank());
   const auto digest = [&](const data::JetSource& jets) {
-    return comm::agreed_sha256(jets.file().path(), comm,
+    return comm::agreed_sha256(jets.files(), comm,
                                [&] { session.phase("train:SHA-256 of what it reads"); });
   };
   inputs.training = digest(training);

@@ -244,6 +244,10 @@ class Part final : public Network {
     return counter.cost();
   }
 
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {"embed", "pair_embed"}, {"blocks"});
+  }
+
  private:
   PartConfig config_;
   Placement placement_;

@@ -87,8 +87,10 @@ class ParticleNet final : public Network {
     }
     const at::Tensor pooled = nn::mean_pool(state.get("f"), state.jets());
     const at::Tensor embedding = nn::relu(hidden_->forward(pooled, context), context);
-    return {fc_->forward(nn::dropout_jets(embedding, config_.dropout, 0, context), context),
-            embedding};
+    return {
+        fc_->forward(nn::dropout_jets(embedding, is_training() ? config_.dropout : 0.0, 0, context),
+                     context),
+        embedding};
   }
 
   void prepare() override {
@@ -129,6 +131,10 @@ class ParticleNet final : public Network {
       counter.linear(1, fc_->in(), fc_->out());
     }
     return counter.cost();
+  }
+
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {"bn_fts"}, {"edge_convs"});
   }
 
  private:

@@ -141,8 +141,10 @@ class ParticleNeXt final : public Network {
     const at::Tensor x = post_->forward_relu(f, context);
     const at::Tensor pooled = nn::softmax_pool(x, sa_->forward(x, context), state.jets());
     const at::Tensor embedding = hidden_->forward(pooled, context, nn::Activation::relu);
-    return {fc_->forward(nn::dropout_jets(embedding, config_.dropout, 0, context), context),
-            embedding};
+    return {
+        fc_->forward(nn::dropout_jets(embedding, is_training() ? config_.dropout : 0.0, 0, context),
+                     context),
+        embedding};
   }
 
   void prepare() override {
@@ -191,6 +193,10 @@ class ParticleNeXt final : public Network {
       counter.linear(1, fc_->in(), fc_->out());
     }
     return counter.cost();
+  }
+
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {"node_encode", "edge_encode"}, {"layers"});
   }
 
  private:

@@ -109,8 +109,10 @@ class Pcnn final : public Network {
     }
     const at::Tensor embedding =
         hidden_->forward(nn::mean_pool(rows, positions), context, nn::Activation::relu);
-    return {fc_->forward(nn::dropout_jets(embedding, config_.dropout, 0, context), context),
-            embedding};
+    return {
+        fc_->forward(nn::dropout_jets(embedding, is_training() ? config_.dropout : 0.0, 0, context),
+                     context),
+        embedding};
   }
 
   void prepare() override {
@@ -152,6 +154,17 @@ class Pcnn final : public Network {
       counter.linear(1, fc_->in(), fc_->out());
     }
     return counter.cost();
+  }
+
+  std::int64_t segment_of(const std::string& name) const override {
+    std::int64_t before = 0;  // units of the stages before
+    for (std::size_t s = 0; s < config_.stages.size(); ++s) {
+      if (const auto unit = number_in(fmt::format("resnet_units.resnet_unit_{}", s), name)) {
+        return placement_.segment_of(before + *unit);
+      }
+      before += static_cast<std::int64_t>(config_.stages[s].size());
+    }
+    return model::segment_of(name, placement_, {"fts_conv"}, {});
   }
 
  private:

@@ -362,8 +362,8 @@ at::Tensor MessageImpl::forward(at::Tensor x, const nn::Ragged& jets, const nn::
   if (!norm_.is_empty()) {
     x = norm_->forward(x, context);
   }
-  return nn::dropout(x, options_.dropout, options_.site, jets.pair_offsets(), context.jet_index,
-                     context);
+  return nn::dropout(x, is_training() ? options_.dropout : 0.0, options_.site, jets.pair_offsets(),
+                     context.jet_index, context);
 }
 
 void MessageImpl::cost(std::int64_t n, CostCounter& counter) const {

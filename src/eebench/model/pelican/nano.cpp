@@ -107,8 +107,8 @@ class PelicanNano final : public Network {
         fused_ ? state.get("aggregates")
                : out_->aggregates(out_message_->forward(state.get("x"), state.jets(), context),
                                   state.jets(), context);
-    const at::Tensor w =
-        nn::dropout_jets(out_->forward(aggregates, context), config_.dropout_out, 2, context);
+    const at::Tensor w = nn::dropout_jets(out_->forward(aggregates, context),
+                                          is_training() ? config_.dropout_out : 0.0, 2, context);
     return {at::cat({-w, w}, 1), aggregates};
   }
 
@@ -181,6 +181,8 @@ class PelicanNano final : public Network {
     out_->cost(counter);
     return counter.cost();
   }
+
+  std::int64_t segment_of(const std::string&) const override { return 0; }
 
  private:
   std::int64_t particles_of(std::int64_t n) const {

@@ -74,7 +74,8 @@ class Head {
 
   HeadOutput forward(const at::Tensor& x, const nn::Ragged& jets, const nn::Context& context) {
     at::Tensor embedding = to_jets_->forward(aggregates(x, jets, context), context);
-    embedding = nn::dropout_jets(embedding, dropout_, site_ + 1, context);
+    embedding =
+        nn::dropout_jets(embedding, fc_->is_training() ? dropout_ : 0.0, site_ + 1, context);
     // The reference ends with a leaky ReLU on the logits.
     return {fc_->forward(embedding, context, nn::Activation::leaky_relu), embedding};
   }
@@ -270,6 +271,11 @@ class Pelican final : public Network {
     CostCounter counter;
     heads_[static_cast<std::size_t>(k)].cost(particles(n, spurions_, config_.nobj), counter);
     return counter.cost();
+  }
+
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {"linear", "input_encoder", "eq1to2"},
+                             {"net2to2.message_layers", "net2to2.eq_layers"});
   }
 
  private:

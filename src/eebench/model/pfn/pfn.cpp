@@ -131,6 +131,10 @@ class Pfn final : public Network {
     return counter.cost();
   }
 
+  std::int64_t segment_of(const std::string& name) const override {
+    return model::segment_of(name, placement_, {}, {"phi"});
+  }
+
  private:
   PfnConfig config_;
   Placement placement_;

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "eebench/bench/subject.hpp"
+#include "eebench/comm/communicator.hpp"
+#include "eebench/exec/executor.hpp"
+#include "eebench/h5/attributes.hpp"
+
+namespace eebench::cli {
+
+/// A file of what a network says of jets.
+struct AnswersFile {
+  std::filesystem::path path;
+  std::filesystem::path weights;
+  std::filesystem::path data;
+  std::string rule;  ///< empty: every exit answers
+  std::vector<double> thresholds;
+  std::int64_t batch;
+  exec::Settings settings;
+};
+
+/// Before hours of work: throws InputError unless there is a place for the file that is not that of
+/// an input. On the root alone.
+void check_output(const AnswersFile& file);
+
+/// Where the answers come from. \collective
+h5::Attributes origin(const comm::Communicator& comm, const AnswersFile& file,
+                      const bench::Subject& subject, const std::string& command_line);
+
+}  // namespace eebench::cli
