@@ -47,14 +47,13 @@ def test_from_files_of_images_to_a_campaign(eebench, folder):
 
     end = eebench(
         *["train", "--config", "vgg.toml", "--data-train", "cifar", "--data-val", "cifar/test_batch.bin"],
-        *["--global-batch", "24", "--epochs", "6", "-o", "vgg"],
-        ranks=2,
+        *["--global-batch", "24", "--epochs", "4", "-o", "vgg"],
     )
     assert end.code == 0, end.err
     with open(folder / "vgg/train_log.csv") as log:
         losses = [float(row["loss"]) for row in csv.DictReader(log)]
-    assert len(losses) == 30
-    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    assert len(losses) == 20
+    assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
 
     end = eebench(
         *["predict", "--weights", "vgg/weights.h5", "--data", "cifar/test_batch.bin"],
@@ -70,7 +69,7 @@ def test_from_files_of_images_to_a_campaign(eebench, folder):
     assert exits[0]["multiply_adds"] < exits[1]["multiply_adds"] < exits[2]["multiply_adds"]
 
     (folder / "suite.toml").write_text(SUITE)
-    end = eebench("bench", "--suite", "suite.toml", "--effort", "quick", "-o", "results", ranks=2)
+    end = eebench("bench", "--suite", "suite.toml", "--effort", "quick", "-o", "results")
     assert end.code == 0, end.err
 
 
