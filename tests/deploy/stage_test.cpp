@@ -12,8 +12,13 @@
 namespace eebench::deploy {
 namespace {
 
+constexpr std::int64_t images = 3 * 32 * 32;
+
 std::int64_t features_of(const model::ModelConfig& config) {
-  return config.features.ends_with("kin") ? 7 : config.features == "kinpid" ? 13 : 17;
+  return config.features.ends_with("kin") ? 7
+         : config.features == "kinpid"    ? 13
+         : config.features == "cifar10"   ? images
+                                          : 17;
 }
 
 std::unique_ptr<model::Network> drawn(const model::ModelConfig& config, std::uint64_t seed) {
@@ -23,11 +28,17 @@ std::unique_ptr<model::Network> drawn(const model::ModelConfig& config, std::uin
   return network;
 }
 
-/// Jets of 1 to 70 particles with so many features.
+/// Jets of 1 to 70 particles with so many features; images are of one particle.
 data::JetBatch jets_with(std::int64_t features) {
-  data::JetBatch jets = test::jets_of(std::vector<std::int64_t>{1, 40, 3, 70, 17});
+  data::JetBatch jets =
+      test::jets_of(features == images ? std::vector<std::int64_t>{1, 1, 1, 1, 1}
+                                       : std::vector<std::int64_t>{1, 40, 3, 70, 17});
+  const std::size_t given = jets.features.size();
   jets.features_per_particle = static_cast<std::size_t>(features);
   jets.features.resize(static_cast<std::size_t>(jets.offsets.back() * features));
+  for (std::size_t i = given; i < jets.features.size(); ++i) {
+    jets.features[i] = jets.features[i - given];
+  }
   return jets;
 }
 

@@ -77,6 +77,7 @@ std::string agreed_sha256(const std::vector<std::filesystem::path>& files, const
                           const std::function<void()>& alive) {
   require_same(fmt::to_string(files.size()), files.front().parent_path().string(), comm);
   std::vector<std::string> digests;
+  digests.reserve(files.size());
   for (const auto& file : files) {
     digests.push_back(sha256_of(file, comm, alive));
   }

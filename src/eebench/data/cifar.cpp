@@ -12,7 +12,7 @@
 namespace eebench::data {
 namespace {
 
-constexpr std::size_t pixels_of_image = 3 * 32 * 32;
+constexpr std::size_t pixels_of_image = std::size_t{3} * 32 * 32;
 constexpr std::size_t bytes_of_record = 1 + pixels_of_image;
 constexpr const char* get_again = "get it again with `python -m eebench_analysis fetch cifar10`";
 
