@@ -74,6 +74,12 @@ def threshold_text(value):
     return "never" if np.isinf(value) else f"{value:.4g}"
 
 
+def thresholds_text(texts):
+    """Of all early exits: one, where they are the same."""
+    texts = list(texts)
+    return texts[0] if len(set(texts)) == 1 else " ".join(texts)
+
+
 def panels(points):
     """(network, scenario, batch) of the timed points, in rising batch size."""
     keys = zip(points["model"].values, points["scenario"].values, points["batch"].values.tolist())

@@ -28,7 +28,8 @@ def prepare(jets, config_path, output, seed=1, test=False):
     """
     output, config_path = Path(output), Path(config_path)
     yaml = yaml_module()
-    check_output_file(output, [jets, config_path])
+    for written in [output] if test else [output, output.with_suffix(".yaml")]:
+        check_output_file(written, [jets, config_path])
     config = read_config(config_path, yaml)
     selection = config.get("selection")
     if test:

@@ -19,7 +19,7 @@ import numpy as np
 from .errors import InputError, ProgramError
 from .load import load, ok_points
 from .metrics import as_text, describe, write_json
-from .points import BASELINES, threshold_text
+from .points import BASELINES, threshold_text, thresholds_text
 from .predictions import read_predictions
 from .program import find_program, last_line, run, stopped_by_sigterm
 from .progress import note
@@ -256,7 +256,7 @@ def leaving(p):
         last = int(p["fixed_exit"]) == int(p["exits"]) - 1
         return f"all at exit {int(p['fixed_exit'])}" + (", the last" if last else "")
     own = p["thresholds"].values
-    return f"{p['rule'].item()} {' '.join(dict.fromkeys(threshold_text(t) for t in own[~np.isnan(own)]))}"
+    return f"{p['rule'].item()} {thresholds_text(map(threshold_text, own[~np.isnan(own)]))}"
 
 
 def as_markdown(rows):

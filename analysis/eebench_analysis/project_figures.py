@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from . import exits, style
 from .load import ok_points
-from .points import BASELINES, once, rules, select
+from .points import BASELINES, once, rules, select, thresholds_text
 
 ENDINGS = ("png", "pdf")
 QUALITIES = {"accuracy": "accuracy", "auc": "AUC"}
@@ -118,7 +118,7 @@ def calibration(evaluation):
     fig, (axis,) = style.grid([1], width=6.2)
     last = len(evaluation["exits"]) - 1
     groups = {"all jets": evaluation["exits"]} | {
-        f"left by {found['rule']} {' '.join(map(str, dict.fromkeys(found['thresholds'])))}": found["exits"]
+        f"left by {found['rule']} {thresholds_text(map(str, found['thresholds']))}": found["exits"]
         for found in evaluation["leaving"]
     }
     width, entries = 0.8 / len(groups), {}

@@ -56,6 +56,8 @@ def read_config(path, tomlkit):
     ranges = config.pop("tune", None)
     if not isinstance(ranges, dict) or not ranges:
         raise InputError(f'{path}: no table [tune]; add one with lines such as "train.lr" = {{low=1e-4, high=1e-2, log=true}}')
+    if config.get("train", {}).get("best"):
+        raise InputError(f"{path}: [train] best is a formula of epochs, trials are compared by accuracy; leave it out")
     ranges = ranges.unwrap()
     for key, what in ranges.items():
         check_range(key, what, config, f"{path}, [tune] {key}")
@@ -176,7 +178,7 @@ def run_trial(study, start, ranges, folder, command):
 
 
 def best_score(output, tomlkit):
-    """Of the epochs, the best mean accuracy of the exits by their weights, as train chooses its weights.h5."""
+    """Of the epochs, the best mean accuracy of the exits by their weights, as train chooses its weights.h5 without `best`."""
     weights = tomlkit.parse((output / "config.toml").read_text())["train"]["exit_weights"]
     with open(output / "epochs.csv", newline="") as file:
         epochs = list(csv.DictReader(file))

@@ -128,6 +128,13 @@ def test_what_is_wrong_is_one_line(tmp_path, capsys, config, said):
     assert not list(tmp_path.glob("out*"))
 
 
+def test_a_configuration_beside_the_output_is_not_replaced(tmp_path, capsys):
+    assert prepare(tmp_path, {"selection": "jet_pt > 600"}, name="config.h5") == 2
+    assert "is an input too" in capsys.readouterr().err
+    assert "selection" in (tmp_path / "config.yaml").read_text()
+    assert prepare(tmp_path, {"selection": "jet_pt > 600"}, "--test", name="config.h5") == 0
+
+
 def test_files_that_are_something_else(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("inputs: {}\n")
     with h5py.File(tmp_path / "other.h5", "w") as file:

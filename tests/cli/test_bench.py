@@ -118,9 +118,10 @@ def assert_same_contents(file, other):
 
 
 def names_of_files(folder):
-    """Without what kills may leave beside the files: damaged or half written ones, put aside."""
+    """Without what kills may leave beside the files: damaged or half written ones, put aside, and logs for
+    TensorBoard, one a start."""
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    return {name for name in names if not re.search(r"\.(tmp|bad)[.-]\d+$", name)}
+    return {name for name in names if not re.search(r"\.(tmp|bad)[.-]\d+$|/events\.out\.tfevents\.", name)}
 
 
 def assert_same(campaign, whole):

@@ -118,6 +118,7 @@ def test_tiers_say_what_one_process_says(deploy, predicted, tiers):
     assert file.latency_jet.shape == (LIMIT,)
     assert (file.latency_jet.values > 0).all() and file.latency_jet.attrs["mark"] == "measured"
     assert file.attrs["throughput"] == pytest.approx(LIMIT / file.attrs["seconds"])
+    assert file.attrs["mark"] == "measured"
     # At its origin no jet may wait longer than the whole run.
     assert file.latency_jet.values.max() <= file.attrs["seconds"]
     assert "emulated" not in end.out
@@ -270,6 +271,7 @@ def test_wrong_plans_are_one_line_and_2(eebench, tmp_path, before, after, messag
         (["-o", "out.h5"], "--plan is required"),
         (["--plan", "plan.toml"], "name either -o, a file for the answers, or --save"),
         (["--plan", "plan.toml", "-o", "no/out.h5"], "there is no folder"),
+        (["--plan", "plan.toml", "-o", "plan.toml"], "may replace what is read"),
     ],
 )
 def test_wrong_options(eebench, tmp_path, arguments, message):

@@ -86,6 +86,18 @@ def test_the_network_of_the_page(eebench, folder):
     assert end.code == 0, end.err
 
 
+def test_a_folder_that_is_read_is_not_written_to(eebench, folder):
+    before = sorted((folder / "cifar").iterdir())
+    end = eebench(
+        "predict", "--model", "vgg.toml", "--weights", "none.h5", "--data", "cifar", "-o", "cifar/data_batch_1.bin"
+    )
+    assert end.code == 2 and "may replace what is read" in end.err
+    assert sorted((folder / "cifar").iterdir()) == before
+    (folder / "empty.bin").mkdir()
+    end = eebench("data", "info", "empty.bin")
+    assert end.code == 2 and len(end.err.splitlines()) == 1, end.err
+
+
 def test_damaged_files_are_one_line_and_code_2(eebench, folder):
     whole = (folder / "cifar/data_batch_2.bin").read_bytes()
     spoilt = {

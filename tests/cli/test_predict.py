@@ -222,7 +222,7 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
         ({"--batch": "0"}, "--batch: Value 0 not in range 1 to 1000000000 "),
         ({"--threads": "0"}, "--threads: Value 0 not in range"),
         ({"--threads": "100000"}, "1024"),
-        ({"--features": "kinn"}, "did you mean 'kin'?); there are: full, kin, kinpid"),
+        ({"--features": "kinn"}, "did you mean 'kin'?); there are: cifar10, full, kin"),
     ],
 )
 def test_wrong_input_is_one_line_and_2(eebench, tmp_path, changed, message):
@@ -239,7 +239,7 @@ def test_inputs_are_not_overwritten(eebench, tmp_path):
     shutil.copyfile(JETS, jets)
     end = eebench("predict", "--weights", WEIGHTS, "--data", jets, "-o", jets)
     assert end.code == 2
-    assert "would replace what is read" in end.err and len(end.err.splitlines()) == 1
+    assert "may replace what is read" in end.err and len(end.err.splitlines()) == 1
     assert jets.read_bytes() == JETS.read_bytes()
 
 

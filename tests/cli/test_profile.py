@@ -112,7 +112,7 @@ def test_measurements_as_a_table(eebench):
         (["part", "--data", "none.h5"], "none.h5: no such file"),
         (["part", "--data", JETS, "--batch", "999", "--limit", "999"], "make no batch of 999"),
         (["part", "--data", JETS, "--threads", "0"], "--threads: Value 0 not in range 1 to 1024"),
-        (["part", "--features", "kinn"], "unknown feature set 'kinn' (did you mean 'kin'?); there are: full, kin, kinpid"),
+        (["part", "--features", "kinn"], "unknown feature set 'kinn' (did you mean 'kin'?); there are: cifar10, full, kin"),
         (["part", "--batch", "8"], "--batch requires --data"),
         (["particlenet", "--weights", WEIGHTS], "--weights requires --data"),
         (["particlenet", "--features", "kin", "--weights", WEIGHTS, "--data", JETS], "particlenet.h5"),

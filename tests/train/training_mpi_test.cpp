@@ -564,18 +564,57 @@ TEST_CASE("the best weights are those of the epoch that the formula prefers") {
   const Communicator world = Communicator::world();
   const test::SharedDir dir(world);
   const data::JetSource jets = open_jets();
-  const auto best = [&](const std::string& name, const std::string& formula, std::int64_t length) {
-    Session session = session_of(part, dir.path() / name);
-    session.settings.best = formula;
-    session.settings.steps = length;
-    session.settings.schedule = "none";
-    run(session, jets, &jets, features, world);
-    return model::sha256(model::read_weights(session.output / "weights.h5").tensors);
+  const auto session = [&](const std::string& name, const std::string& formula,
+                           std::int64_t length) {
+    Session own = session_of(part, dir.path() / name);
+    own.settings.best = formula;
+    own.settings.steps = length;
+    own.settings.schedule = "none";
+    return own;
   };
-  const std::string last = best("last", "0 - loss_1", 10);
-  const std::string first = best("first", "loss_1", 10);
-  CHECK(first != last);
-  CHECK(first == best("five", "loss_0", 5));
+  const auto best = [&](const Session& own) {
+    run(own, jets, &jets, features, world);
+    return model::sha256(model::read_weights(own.output / "weights.h5").tensors);
+  };
+  const std::string two_epochs = best(session("two", "0 - 1000 * loss_1", 10));
+  // Far below 0 in every epoch, and highest in the second of four.
+  std::istringstream row(text_of(dir.path() / "two" / "epochs.csv"));
+  std::string last_row;
+  for (std::string line; std::getline(row, line);) {
+    last_row = line;
+  }
+  const std::string loss = last_row.substr(last_row.rfind(',') + 1);
+  const Session four = session("four", "0 - 1000 * abs(loss_1 - " + loss + ") - 5", 20);
+  CHECK(best(four) == two_epochs);
+  Session early = session("early", four.settings.best, 20);
+  early.settings.patience = 1;
+  run(early, jets, &jets, features, world);
+  const std::string rows = text_of(dir.path() / "early" / "epochs.csv");
+  CHECK(std::count(rows.begin(), rows.end(), '\n') == 4);  // the header and three epochs
+
+  Session none = session("none", "loss_1 / 0 - loss_1 / 0", 5);
+  CHECK_THAT(message_of([&] { run(none, jets, &jets, features, world); }),
+             Catch::Contains("is no number after epoch 1"));
+}
+
+TEST_CASE("what no loss reaches is said before it trains for nothing") {
+  const Communicator world = Communicator::world();
+  const test::SharedDir dir(world);
+  const data::JetSource jets = open_jets();
+  Session session = session_of(particlenet, dir.path() / "out");
+  session.weights = dir.path() / "start.h5";
+  session.settings.precision = "fp32";
+  write_drawn_weights(session, world);
+  session.settings.freeze = {"edge_convs", "bn_fts", "exits"};
+  session.settings.exit_weights = {1.0, 0.0};
+  CHECK_THAT(message_of([&] { run(session, jets, nullptr, features, world); }),
+             Catch::Contains("nothing that trains is on the way"));
+  // Epochs in which nothing learns are no fault where a later one does.
+  session.output = dir.path() / "later";
+  session.settings.freeze = {"backbone"};
+  session.settings.exit_zero_epochs = 1;
+  session.settings.steps = 10;
+  CHECK_NOTHROW(run(session, jets, nullptr, features, world));
 }
 
 TEST_CASE("validation sees each jet once, whatever the number of ranks") {

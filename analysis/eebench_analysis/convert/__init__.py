@@ -1,5 +1,6 @@
 """From the files people have to the jets eebench reads; the layout is described in analysis/README.md."""
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,8 +44,12 @@ def convert(inputs, output, classes=None, drop_bad=False):
 def find_splits(folder):
     """HDF5 files of the folder by the word in their names; empty where none has such a name."""
     files = sorted(folder.glob("*.h5")) if folder.is_dir() else []
-    found = {split: [path for path in files if split in path.name] for split in SPLITS}
-    return {split: paths for split, paths in found.items() if paths}
+    found = {split: [path for path in files if split in re.split("[^a-z]+", path.stem)] for split in SPLITS}
+    found = {split: paths for split, paths in found.items() if paths}
+    left = sorted(set(files) - {path for paths in found.values() for path in paths})
+    if found and left:
+        raise InputError(f"{left[0]}: none of {', '.join(SPLITS)} is a word of its name; rename it, or take it out")
+    return found
 
 
 def convert_files(inputs, output, classes, drop_bad):

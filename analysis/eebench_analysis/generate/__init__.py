@@ -13,7 +13,7 @@ from ..convert.writer import JetWriter
 from ..errors import InputError
 from ..outputs import check_output_file
 from ..progress import Progress, note
-from .distances import compare
+from .distances import compare, variables
 from .processes import COMMON, PROCESSES
 
 JETCLASS_JETS = Path(__file__).resolve().parents[3] / "suites" / "assets" / "jetclass_500.h5"
@@ -28,6 +28,7 @@ def generate(output, jets, seed, classes=None, processes=None, real=None):
     check_output_file(output, [real])
     if not real.is_file():
         raise InputError(f"{real}: no such file to compare with")
+    check_comparable(real)
     for name in classes:
         if name not in PROCESSES or classes.count(name) > 1:
             raise InputError(f"--classes: {name} is unknown or named twice; there are {', '.join(PROCESSES)}")
@@ -59,6 +60,13 @@ def generate(output, jets, seed, classes=None, processes=None, real=None):
         )
     note(f"{output}: {writer.n_jets} jets, {writer.n_particles} constituents")
     print(compare(output, real))
+
+
+def check_comparable(real):
+    try:
+        variables(real)
+    except (OSError, KeyError) as error:
+        raise InputError(f"{real}: no jets in the layout eebench reads ({error}); give others to --compare") from None
 
 
 def workers(count):

@@ -7,9 +7,17 @@
 #include "eebench/sys/files.hpp"
 
 namespace eebench::cli {
+namespace {
 
-void check_output(const AnswersFile& file) {
-  const std::filesystem::path& output = file.path;
+/// Of a file or a folder, which may end in a slash.
+std::string name_of(const std::filesystem::path& path) {
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+}  // namespace
+
+void check_output(const std::filesystem::path& output,
+                  std::span<const std::filesystem::path> inputs) {
   const std::filesystem::path folder = std::filesystem::absolute(output).parent_path();
   if (!std::filesystem::is_directory(folder)) {
     throw InputError(fmt::format("-o {}: there is no folder {}; make it or name another",
@@ -19,11 +27,12 @@ void check_output(const AnswersFile& file) {
     throw InputError(fmt::format("-o {} is a folder; name a file in it", output.string()));
   }
   sys::check_writable(output);
-  for (const std::filesystem::path& input : {file.data, file.weights}) {
+  for (const std::filesystem::path& input : inputs) {
     std::error_code missing;
-    if (std::filesystem::equivalent(output, input, missing)) {
+    if (std::filesystem::equivalent(output, input, missing) ||
+        std::filesystem::equivalent(folder, input, missing)) {
       throw InputError(
-          fmt::format("-o {} would replace what is read; name another file", output.string()));
+          fmt::format("-o {} may replace what is read; name another file", output.string()));
     }
   }
 }
@@ -33,9 +42,9 @@ h5::Attributes origin(const comm::Communicator& comm, const AnswersFile& file,
   h5::Attributes attributes = provenance(comm, command_line, file.settings);
   attributes["format"] = std::string("eebench predictions");
   attributes["format_version"] = std::int64_t{1};
-  attributes["weights"] = file.weights.filename().string();
+  attributes["weights"] = name_of(file.weights);
   attributes["weights_sha256"] = subject.weights_sha256;
-  attributes["data"] = file.data.filename().string();
+  attributes["data"] = name_of(file.data);
   attributes["data_sha256"] = subject.jets.sha256;
   attributes["batch"] = file.batch;
   attributes["rule"] = file.rule.empty() ? "none" : file.rule;

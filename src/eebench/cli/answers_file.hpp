@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ struct AnswersFile {
   exec::Settings settings;
 };
 
-/// Before hours of work: throws InputError unless there is a place for the file that is not that of
-/// an input. On the root alone.
-void check_output(const AnswersFile& file);
+/// Before hours of work: throws InputError unless there is a place for the file that is neither an
+/// input nor in a folder that is one. On the root alone.
+void check_output(const std::filesystem::path& output,
+                  std::span<const std::filesystem::path> inputs);
 
 /// Where the answers come from. \collective
 h5::Attributes origin(const comm::Communicator& comm, const AnswersFile& file,

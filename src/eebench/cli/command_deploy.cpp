@@ -1,3 +1,4 @@
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -106,7 +107,8 @@ class Run {
     comm_.agree([&] {
       deploy::check_ranks(plan_, comm_.size());
       if (comm_.is_root()) {
-        check_output(answers_file({}));
+        check_output(options_.output,
+                     std::array{options_.plan, plan_.data, plan_.weights, plan_.pieces});
       }
     });
     const sys::PeerWatch watch(peers(comm_, plan_));
@@ -146,6 +148,7 @@ class Run {
     attributes["plan"] = plan_.text;
     attributes["seconds"] = report.figures.seconds;
     attributes["throughput"] = report.throughput;
+    attributes["mark"] = std::string(plan_.emulated() ? "emulated" : "measured");
     store::write_predictions(
         options_.output, comm_, deployment.share, attributes,
         [&](store::ShareFile& file) { write_report(file, plan_, deployment, report); });

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -56,7 +57,7 @@ class Prediction {
   report::Table run() {
     comm_.agree([&] {
       if (comm_.is_root()) {
-        check_output(answers_file(options_));
+        check_output(options_.output, std::array{options_.data, options_.model.weights});
       }
     });
     context_.watchdog.enter("predict:load", seconds_without_progress);

@@ -124,7 +124,7 @@ void write_report(store::ShareFile& file, const deploy::Plan& plan,
   put("sent_bytes", figures.sent_bytes, "sent with jets to the next tier", "byte", timed);
   put("answer_bytes", figures.answer_bytes, "sent with answers to the first tier", "byte", timed);
   put("compute_time", figures.compute_seconds, "in stem, segments, heads and decisions, all ranks",
-      "s", "measured");
+      "s", timed);
   put("blocked_time", figures.blocked_seconds,
       "with jets that the next tier had no room for, all ranks", "s", timed);
   const auto row = static_cast<std::ptrdiff_t>(percentiles.size());

@@ -35,8 +35,7 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
 }  // namespace
 
 bool CifarFiles::match(const std::filesystem::path& path) {
-  return path.extension() == ".bin" ||
-         (std::filesystem::is_directory(path) && !files_of(path).empty());
+  return std::filesystem::is_directory(path) ? !files_of(path).empty() : path.extension() == ".bin";
 }
 
 CifarFiles::CifarFiles(std::filesystem::path path)

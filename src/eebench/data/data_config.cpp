@@ -81,12 +81,17 @@ void read_images(const YAML::Node& images, DataConfig& config, const std::filesy
   const YAML::Node shape = images["shape"];
   const YAML::Node channels = images["channels"];
   if (!shape || !shape.IsSequence() || shape.size() != 3 || !channels || !channels.IsSequence() ||
-      channels.size() != shape[0].as<std::size_t>()) {
+      static_cast<std::int64_t>(channels.size()) != shape[0].as<std::int64_t>()) {
     fail(path,
          "images needs a shape, [channels, height, width], and channels with one variable "
          "for each");
   }
   config.image = shape.as<std::vector<std::int64_t>>();
+  constexpr std::int64_t most = 4096;
+  if (std::any_of(config.image.begin(), config.image.end(),
+                  [](std::int64_t side) { return side < 1 || side > most; })) {
+    fail(path, fmt::format("images.shape must be of numbers from 1 to {}", most));
+  }
   for (std::size_t c = 0; c < channels.size(); ++c) {
     config.features.insert(config.features.end(),
                            static_cast<std::size_t>(config.image[1] * config.image[2]),

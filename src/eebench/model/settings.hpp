@@ -38,9 +38,6 @@ class Settings {
   void finish() const;
 
  private:
-  Settings(const toml::table& table, std::string name, std::string where)
-      : table_(&table), name_(std::move(name)), where_(std::move(where)) {}
-
   [[noreturn]] void wrong(const toml::node& node, const std::string& key,
                           const std::string& kind) const;
   void convert(const toml::node& node, const std::string& key, std::int64_t& value) const;

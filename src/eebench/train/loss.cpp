@@ -125,7 +125,7 @@ at::Tensor total_loss(const StepPlan& plan, const std::vector<at::Tensor>& logit
     const at::Tensor term = own * (plan.weights[k] / static_cast<double>(settings.global_batch));
     total = total.defined() ? total + term : term;
   }
-  return total;
+  return total.defined() ? total : at::zeros({}, labels.options().dtype(at::kDouble));
 }
 
 }  // namespace eebench::train

@@ -49,6 +49,15 @@ bool backbone_frozen(const Settings& settings) {
          settings.freeze.end();
 }
 
+std::int64_t last_evaluated(const Settings& settings) {
+  auto exit = static_cast<std::int64_t>(settings.exit_weights.size()) - 1;
+  while (backbone_frozen(settings) && exit > 0 &&
+         settings.exit_weights[static_cast<std::size_t>(exit)] == 0.0) {
+    --exit;
+  }
+  return exit;
+}
+
 Settings settings_of(const model::ModelConfig& config) {
   Settings s;
   model::Settings table(config, "train");
@@ -151,7 +160,7 @@ void check(const Settings& s, std::int64_t exits, std::int64_t classes) {
   for (const double weight : s.class_weights) {
     at_least("a class weight", weight, 0.0);
   }
-  check_best(s.best, exits);
+  check_best(s.best, last_evaluated(s) + 1);
   entry_of(loss_registry(), "loss", s.loss);
   entry_of(optimiser_registry(), "optimiser", s.optimiser);
   entry_of(schedule_registry(), "schedule", s.schedule);

@@ -96,4 +96,7 @@ void check(const Settings& settings, std::int64_t exits, std::int64_t classes);
 /// Whether all but the early heads is frozen.
 bool backbone_frozen(const Settings& settings);
 
+/// The deepest exit that validation looks at: behind a frozen backbone the last that trains.
+std::int64_t last_evaluated(const Settings& settings);
+
 }  // namespace eebench::train

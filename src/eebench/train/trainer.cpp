@@ -162,7 +162,13 @@ StepReport Trainer::step(const data::JetBatch& jets) {
   const std::vector<at::Tensor> logits = forward(jets, plan, context);
   const at::Tensor labels = at::tensor(jets.labels, at::kLong).to(device_);
   const at::Tensor loss = total_loss(plan, logits, labels, settings_);
-  loss.backward();
+  if (loss.requires_grad()) {
+    loss.backward();
+  } else if (plan.weights == settings_.exit_weights) {
+    throw InputError(
+        "training: nothing that trains is on the way to an exit with a weight; freeze less or "
+        "change exit_weights");
+  }
   gradient_sum_.finish();
 
   const at::NoGradGuard no_grad;

@@ -1,5 +1,6 @@
 #include "eebench/train/training_run.hpp"
 
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -184,21 +185,21 @@ bool TrainingRun::validation_due() const {
 /// The steps are safe in a checkpoint already, which then learns what came of it.
 void TrainingRun::validate() {
   const std::int64_t epoch = epochs_begun(trainer_->steps_done());
-  std::int64_t last_exit = network_.exits() - 1;
-  while (backbone_frozen(settings_) && last_exit > 0 &&
-         settings_.exit_weights[static_cast<std::size_t>(last_exit)] == 0.0) {
-    --last_exit;
-  }
   const Evaluation evaluation =
-      evaluate(network_, *validation_, last_exit, device_, storage_type(settings_), comm_,
-               [&] { session_.phase(fmt::format("train:validation of epoch {}", epoch)); });
+      evaluate(network_, *validation_, last_evaluated(settings_), device_, storage_type(settings_),
+               comm_, [&] { session_.phase(fmt::format("train:validation of epoch {}", epoch)); });
   set_trainable(network_, settings_);
   if (log_) {
     log_->epoch(epoch, trainer_->steps_done(), evaluation);
   }
   say(fmt::format("epoch {} validation accuracy {:.4f}", epoch,
                   fmt::join(evaluation.accuracy, ",")));
-  if (const double now = score(evaluation, settings_); now > best_) {
+  const double now = score(evaluation, settings_);
+  if (std::isnan(now)) {
+    throw InputError(fmt::format("best = '{}' is no number after epoch {}; correct the formula",
+                                 settings_.best, epoch));
+  }
+  if (now > best_) {
     best_ = now;
     best_epoch_ = epoch;
     save_best();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,7 +58,7 @@ class TrainingRun {
   std::shared_ptr<comm::AllReducer> reducer_;
   std::optional<Trainer> trainer_;
   std::optional<TrainLog> log_;  ///< on the root
-  double best_ = -1.0;
+  double best_ = -std::numeric_limits<double>::infinity();
   std::int64_t best_epoch_ = -1;
   std::int64_t first_step_ = 0;
   std::int64_t validated_step_ = 0;
