@@ -486,6 +486,14 @@ def test_a_folder_of_pelican(tmp_path):
         np.testing.assert_allclose(columns["part_energy"], np.concatenate(energies), rtol=1e-6)
 
 
+def test_files_of_a_folder_that_fit_no_split_are_named(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for name in ("test.h5", "latest_run.h5"):
+        write_pmu(tmp_path / "in" / name, make_jets())
+    assert "latest_run.h5: none of train, valid, test" in refusal(capsys, tmp_path / "in", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_of_pelican_needs_a_folder(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     write_pmu(tmp_path / "in" / "test.h5", make_jets())
