@@ -10,6 +10,8 @@ def check_output_file(output, inputs):
         raise InputError(f"{output}: is an input too; give the output another name")
     if output.is_dir():
         raise InputError(f"{output}: is a folder; name a file in it")
+    if output.exists() and not output.is_file():
+        raise InputError(f"{output}: is no ordinary file and would be replaced; name another")
     check_parent(output)
 
 

@@ -1,5 +1,6 @@
 """Answers of `eebench predict` in the columns of weaver-core's `--predict-output`."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from .errors import InputError
 from .metrics import softmax
 from .outputs import check_output_file
-from .predictions import plain, read_predictions
+from .predictions import read_predictions
 from .progress import note
 
 
@@ -56,21 +57,24 @@ def by_class(scores, predictions):
     return columns
 
 
+def file_sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def read_observers(path, predictions):
-    """The jet_* columns of the jets that were answered."""
+    """The jet_* columns of the jets that were answered: the first ones of that very file."""
     try:
+        if file_sha256(path) != predictions.attributes["data_sha256"]:
+            answered = predictions.attributes["data"]
+            raise InputError(f"{path}: is not the file that {predictions.path} answers, {answered}; give that one")
         with h5py.File(path) as file:
-            jets = len(predictions.label)
-            names = np.array([plain(name) for name in file.attrs["classes"]])
-            same = jets <= len(file["label"]) and np.array_equal(
-                names[file["label"][:jets]], np.array(predictions.classes)[predictions.label]
-            )
-            observers = {name: file[name][:jets] for name in file if name.startswith("jet_")}
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path}: not jets in the layout of eebench ({error})") from error
-    if not same:
-        raise InputError(f"{path}: its jets are not those of {predictions.path}, which were {predictions.attributes['data']}")
-    return observers
+            return {name: file[name][: len(predictions.label)] for name in file if name.startswith("jet_")}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as jets ({error}); give those that were answered") from error
 
 
 def write_root(path, columns):

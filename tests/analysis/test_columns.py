@@ -1,5 +1,7 @@
 """Answers in the columns of weaver-core, read back; wrong input is one line."""
 
+import hashlib
+
 import h5py
 import numpy as np
 import pyarrow.parquet
@@ -26,7 +28,8 @@ def answered(tmp_path):
         file.attrs["classes"] = [name.encode() for name in names]
     logits = np.random.default_rng(1).normal(size=(5, 2, 3)).astype(np.float32)
     own = np.array([CLASSES.index(names[index]) for index in label[keep][:5]])
-    write_answers(tmp_path / "answers.h5", logits, own, CLASSES)
+    digest = hashlib.sha256((tmp_path / "jets.h5").read_bytes()).hexdigest()
+    write_answers(tmp_path / "answers.h5", logits, own, CLASSES, data_sha256=digest)
     return tmp_path, logits, own, pt[keep][:5]
 
 
@@ -80,8 +83,8 @@ def test_wrong_input(answered, capsys):
     for output, more, words in (
         ("pred.csv", (), "ends in neither .root nor .parquet"),
         ("pred.root", ("--exit", 2), "has no exit 2; the last is 1"),
-        ("pred.root", ("--data", JETS), "its jets are not those of"),
-        ("pred.root", ("--data", folder / "nope.h5"), "not jets in the layout of eebench"),
+        ("pred.root", ("--data", JETS), "is not the file that"),
+        ("pred.root", ("--data", folder / "nope.h5"), "cannot be read as jets"),
     ):
         assert columns(folder, output, *more) == 2
         assert words in capsys.readouterr().err

@@ -265,6 +265,9 @@ def test_report_of_the_example(tmp_path):
         (["report"], ["DIR", "report --help"]),
         (["report", "c", "-o"], ["-o/--output: expected one argument;"]),
         ([], ["COMMAND"]),
+        (["columns", "a.h5", "-o", "a.root", "--exit", "-1"], ["--exit", "invalid choice"]),
+        (["project"], ["ACTION", "project --help"]),
+        (["convert", "a", "-o", "/dev/null"], ["/dev/null: is no ordinary file"]),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(capsys, arguments, words):

@@ -26,6 +26,10 @@ void check_output(const std::filesystem::path& output,
   if (std::filesystem::is_directory(output)) {
     throw InputError(fmt::format("-o {} is a folder; name a file in it", output.string()));
   }
+  if (std::filesystem::exists(output) && !std::filesystem::is_regular_file(output)) {
+    throw InputError(fmt::format("-o {} is no ordinary file and would be replaced; name another",
+                                 output.string()));
+  }
   sys::check_writable(output);
   for (const std::filesystem::path& input : inputs) {
     std::error_code missing;

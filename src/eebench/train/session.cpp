@@ -112,6 +112,9 @@ Summary run(const Session& asked, const data::JetSource& training,
   if (session.settings.patience > 0 && validation == nullptr) {
     throw InputError("--patience looks at validation; add --data-val FILE or leave it at 0");
   }
+  if (!session.settings.best.empty() && validation == nullptr) {
+    throw InputError("--best looks at validation; add --data-val FILE or leave it out");
+  }
   check_back_end(session);
   comm.agree([&] {
     if (comm.is_root()) {

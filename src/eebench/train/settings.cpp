@@ -117,7 +117,9 @@ void check(const Settings& s, std::int64_t exits, std::int64_t classes) {
   at_least("clip", s.clip, 0.0);
   at_least("patience", s.patience, 0);
   at_least("checkpoint_steps", s.checkpoint_steps, 1);
-  require(s.lr > 0.0 && std::isfinite(s.lr), fmt::format("lr = {} must be positive", s.lr));
+  constexpr double most = 1e6;
+  require(s.lr > 0.0 && s.lr <= most,
+          fmt::format("lr = {} must be positive and at most {}", s.lr, most));
   require(s.warmup >= 0.0 && s.warmup < 1.0,
           fmt::format("warmup = {} is a share of all steps and must lie in [0, 1)", s.warmup));
   constexpr std::array precisions{"fp32", "fp64", "bf16"};
@@ -128,10 +130,10 @@ void check(const Settings& s, std::int64_t exits, std::int64_t classes) {
           fmt::format("{} exit weights for a network with {} exits (the final one counted)",
                       s.exit_weights.size(), exits));
   require(std::all_of(s.exit_weights.begin(), s.exit_weights.end(),
-                      [](double w) { return w >= 0.0; }) &&
+                      [](double w) { return w >= 0.0 && std::isfinite(w); }) &&
               std::any_of(s.exit_weights.begin(), s.exit_weights.end(),
                           [](double w) { return w > 0.0; }),
-          "exit weights must not be negative, and one at least positive");
+          "exit weights must be numbers that are not negative, and one at least positive");
   require(!backbone_frozen(s) || std::any_of(s.exit_weights.begin(), s.exit_weights.end() - 1,
                                              [](double w) { return w > 0.0; }),
           "--freeze backbone leaves nothing to train without an early exit of positive weight");
@@ -152,7 +154,9 @@ void check(const Settings& s, std::int64_t exits, std::int64_t classes) {
           fmt::format("temperature = {} must be positive", s.temperature));
   at_least("lr_final", s.lr_final, 0.0);
   for (const auto& [name, factor] : s.lr_factors) {
-    at_least("the factor in lr_factors of " + name, factor, 0.0);
+    require(factor >= 0.0 && factor <= most,
+            fmt::format("the factor {} in lr_factors of {} must lie between 0 and {}", factor, name,
+                        most));
   }
   require(s.class_weights.empty() || static_cast<std::int64_t>(s.class_weights.size()) == classes,
           fmt::format("{} class weights for a network with {} classes", s.class_weights.size(),
