@@ -326,7 +326,8 @@ TEST_CASE("a training that diverges says at which step and what to do") {
   const test::SharedDir dir(world);
   const data::JetSource jets = open_jets();
   Session session = session_of(part, dir.path() / "out");
-  session.settings.lr = 1e200;
+  session.settings.lr = 1e30;
+  session.settings.precision = "fp32";
   const std::string said = message_of([&] { run(session, jets, nullptr, features, world); });
   CHECK_THAT(said, Catch::Contains("diverged at step ") && Catch::Contains("before; lower --lr"));
 }

@@ -117,7 +117,7 @@ void check(const Settings& s, std::int64_t exits, std::int64_t classes) {
   at_least("clip", s.clip, 0.0);
   at_least("patience", s.patience, 0);
   at_least("checkpoint_steps", s.checkpoint_steps, 1);
-  constexpr double most = 1e6;
+  constexpr double most = 1e30;  // of what float32 holds
   require(s.lr > 0.0 && s.lr <= most,
           fmt::format("lr = {} must be positive and at most {}", s.lr, most));
   require(s.warmup >= 0.0 && s.warmup < 1.0,
