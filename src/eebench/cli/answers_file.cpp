@@ -26,7 +26,8 @@ void check_output(const std::filesystem::path& output,
   if (std::filesystem::is_directory(output)) {
     throw InputError(fmt::format("-o {} is a folder; name a file in it", output.string()));
   }
-  if (std::filesystem::exists(output) && !std::filesystem::is_regular_file(output)) {
+  const bool exists = std::filesystem::exists(output);
+  if (exists && !std::filesystem::is_regular_file(output)) {
     throw InputError(fmt::format("-o {} is no ordinary file and would be replaced; name another",
                                  output.string()));
   }
@@ -34,7 +35,7 @@ void check_output(const std::filesystem::path& output,
   for (const std::filesystem::path& input : inputs) {
     std::error_code missing;
     if (std::filesystem::equivalent(output, input, missing) ||
-        std::filesystem::equivalent(folder, input, missing)) {
+        (exists && std::filesystem::equivalent(folder, input, missing))) {
       throw InputError(
           fmt::format("-o {} may replace what is read; name another file", output.string()));
     }

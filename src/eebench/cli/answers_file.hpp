@@ -24,7 +24,7 @@ struct AnswersFile {
 };
 
 /// Before hours of work: throws InputError unless there is a place for the file that is neither an
-/// input nor in a folder that is one. On the root alone.
+/// input nor a file of a folder that is one. On the root alone.
 void check_output(const std::filesystem::path& output,
                   std::span<const std::filesystem::path> inputs);
 
