@@ -8,6 +8,24 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "analysis"))
 
+# A network that trains in no time; settings of [train] may follow.
+TINY = """# Tiny.
+kind = "particlenet"
+features = "kin"
+classes = 10
+[network]
+k = 4
+blocks = [[8, 8], [8, 8]]
+fc = 8
+[exits]
+after = [1]
+particle_widths = [8]
+width = 8
+[train]
+exit_weights = [0.5, 1.0]
+global_batch = 50
+"""
+
 
 @pytest.fixture
 def samples():
@@ -18,7 +36,7 @@ def samples():
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def program():
     """PATH with the program of the build on it."""
     path = os.environ["PATH"]

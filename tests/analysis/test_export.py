@@ -3,7 +3,6 @@ installed), and wrong inputs."""
 
 import importlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -176,18 +175,6 @@ RANDOM = {
     """,
 }
 PADDED = [*SHIPPED, *(name for name in RANDOM if name.startswith(("part-", "particlenet-", "pelican-nano")))]
-
-
-@pytest.fixture(scope="session")
-def program():
-    path = os.environ["PATH"]
-    if "EEBENCH_PROGRAM" in os.environ:
-        path = f"{Path(os.environ['EEBENCH_PROGRAM']).parent}{os.pathsep}{path}"
-    if shutil.which("eebench", path=path) is None:
-        pytest.skip("no program eebench (EEBENCH_PROGRAM or PATH)")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", path)
-        yield
 
 
 def jets_of(name):

@@ -7,30 +7,13 @@ import shutil
 import h5py
 import matplotlib.image
 import pytest
-from conftest import ROOT
+from conftest import ROOT, TINY
 from eebench_analysis.__main__ import main
 
 tomlkit = pytest.importorskip("tomlkit", reason="project needs tomlkit: pip install -e 'analysis[project]'")
 
 JETS = ROOT / "tests" / "data" / "jets_test_250.h5"
-NETWORK = """# Tiny.
-kind = "particlenet"
-features = "kin"
-classes = 10
-[network]
-k = 4
-blocks = [[8, 8], [8, 8]]
-fc = 8
-[exits]
-after = [1]
-particle_widths = [8]
-width = 8
-[train]
-exit_weights = [0.5, 1.0]
-global_batch = 50
-epochs = 20
-lr = 1e-2
-"""
+NETWORK = TINY + "epochs = 20\nlr = 1e-2\n"
 PLOTS = ("cost", "exit_distribution", "loss", "calibration")
 
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, TINY
 from eebench_analysis.__main__ import main
 
 pytest.importorskip("optuna", reason="tune needs optuna: pip install -e 'analysis[tune]'")
@@ -19,26 +19,7 @@ tomlkit = pytest.importorskip("tomlkit", reason="tune needs tomlkit: pip install
 
 SECONDS = 120
 JETS = ROOT / "tests" / "data" / "jets_test_250.h5"
-NETWORK = """# Tiny.
-kind = "particlenet"
-features = "kin"
-classes = 10
-[network]
-k = 4
-blocks = [[8, 8], [8, 8]]
-fc = 8
-dropout = 0.1
-[exits]
-after = [1]
-particle_widths = [8]
-width = 8
-[train]
-exit_weights = [0.5, 1.0]
-global_batch = 50
-steps = 4
-lr = 1e-3
-loss = "joint"
-"""
+NETWORK = TINY.replace("fc = 8\n", "fc = 8\ndropout = 0.1\n") + 'steps = 4\nlr = 1e-3\nloss = "joint"\n'
 RANGES = """[tune]
 "train.lr" = {low=1e-4, high=1e-2, log=true}
 "network.dropout" = {low=0, high=0.3}
