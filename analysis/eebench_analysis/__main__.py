@@ -36,9 +36,14 @@ def main(arguments=None):
     try:
         options = parse(arguments)
         options.run(options)
-    except (InputError, DeviationError, ProgramError, OSError) as error:
+    except (InputError, DeviationError, ProgramError) as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
-        return getattr(error, "exit_code", InputError.exit_code)
+        return error.exit_code
+    except OSError as error:
+        reason = error.strerror or str(error)
+        place = f"{error.filename}: {reason[:1].lower()}{reason[1:]}; check the path" if error.filename else reason
+        print(f"eebench_analysis: {place}", file=sys.stderr)
+        return InputError.exit_code
     except KeyboardInterrupt:
         print("eebench_analysis: interrupted", file=sys.stderr)
         return INTERRUPTED

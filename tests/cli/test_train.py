@@ -242,7 +242,7 @@ def test_a_folder_that_cannot_be_made_is_refused(eebench, tmp_path, output):
     end = train(eebench, tmp_path, "-o", output, ranks=2)
     assert end.code == 2, end.err
     (line,) = end.error_lines()
-    assert f"cannot write into '{output}'" in line and "give another -o" in line
+    assert f"cannot write into '{output}'" in line and "choose another folder" in line
 
 
 def test_a_negative_seed_is_refused(eebench, tmp_path):

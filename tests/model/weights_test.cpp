@@ -202,7 +202,7 @@ TEST_CASE("weights of another network are refused, early heads may be missing on
   CHECK_THROWS_WITH(
       load_state_dict(*with_exits, wrong, "w.pt"),
       Catch::Contains("'edge_convs.0.convs.0.weight' has shape [8, 26, 1, 1], the network wants "
-                      "[8, 34, 1, 1]; check --model and --features"));
+                      "[8, 34, 1, 1]; name the model and the features they were trained with"));
   CHECK_THROWS_WITH(load_state_dict(*with_exits, backbone, "w.pt", false),
                     Catch::Contains(" more"));
 }

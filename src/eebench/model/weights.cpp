@@ -213,8 +213,8 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
     // Dimensions of length 1 differ between versions of a reference.
     if (found->second.squeeze().sizes() != own.squeeze().sizes()) {
       throw InputError(fmt::format(
-          "{}: '{}' has shape [{}], the network wants [{}]; check --model and "
-          "--features",
+          "{}: '{}' has shape [{}], the network wants [{}]; name the model and the features they "
+          "were trained with",
           where, name, fmt::join(found->second.sizes(), ", "), fmt::join(own.sizes(), ", ")));
     }
     own.copy_(found->second.view(own.sizes()));
@@ -225,11 +225,11 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
     unexpected.push_back(name);
   }
   if (!missing.empty() || !unexpected.empty()) {
-    throw InputError(
-        fmt::format("{}: weights of another network ({}{}{}{}); check --model and its exits", where,
-                    missing.empty() ? "" : "missing " + first_few(missing),
-                    !missing.empty() && !unexpected.empty() ? "; " : "",
-                    unexpected.empty() ? "" : "unexpected " + first_few(unexpected), ""));
+    throw InputError(fmt::format(
+        "{}: weights of another network ({}{}{}); name the model and exits they belong to", where,
+        missing.empty() ? "" : "missing " + first_few(missing),
+        !missing.empty() && !unexpected.empty() ? "; " : "",
+        unexpected.empty() ? "" : "unexpected " + first_few(unexpected)));
   }
 }
 
