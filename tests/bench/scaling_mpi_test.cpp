@@ -27,6 +27,7 @@ class Uneven final : public bench::ScalingStage {
     return {.input = 1e-3, .blocked = blocked.count()};
   }
   double jets() const override { return 10.0 + group_.rank(); }
+  double bytes() const override { return 8.0; }
   std::vector<double> entered() const override { return {jets(), static_cast<double>(steps_)}; }
 
  private:
@@ -55,8 +56,7 @@ TEST_CASE("the parts of a step add up to the slowest rank's, on every number of 
       .ranks = counts(world.size()), .rounds = 2, .steps = 3, .warm_up = 1};
   std::vector<std::int64_t> rounds;
   const std::vector<ScalingPoint> points = bench::measure_scaling(
-      world, plan,
-      [](const comm::Communicator& group) { return std::make_unique<Uneven>(group); },
+      world, plan, [](const comm::Communicator& group) { return std::make_unique<Uneven>(group); },
       [&](std::int64_t round) { rounds.push_back(round); });
   CHECK(rounds == std::vector<std::int64_t>{0, 1});
   REQUIRE(points.size() == plan.ranks.size());
@@ -64,6 +64,7 @@ TEST_CASE("the parts of a step add up to the slowest rank's, on every number of 
     const auto n = static_cast<std::size_t>(point.ranks);
     INFO(n << " ranks");
     CHECK(point.jets == 10.0 * point.ranks + point.ranks * (point.ranks - 1) / 2.0);
+    CHECK(point.bytes == 8.0);
     REQUIRE(point.seconds.size() == 6);
     REQUIRE(point.compute.size() == n);
     REQUIRE(point.entered.size() == 2 * n);

@@ -48,6 +48,7 @@ def test_training_over_every_number_of_ranks(scale, mode):
     assert list(file.ranks) == [1, 2, 3]
     assert list(file.jets) == ([30, 30, 30] if mode == "strong" else [30, 60, 90])
     check_times(file)
+    assert (file.bytes > 1000).all()  # at least the gradients
     assert float(file.communication_time[0, 0]) == 0 and (file.communication_time[1:, 0] > 0).all()
     assert file.attrs["stage"] == "train" and file.attrs["mode"] == mode
     assert file.attrs["known_step_told"] >= file.attrs["known_step_time"] > 0

@@ -47,6 +47,7 @@ class Running {
     };
     return {.ranks = group_.size(),
             .jets = group_.all_reduce(stage_->jets(), comm::Reduce::sum),
+            .bytes = stage_->bytes(),
             .seconds = seconds_,
             .input = mean(input_),
             .compute = mean(compute_),
@@ -84,6 +85,7 @@ std::vector<double> from_root(const comm::Communicator& world, std::vector<doubl
 
 ScalingPoint from_root(const comm::Communicator& world, ScalingPoint point) {
   point.jets = from_root(world, {point.jets}).front();
+  point.bytes = from_root(world, {point.bytes}).front();
   for (auto* values : {&point.seconds, &point.input, &point.compute, &point.communication,
                        &point.wait, &point.entered}) {
     *values = from_root(world, *values);

@@ -28,7 +28,9 @@ class ScalingStage {
   virtual StepTimes step() = 0;
   /// Of a step, this rank.
   virtual double jets() const = 0;
-  /// [exits] of them those that enter each segment; empty where nobody leaves.
+  /// Summed over ranks in a step, this rank.
+  virtual double bytes() const { return 0.0; }
+  /// [exits] of the jets those that enter each segment; empty where nobody leaves.
   virtual std::vector<double> entered() const { return {}; }
 };
 
@@ -48,8 +50,8 @@ struct ScalingPlan {
 /// start it together, and it lasts as long as the slowest of them.
 struct ScalingPoint {
   int ranks = 0;
-  std::int64_t bytes = 0;       ///< of an all-reduce that is measured by itself; else 0
   double jets = 0.0;            ///< of a step, all ranks
+  double bytes = 0.0;           ///< of the all-reduce of a step, one rank
   std::vector<double> seconds;  ///< [samples]
   /// [ranks] means over the samples, s, which add up to the mean of `seconds`: in the all-reduce
   /// the last rank to come waits for nobody, so what it is blocked is communication; what others

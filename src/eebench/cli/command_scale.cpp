@@ -93,12 +93,10 @@ std::vector<bench::ScalingPoint> measure(Options& options, Context& context) {
   std::vector<bench::ScalingPoint> all;
   for (const std::int64_t bytes : options.sizes) {
     options.work.bytes = bytes;
-    for (bench::ScalingPoint& point :
-         bench::measure_scaling(context.comm, options.plan, open_all_reduce(options.work),
-                                on_round(fmt::format("{} bytes", bytes)))) {
-      point.bytes = bytes;
-      all.push_back(std::move(point));
-    }
+    const std::vector<bench::ScalingPoint> points =
+        bench::measure_scaling(context.comm, options.plan, open_all_reduce(options.work),
+                               on_round(fmt::format("{} bytes", bytes)));
+    all.insert(all.end(), points.begin(), points.end());
   }
   return all;
 }

@@ -35,6 +35,9 @@ std::vector<double> entering(const bench::ScalingPoint& point, std::size_t k) {
   return jets;
 }
 
+/// Without jets: all-reduces by themselves.
+bool sums_alone(const ScalingReport& report) { return report.points.front().jets == 0.0; }
+
 std::string with_interval(double value, const stats::Interval& interval) {
   return std::isnan(interval.low)
              ? report::number(value)
@@ -69,7 +72,7 @@ std::vector<Gain> gains(const std::vector<bench::ScalingPoint>& points, std::uin
 }
 
 double algorithm_bandwidth(const bench::ScalingPoint& point) {
-  return static_cast<double>(point.bytes) / stats::median(point.seconds) / 1e9;
+  return point.bytes / stats::median(point.seconds) / 1e9;
 }
 
 double bus_bandwidth(const bench::ScalingPoint& point) {
@@ -126,8 +129,8 @@ void write_scaling(const std::filesystem::path& path, const comm::Communicator& 
       "jets", [&](std::size_t i) { return points[i].jets; }, "jets of a step, all ranks", "1",
       "setting");
   put_each(
-      "bytes", [&](std::size_t i) { return static_cast<double>(points[i].bytes); },
-      "bytes of an all-reduce that is measured by itself, of one rank", "byte", "setting");
+      "bytes", [&](std::size_t i) { return points[i].bytes; },
+      "bytes that a step sums over ranks, of one rank", "byte", "setting");
   put_each(
       "oversubscribed", [&](std::size_t i) { return report.oversubscribed[i] ? 1.0 : 0.0; },
       "1: more threads than cores, times are no scaling", "1", "measured");
@@ -176,7 +179,7 @@ void write_scaling(const std::filesystem::path& path, const comm::Communicator& 
   put(
       "sample_step_time", {"sample"}, samples, [&](std::size_t i) { return points[i].seconds; },
       "step of the slowest rank, in order of measuring", "s", mark);
-  if (points.front().bytes > 0) {
+  if (sums_alone(report)) {
     put_each(
         "algorithm_bandwidth", [&](std::size_t i) { return 1e9 * algorithm_bandwidth(points[i]); },
         "bytes over time", "byte s-1", mark);
@@ -210,8 +213,8 @@ report::Table to_table(const ScalingReport& report) {
     return with_interval(1e3 * gained[i].time, {1e3 * interval.low, 1e3 * interval.high});
   };
   column("ranks", "", [&](std::size_t i) { return std::to_string(points[i].ranks); });
-  if (points.front().bytes > 0) {
-    column("bytes", "", [&](std::size_t i) { return std::to_string(points[i].bytes); });
+  if (sums_alone(report)) {
+    column("bytes", "", [&](std::size_t i) { return fmt::format("{:.0f}", points[i].bytes); });
     column("time", "ms", milliseconds);
     column("algorithm bandwidth", "GB/s",
            [&](std::size_t i) { return report::number(algorithm_bandwidth(points[i])); });

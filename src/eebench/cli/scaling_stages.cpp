@@ -91,6 +91,8 @@ class Sums {
         values_(at::empty({static_cast<std::int64_t>(bytes) / std::int64_t{sizeof(float)}},
                           at::TensorOptions(at::kFloat).device(device))) {}
 
+  double bytes() const { return static_cast<double>(values_.nbytes()); }
+
   /// Small whole numbers, other ones at every place and on every rank: their sums are exact.
   void fill() { values_.copy_(numbers() + rank_); }
 
@@ -133,6 +135,7 @@ class EmulatedTraining final : public bench::ScalingStage {
     return {.input = 0.0, .blocked = sums_.sum()};
   }
   double jets() const override { return jets_; }
+  double bytes() const override { return sums_.bytes(); }
 
  private:
   /// Bytes of a step's all-reduce; the time of its computation goes to seconds_.
@@ -210,6 +213,7 @@ class AllReduce final : public bench::ScalingStage {
   bench::StepTimes step() override { return {.input = 0.0, .blocked = sums_.sum()}; }
   void check() override { sums_.check(); }
   double jets() const override { return 0.0; }
+  double bytes() const override { return sums_.bytes(); }
 
  private:
   Sums sums_;
