@@ -89,6 +89,7 @@ def test_sums_of_every_size_are_exact(scale):
     [
         (["--ranks", "1,4"], "--ranks 1,4 must rise from 1 or more to at most the 2 ranks"),
         (["--ranks", "2,1"], "--ranks 2,1 must rise"),
+        (["--stage", "allreduce", "--ranks", "1"], "--ranks 1 must rise from 2 or more"),
         (["--stage", "infer"], "--stage infer needs a network"),
         (["--model", "tiny.toml"], "needs a network, --model or --weights, and --data"),
         (["--model", "tiny.toml", "--data", "none.h5"], "none.h5: no such file"),

@@ -30,23 +30,28 @@ struct Options {
   std::filesystem::path output;
 };
 
-/// 1, 2, 4 ... and all that there are.
-std::vector<int> default_ranks(int world) {
+/// A sum takes two.
+int fewest_ranks(const Options& options) { return options.stage == "allreduce" ? 2 : 1; }
+
+/// Doubled from the fewest, and all that there are.
+std::vector<int> default_ranks(int fewest, int world) {
   std::vector<int> ranks;
-  for (int n = 1; n < world; n *= 2) {
+  for (int n = fewest; n < world; n *= 2) {
     ranks.push_back(n);
   }
   ranks.push_back(world);
   return ranks;
 }
 
-void check_ranks(const std::vector<int>& ranks, int world) {
+void check_ranks(const Options& options, int world) {
+  const std::vector<int>& ranks = options.plan.ranks;
+  const int fewest = fewest_ranks(options);
   const bool rising = std::is_sorted(ranks.begin(), ranks.end(), std::less_equal<>());
-  if (!rising || ranks.front() < 1 || ranks.back() > world) {
+  if (!rising || ranks.front() < fewest || ranks.back() > world) {
     throw InputError(
-        fmt::format("--ranks {} must rise from 1 or more to at most the {} ranks that "
+        fmt::format("--ranks {} must rise from {} or more to at most the {} ranks that "
                     "mpirun started; start more with mpirun -n",
-                    fmt::join(ranks, ","), world));
+                    fmt::join(ranks, ","), fewest, world));
   }
 }
 
@@ -118,10 +123,10 @@ ExitCode scale(Options& options, Context& context) {
   const comm::Communicator& comm = context.comm;
   options.work.weak = options.mode == "weak";
   if (options.plan.ranks.empty()) {
-    options.plan.ranks = default_ranks(comm.size());
+    options.plan.ranks = default_ranks(fewest_ranks(options), comm.size());
   }
   comm.agree([&] {
-    check_ranks(options.plan.ranks, comm.size());
+    check_ranks(options, comm.size());
     check(options);
     if (comm.is_root()) {
       check_output(options.output, std::array{std::filesystem::path(options.work.data),
@@ -175,7 +180,8 @@ Runner setup_scale(CLI::App& app) {
   }
   o->sizes.push_back(std::int64_t{64} << 20);
   app.add_option("--ranks", o->plan.ranks,
-                 "Numbers of ranks, of those that mpirun started; default: 1, 2, 4 ... and all")
+                 "Numbers of ranks, of those that mpirun started; default: 1 (allreduce: 2), "
+                 "doubled, and all")
       ->delimiter(',');
   app.add_option("--stage", o->stage,
                  "train: steps; infer: passes over jets; allreduce: sums by themselves")
