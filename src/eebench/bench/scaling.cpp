@@ -78,19 +78,19 @@ std::vector<std::size_t> order_of(std::size_t count, std::uint64_t seed, std::in
 }
 
 /// The root's, on every rank: ranks without a part in the point have none of it.
-std::vector<double> from_root(const comm::Communicator& world, std::vector<double> values) {
+void share(const comm::Communicator& world, std::vector<double>& values) {
   values = world.is_root() ? values : std::vector<double>{};
-  return world.all_gather(std::span<const double>(values));
+  values = world.all_gather(std::span<const double>(values));
 }
 
-ScalingPoint from_root(const comm::Communicator& world, ScalingPoint point) {
-  point.jets = from_root(world, {point.jets}).front();
-  point.bytes = from_root(world, {point.bytes}).front();
-  for (auto* values : {&point.seconds, &point.input, &point.compute, &point.communication,
+void share(const comm::Communicator& world, ScalingPoint& point) {
+  std::vector<double> of_step{point.jets, point.bytes};
+  for (auto* values : {&of_step, &point.seconds, &point.input, &point.compute, &point.communication,
                        &point.wait, &point.entered}) {
-    *values = from_root(world, *values);
+    share(world, *values);
   }
-  return point;
+  point.jets = of_step[0];
+  point.bytes = of_step[1];
 }
 
 }  // namespace
@@ -123,7 +123,8 @@ std::vector<ScalingPoint> measure_scaling(const comm::Communicator& world, const
   for (std::size_t i = 0; i < plan.ranks.size(); ++i) {
     ScalingPoint point = running[i] ? running[i]->point() : ScalingPoint{};
     point.ranks = plan.ranks[i];
-    points.push_back(from_root(world, point));
+    share(world, point);
+    points.push_back(point);
   }
   return points;
 }
