@@ -1,6 +1,7 @@
 #include "eebench/cli/scaling_report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <numeric>
