@@ -18,6 +18,13 @@ std::span<const Command> command_table() {
       Command{"deploy", "Run a network cut into tiers of ranks, device, edge and server",
               &setup_deploy},
       Command{"bench", "Measure a suite: exits, rules, thresholds, batch sizes", &setup_bench},
+      Command{"plan", "Divide a suite into shards that are measured as jobs of their own",
+              &setup_plan},
+      Command{"status", "Where the shards of a campaign stand, and which to submit again",
+              &setup_status},
+      Command{"merge", "Join the tasks of a campaign into one file", &setup_merge},
+      Command{"compare", "Times of two campaigns, with a verdict on each point", &setup_compare},
+      Command{"validate", "Check a result file against its format", &setup_validate},
       Command{"doctor", "Look at this machine and say what to do", &setup_doctor},
   };
   return table;
