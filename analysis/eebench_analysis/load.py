@@ -91,7 +91,8 @@ def provenance(data):
     """What was run, where and how completely: lines of text for the head of a report."""
     a = data.attrs
     states = data["state"].values
-    failed, pending = int((states == "failed").sum()), int((states == "pending").sum())
+    failed = int((states == "failed").sum())
+    missing = int((states == "pending").sum()) + int(a.get("n_missing", 0))
     return [
         f"campaign {a.get('campaign', '?')}, suite {a.get('suite', '?')}, {a.get('start_utc', '?')}",
         f"eebench {a.get('eebench_version', '?')} ({str(a.get('git_sha', '?'))[:10]}), "
@@ -99,7 +100,7 @@ def provenance(data):
         hardware(data),
         f"data {a.get('data', '?')}, seed {a.get('seed', '?')}",
         effort(data),
-        f"points: {int((states == 'ok').sum())} measured, {failed} failed, {pending} missing",
+        f"points: {int((states == 'ok').sum())} measured, {failed} failed, {missing} missing",
     ]
 
 

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/bench/campaign.hpp"
+#include "eebench/bench/merge.hpp"
 #include "eebench/bench/recorder.hpp"
 #include "eebench/bench/task_reader.hpp"
 #include "eebench/core/error.hpp"
@@ -365,6 +366,45 @@ TEST_CASE("a stop leaves everything to be resumed to the same file") {
   CHECK(second.resumed == 10);
   comm.barrier();
   CHECK(test::difference_but_times(whole.task_file(), folder.task_file()) == "");
+}
+
+TEST_CASE("shards measured one by one merge to the points of an undisturbed campaign") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder whole{dir.path() / "whole"};
+  const auto chosen = bench::parse_suite(
+      suite_text + "[choose]\ndata = \"others.h5\"\njets = 300\nloss = [0.02]\n", "fake", "/", {});
+  bench::run_campaign(comm, chosen, whole, false, provenance, hooks());
+  bench::CampaignFolder folder{dir.path() / "c", 0, 3};
+  std::int64_t points = 0;
+  for (; folder.shard < folder.shards; ++folder.shard) {
+    points += bench::run_campaign(comm, chosen, folder, false, provenance, hooks()).points;
+  }
+  CHECK_THAT(refusal([&] {
+               bench::run_campaign(comm, chosen, {folder.root, 0, 2}, true, provenance, hooks());
+             }),
+             Contains("has 3 shards, not 2"));
+  comm.barrier();
+  comm.agree([&] {
+    if (comm.is_root()) {
+      bench::merge(folder.root, false);
+    }
+  });
+  const bench::TaskReader expected(whole.task_file());
+  const bench::TaskReader merged(folder.merged());
+  CHECK(points == static_cast<std::int64_t>(expected.points()));
+  CHECK(merged.texts("point_id") == expected.texts("point_id"));
+  for (const std::string name : {"state", "model", "rule", "scenario", "selection"}) {
+    CHECK(merged.names(name) == expected.names(name));
+  }
+  for (const std::string name : {"accuracy", "multiply_adds_run", "batch", "chosen_accuracy"}) {
+    const auto ours = merged.values(name);
+    const auto theirs = expected.values(name);
+    REQUIRE(ours.size() == theirs.size());
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      CHECK((ours[i] == theirs[i] || (std::isnan(ours[i]) && std::isnan(theirs[i]))));
+    }
+  }
 }
 
 TEST_CASE("a damaged file is moved aside and begun again") {

@@ -17,7 +17,7 @@ TEST_CASE("shares of all ranks make one file in the order of the data") {
       store::all_exits_pass(comm, executor, test::fake_jets, jets, test::ten_classes(), {}, 16);
   const auto path = dir.path() / "scores.h5";
   const store::Origin origin = {{"weights_sha256", "w"}, {"data_sha256", "d"}};
-  store::write_scores(path, comm, share, origin);
+  store::write_scores(path, dir.path() / "scores.part", comm, share, origin);
   comm.barrier();
 
   const auto alone =

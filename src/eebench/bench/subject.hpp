@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "eebench/bench/grid.hpp"
 #include "eebench/bench/suite.hpp"
+#include "eebench/bench/task_file.hpp"
 #include "eebench/comm/communicator.hpp"
 #include "eebench/data/read_ahead.hpp"
 #include "eebench/exec/executor.hpp"
@@ -43,5 +45,21 @@ struct Subject {
 
 /// Loads a network of the suite and opens the suite's data for it. \collective
 using OpenSubject = std::function<Subject(const ModelEntry& model, const Suite& suite)>;
+
+/// Of the subject's jets, the number that the suite reports on.
+std::int64_t jets_of(const Subject& subject, const Suite& suite);
+
+/// \collective All networks of the suite. Throws InputError where they have other classes, or fewer
+/// jets than a batch.
+std::vector<Subject> open_subjects(const Suite& suite, const OpenSubject& open,
+                                   const std::function<void(const std::string&)>& on_stage);
+
+/// make_grid() of these networks. Throws InputError where a rule does not suit one of them.
+std::vector<Point> grid_of(const Suite& suite, std::span<const Subject> subjects,
+                           std::int64_t ranks);
+
+/// Of a task with all of the grid, on ranks with these hosts.
+Layout layout_of(const Suite& suite, std::span<const Subject> subjects, std::vector<Point> grid,
+                 std::vector<std::string> hosts);
 
 }  // namespace eebench::bench

@@ -7,8 +7,8 @@
 
 namespace eebench::store {
 
-void write_scores(const std::filesystem::path& path, const comm::Communicator& comm,
-                  const AllExits& share, const Origin& origin) {
+void write_scores(const std::filesystem::path& path, const std::filesystem::path& part,
+                  const comm::Communicator& comm, const AllExits& share, const Origin& origin) {
   std::vector<float> confidence;
   std::vector<float> entropy;
   std::vector<float> margin;
@@ -21,7 +21,7 @@ void write_scores(const std::filesystem::path& path, const comm::Communicator& c
     margin.push_back(static_cast<float>(summary.top[0] - summary.top[1]));
   }
 
-  ShareFile file(path, comm, share.jets(), {origin.begin(), origin.end()});
+  ShareFile file(path, part, comm, share.jets(), {origin.begin(), origin.end()});
   file.dimensions(share.exits, share.classes);
   file.write("logits", {"jet", "exit", "class"}, share.logits, "answer of every exit");
   file.write("confidence", {"jet", "exit"}, confidence, "largest softmax value");
