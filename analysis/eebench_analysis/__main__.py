@@ -148,7 +148,7 @@ def parse(arguments):
     columns.add_argument("--exit", type=int, choices=range(64), metavar="K", help="of several exits this (default: the last)")
     columns.set_defaults(run=run_columns)
 
-    report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
+    report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.html")
     report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
     report.set_defaults(run=run_report)

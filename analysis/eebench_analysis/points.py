@@ -61,7 +61,7 @@ def mixed(data):
 
 def column(data, name):
     """Values of a variable, NaN where the file is older than the variable."""
-    return data[name].values if name in data else np.full(data.sizes["point"], np.nan)
+    return data[name].values if name in data else np.full(data["state"].shape, np.nan)
 
 
 def spread(data, count=3):

@@ -13,6 +13,7 @@ from .load import effort, hardware
 
 COLOURS = ("#0b6fa4", "#c1542b", "#3d8b46", "#7d5ba6", "#a3832a", "#5c6670")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+LINES = ((0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 2)), (0, (2, 3)))
 GREY = "#8a8f94"
 SETTINGS = {
     "figure.dpi": 110,
@@ -30,6 +31,11 @@ SETTINGS = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
 }
+
+
+def line(index):
+    """Colour and dashes of a curve: apart without colours too."""
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": LINES[index % len(LINES)]}
 
 
 def styled(draw):
@@ -76,6 +82,11 @@ def caption(fig, text):
 def mark(colour, marker="", line="none", **extra):
     """A line for a legend alone."""
     return Line2D([], [], color=colour, marker=marker, linestyle=line, **extra)
+
+
+def key(look):
+    """The same of a curve's colour and dashes."""
+    return Line2D([], [], **look)
 
 
 def legend(fig, entries):

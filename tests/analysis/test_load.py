@@ -12,7 +12,7 @@ from campaign import DIMENSIONS, write_campaign
 from conftest import ROOT
 from eebench_analysis.__main__ import main
 from eebench_analysis.errors import InputError
-from eebench_analysis.load import load, newest_campaign, ok_points, provenance
+from eebench_analysis.load import failures, load, newest_campaign, ok_points, provenance
 from eebench_analysis.points import by_threshold, once, panels, rules, select, spread, unique
 
 
@@ -47,6 +47,25 @@ def test_tasks_follow_one_another(tmp_path):
     n = first.sizes["point"]
     assert both.sizes["point"] == 2 * n and both.sizes["exit"] == first.sizes["exit"]
     np.testing.assert_array_equal(both["accuracy"].values[:n], first["accuracy"].values)
+
+
+def test_run_order_is_that_of_the_journals(tmp_path):
+    """Each made-up task was measured from its last point but one to its first."""
+    for task in (0, 1):
+        write_campaign(tmp_path, task=task)
+    order = list(range(52, -1, -1)) + [-1]
+    np.testing.assert_array_equal(load(tmp_path)["run_order"], order + [k + 54 if k >= 0 else k for k in order])
+    (tmp_path / "tasks/0000/journal.jsonl").unlink()
+    assert set(load(tmp_path / "tasks/0000/task.h5")["run_order"].values) == {-1}
+
+
+def test_the_last_entry_of_a_point_counts(tmp_path):
+    journal = write_campaign(tmp_path) / "tasks/0000/journal.jsonl"
+    assert failures(tmp_path) == [("0000000000000034", "disk <full>")]
+    lines = journal.read_text()
+    journal.write_text(lines + '{"id":"0000000000000034","state":"ok"}\n{"id":"00000000000')
+    assert failures(tmp_path) == []
+    assert load(tmp_path)["run_order"].values[52] == 52
 
 
 def test_newest_campaign(tmp_path):
