@@ -45,10 +45,23 @@ def load(path):
     for file in files:
         parts.append(open_task(file, sum(part.sizes["point"] for part in parts)))
     if len(parts) == 1:
-        return parts[0]
-    return xr.concat(
-        parts, "point", data_vars="minimal", coords="minimal", compat="override", combine_attrs="override"
-    )
+        data = parts[0]
+    else:
+        data = xr.concat(
+            parts, "point", data_vars="minimal", coords="minimal", compat="override", combine_attrs="override"
+        )
+    if path.is_dir():
+        data.attrs["n_missing"] = planned_points(path, data.sizes["point"]) - data.sizes["point"]
+    return data
+
+
+def planned_points(campaign, unplanned):
+    """Points of all tasks, those not begun included, by manifest.json; `unplanned` where there is none."""
+    manifest = Path(campaign) / "manifest.json"
+    if not manifest.exists():
+        return unplanned
+    plan = json.loads(manifest.read_text())
+    return sum(len(shard["points"]) for shard in plan.get("shards", [plan]))
 
 
 def open_task(path, points_before=0):
@@ -118,14 +131,16 @@ def ok_points(data):
 
 
 def counts(data):
-    """Number of points in each state."""
-    return {state: int((data["state"].values == state).sum()) for state in ("ok", "failed", "pending")}
+    """Number of points that were measured, that failed, and that are missing, those of tasks not begun included."""
+    states = data["state"].values
+    measured, failed = int((states == "ok").sum()), int((states == "failed").sum())
+    return measured, failed, len(states) - measured - failed + int(data.attrs.get("n_missing", 0))
 
 
 def provenance(data):
     """What was run, where and how completely: lines of text for the head of a report."""
     a = data.attrs
-    states = counts(data)
+    measured, failed, missing = counts(data)
     return [
         f"campaign {a.get('campaign', '?')}, suite {a.get('suite', '?')}, {a.get('start_utc', '?')}",
         f"eebench {a.get('eebench_version', '?')} ({str(a.get('git_sha', '?'))[:10]}), "
@@ -133,7 +148,7 @@ def provenance(data):
         hardware(data),
         f"data {a.get('data', '?')}, seed {a.get('seed', '?')}",
         effort(data),
-        f"points: {states['ok']} measured, {states['failed']} failed, {states['pending']} missing",
+        f"points: {measured} measured, {failed} failed, {missing} missing",
     ]
 
 

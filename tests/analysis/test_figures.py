@@ -10,7 +10,7 @@ from eebench_analysis.exits import margin
 from eebench_analysis.latency import bound, ecdf, mean_latency
 from eebench_analysis.load import load, ok_points
 from eebench_analysis.pareto import front, mixing_line
-from eebench_analysis.points import given, mixed, select
+from eebench_analysis.points import mixed, select
 from eebench_analysis.report import FIGURES
 from eebench_analysis.style import log_ticks
 
@@ -153,13 +153,6 @@ def test_rules_with_thresholds_for_each_exit_alone_still_draw(data, rules):
     changed = data.assign(threshold=("point", shared))
     for draw, *_ in FIGURES.values():
         plt.close(draw(changed))
-
-
-def test_files_of_the_first_format_still_draw(data):
-    old = data.drop_vars([name for name in data if name.startswith("accuracy_loss") or name == "selection"])
-    assert given(old) is old
-    for draw, _ in FIGURES.values():
-        plt.close(draw(old))
 
 
 def test_drawing_leaves_the_callers_style_alone(data):

@@ -1,5 +1,6 @@
 """Campaigns are found, read, joined, and refused with a reason when they cannot be."""
 
+import json
 import os
 import re
 import shutil
@@ -59,6 +60,19 @@ def test_run_order_is_that_of_the_journals(tmp_path):
     assert set(load(tmp_path / "tasks/0000/task.h5")["run_order"].values) == {-1}
 
 
+@pytest.mark.parametrize(
+    "manifest, missing",
+    [
+        ({"points": ["a"] * 60}, 1 + 6),
+        ({"points": ["a"] * 54, "shards": [{"repeat": k, "points": list(range(54))} for k in (0, 1)]}, 1 + 54),
+    ],
+)
+def test_points_of_tasks_not_begun_are_missing(tmp_path, manifest, missing):
+    write_campaign(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert f"52 measured, 1 failed, {missing} missing" in provenance(load(tmp_path))[-1]
+
+
 def test_the_last_entry_of_a_point_counts(tmp_path):
     journal = write_campaign(tmp_path) / "tasks/0000/journal.jsonl"
     assert failures(tmp_path) == [("0000000000000034", "disk <full>")]
@@ -107,6 +121,36 @@ def test_fixture_follows_the_format_page(data):
         shape, has_interval = table[plain]
         assert shape == DIMENSIONS.get(name, ()), name
         assert has_interval or plain == name, name
+
+
+# ---- older versions of the format -----------------------------------------------------------------
+
+OLD = sorted((ROOT / "tests/analysis/data").glob("task_*.h5"))  # a few points of campaigns of those days
+ACCURACY = {"1.1": 0.7838, "1.2": 0.7838, "1.4": 0.7900}  # of the full part-small, from the summary of each
+
+
+@pytest.mark.parametrize("file", OLD, ids=lambda file: file.stem)
+def test_files_of_older_versions_still_load_and_report(tmp_path, file):
+    (tmp_path / "tasks/0000").mkdir(parents=True)
+    shutil.copy(file, tmp_path / "tasks/0000/task.h5")
+    data = load(tmp_path)
+    version = data.attrs["schema_version"]
+    assert version == file.stem.removeprefix("task_")
+    full = select(data, model="part-small", rule="full")["accuracy"].values
+    np.testing.assert_allclose(full, ACCURACY[version], atol=5e-5)
+    assert set(data["state"].values) == {"ok"} and set(unique(data, "model")) == {"particlenet", "part-small"}
+    assert main(["report", str(tmp_path)]) == 0
+    page = (tmp_path / "report/report.html").read_text()
+    assert "24 measured, 0 failed, 0 missing" in page and "Chosen thresholds" in page
+
+
+def test_there_is_a_file_of_the_version_before():
+    """Whoever raises the version puts a file of the one before beside the others, and a line into the changes."""
+    text = (ROOT / "results/README.md").read_text()
+    major, minor = map(int, re.match(r"# The task file, version (\d+)\.(\d+)", text).groups())
+    assert re.search(r"## Changes\n\n- (.*?):", text)[1] == f"{major}.{minor}"
+    newest = max(tuple(map(int, file.stem.removeprefix("task_").split("."))) for file in OLD)
+    assert newest >= (major, minor - 1)
 
 
 # ---- wrong inputs ------------------------------------------------------------------------------
