@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import exits, latency, page, pareto
+from . import exits, latency, noise, page, pareto, risk, throughput
 from .errors import InputError
 from .load import counts, failures, load, newest_campaign, ok_points, provenance
 from .pareto import front
@@ -19,8 +19,14 @@ FIGURES = {
     "accuracy_latency": (pareto.accuracy_against_latency, "Accuracy against measured latency"),
     "exit_fractions": (exits.by_rule_and_threshold, "Where jets leave, by threshold"),
     "exit_fractions_multiplicity": (exits.by_multiplicity, "Where jets leave, by multiplicity"),
+    "risk": (risk.by_rule_and_threshold, "Wrong answers, by threshold"),
     "latency": (latency.distributions, "Latency of a jet"),
     "latency_exit": (latency.by_exit, "Latency of a jet by the exit it takes"),
+    "throughput": (throughput.against_batch, "Throughput against batch size"),
+    "batch_parts": (throughput.parts_of_a_batch, "Where the time of a batch goes"),
+    "drift": (noise.drift_within_points, "Drift while a point was measured"),
+    "ranks": (noise.ranks_apart, "Ranks apart"),
+    "intervals": (noise.interval_widths, "What the medians are known to"),
 }
 COLUMNS = (
     "network", "rule", "threshold", "accuracy [95 % CI]", "AUC", "10⁶ multiply-adds per jet",
@@ -75,10 +81,10 @@ def warnings(data):
         texts.append(
             "Oversubscribed: more threads than cores. The times say how the program behaves, not how fast the machine is."
         )
-    states = counts(data)
-    if states["failed"] or states["pending"]:
+    measured, failed, missing = counts(data)
+    if failed or missing:
         texts.append(
-            f"Incomplete: {states['failed']} failed, {states['pending']} missing of {data.sizes['point']} points; "
+            f"Incomplete: {failed} failed, {missing} missing of {measured + failed + missing} points; "
             "the figures and tables are of the others."
         )
     return [page.paragraph(text, "warning") for text in texts]

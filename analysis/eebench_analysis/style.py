@@ -96,15 +96,16 @@ def legend(fig, entries):
     fig.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=min(columns, len(entries) or 1))
 
 
-def log_ticks(axis):
+def log_ticks(axis, along="x"):
     """A logarithmic axis with plain numbers, as many as fit; call it when all is drawn."""
-    axis.set_xscale("log")
-    low, high = axis.get_xlim()
+    getattr(axis, f"set_{along}scale")("log")
+    low, high = getattr(axis, f"get_{along}lim")()
+    ticks = getattr(axis, f"{along}axis")
     decades = math.log10(high / low)
     if decades < 0.6:
-        axis.xaxis.set_major_locator(MaxNLocator(5))
+        ticks.set_major_locator(MaxNLocator(5))
     else:
         digits = (1, 2, 3, 5) if decades < 1.5 else (1, 3) if decades < 4 else (1,)
-        axis.xaxis.set_major_locator(FixedLocator([d * 10.0**p for p in range(-6, 7) for d in digits]))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.xaxis.set_minor_formatter(NullFormatter())
+        ticks.set_major_locator(FixedLocator([d * 10.0**p for p in range(-6, 7) for d in digits]))
+    ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ticks.set_minor_formatter(NullFormatter())

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import xarray as xr
 from campaign import write_campaign
+from eebench_analysis import style
 from eebench_analysis.exits import margin
 from eebench_analysis.latency import bound, ecdf, mean_latency
 from eebench_analysis.load import load, ok_points
 from eebench_analysis.pareto import front, mixing_line
-from eebench_analysis.points import mixed, select
+from eebench_analysis.points import by_threshold, mixed, select
 from eebench_analysis.report import FIGURES
 from eebench_analysis.style import log_ticks
+from eebench_analysis.throughput import parts
 
 matplotlib.use("Agg")
 
@@ -89,6 +91,9 @@ def test_every_figure_states_its_conditions(data, name):
     sizes += " ".join(axis.get_title() for axis in fig.axes)
     assert "jets" in sizes or "batches" in sizes
     for axis in fig.axes:
+        if axis.get_label() == "<colorbar>":
+            assert axis.get_ylabel()
+            continue
         assert axis.get_xlabel() and axis.get_title()
         if "latency" in axis.get_xlabel():
             assert "[ms]" in axis.get_xlabel()
@@ -175,3 +180,42 @@ def test_one_network_without_rules_still_draws(tmp_path):
     lone = select(select(data, model="particlenet"), rule="full")
     for draw, _ in FIGURES.values():
         plt.close(draw(lone))
+
+
+def test_an_exit_that_nobody_takes_is_not_in_the_time_of_a_batch(data):
+    row = select(ok_points(data), model="particlenet", rule="full", batch=64).isel(point=0)
+    row["segment_time"][:], row["head_time"][:] = [0.5, 0.25, 0.125, np.nan], [np.nan, np.nan, 0.0625, np.nan]
+    assert parts(row.assign(compact_time=0.03125)) == [0.875, 0.0625, 0.03125]
+
+
+def heights(axis, marker):
+    """Of the marks of one kind, by place."""
+    lines = [line for line in axis.lines if line.get_marker() == marker]
+    return {float(x): float(y) for line in lines for x, y in zip(*line.get_data()) if np.isfinite(y)}
+
+
+def test_throughput_stands_at_its_batch(data):
+    fig = FIGURES["throughput"][0](data)
+    axis = next(axis for axis in fig.axes if axis.get_title() == "part-small, offline")
+    (at, shown), *others = heights(axis, "*").items()
+    row = select(ok_points(data), model="part-small", scenario="offline", rule="full").isel(point=0)
+    assert others == [] and shown == pytest.approx(float(row["throughput"]))
+    assert axis.get_xticklabels()[round(at)].get_text() == "64" and "[jets/s]" in axis.get_ylabel()
+    plt.close(fig)
+
+
+def test_risk_is_what_accuracy_leaves(data):
+    fig = FIGURES["risk"][0](data)
+    axis = next(axis for axis in fig.axes if axis.get_title() == "particlenet: entropy")
+    points = by_threshold(select(ok_points(data), model="particlenet", batch=1), "entropy")
+    threshold = points["threshold"].values
+    for marker, values in (
+        ("*", 1 - points["accuracy"].values),
+        ("o", 1 - points["exit_accuracy"].values[:, 0]),
+        ("x", points["calibration_error"].values),
+    ):
+        shown = heights(axis, marker)
+        for at, value in zip(threshold, values):
+            assert np.isnan(value) or shown[at] == pytest.approx(value)
+    assert not heights(axis, style.MARKERS[3])  # it has three exits
+    plt.close(fig)
