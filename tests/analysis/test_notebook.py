@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-FIGURES = {"01_overview": 9, "02_noise": 3}
+FIGURES = {"01_overview": 9, "02_noise": 3, "03_comparison": 1}
 SUITE = f"""
 name = "tiny"
 data = "{ROOT}/tests/data/jets_test_250.h5"
@@ -61,14 +61,18 @@ def run(name, folder, environment):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_runs_on_a_campaign_just_measured(name, tmp_path, fresh):
+def test_runs_on_a_campaign_just_measured(name, tmp_path, fresh, request):
+    if name == "03_comparison":
+        request.getfixturevalue("comparing")
     words, pictures = run(name, tmp_path, {"EEBENCH_RESULTS": str(fresh)})
     assert "2 rank(s)" in words and "points: 10 measured, 0 failed, 0 missing" in words
     assert pictures == FIGURES[name]
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_runs_on_the_example(name, tmp_path):
+def test_runs_on_the_example(name, tmp_path, request):
+    if name == "03_comparison":
+        request.getfixturevalue("comparing")
     if not (ROOT / "results" / "example").is_dir():
         pytest.skip("results/example is not there")
     words, pictures = run(name, tmp_path, {"EEBENCH_RESULTS": str(ROOT / "results")})
