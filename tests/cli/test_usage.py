@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ["bench", "data", "deploy", "doctor", "gates", "list", "predict", "profile", "train"]
+COMMANDS = ["bench", "data", "deploy", "doctor", "gates", "list", "predict", "profile", "scale", "train"]
 KINDS = ["models", "rules", "losses", "optimisers", "schedules", "suites", "metrics"]
 
 

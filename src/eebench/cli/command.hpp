@@ -77,6 +77,7 @@ Runner setup_gates(CLI::App& app);
 Runner setup_list(CLI::App& app);
 Runner setup_predict(CLI::App& app);
 Runner setup_profile(CLI::App& app);
+Runner setup_scale(CLI::App& app);
 Runner setup_train(CLI::App& app);
 
 }  // namespace eebench::cli

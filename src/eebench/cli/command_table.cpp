@@ -18,6 +18,8 @@ std::span<const Command> command_table() {
       Command{"deploy", "Run a network cut into tiers of ranks, device, edge and server",
               &setup_deploy},
       Command{"bench", "Measure a suite: exits, rules, thresholds, batch sizes", &setup_bench},
+      Command{"scale", "Measure training, inference or all-reduce over numbers of ranks",
+              &setup_scale},
       Command{"doctor", "Look at this machine and say what to do", &setup_doctor},
   };
   return table;

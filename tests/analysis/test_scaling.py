@@ -1,0 +1,104 @@
+"""The model of a step: what it was made from comes back, bands hold what is left out, wrong files."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from eebench_analysis import scaling
+from eebench_analysis.__main__ import main
+
+C0, C1, I, W, ALPHA, BETA = 2e-3, 5e-4, 1e-5, 4e-4, 2e-5, 1e-9
+SIZE = 400_000.0
+
+
+def dataset(ranks, jets, stage="train", size=SIZE, noise=0.0, samples=25, seed=1):
+    """Points of a machine that follows the model of a tree."""
+    random = np.random.default_rng(seed)
+    ranks = np.asarray(ranks, float)
+    jets = np.full_like(ranks, jets) if np.isscalar(jets) else np.asarray(jets, float)
+    size = np.broadcast_to(np.asarray(size, float), ranks.shape)
+    alone = stage == "allreduce"
+    parts = {
+        "compute": (0 if alone else C0 + C1 * jets / ranks),
+        "input": (0 if alone else I * jets / ranks),
+        "wait": (0 if alone else W * np.sqrt(2 * np.log(ranks))),
+        "communication": np.where(ranks > 1, (ALPHA + BETA * size) * np.log2(ranks), 0),
+    }
+    parts = {name: np.broadcast_to(part, ranks.shape) for name, part in parts.items()}
+    factor = np.exp(noise * random.standard_normal((len(ranks), samples)))
+    steps = sum(parts.values())[:, None] * factor
+    rank = np.arange(int(ranks.max()))
+    present = np.where(rank[None, :] < ranks[:, None], factor.mean(1)[:, None], np.nan)
+    variables = {f"{name}_time": (("point", "rank"), part[:, None] * present) for name, part in parts.items()}
+    variables |= {
+        "ranks": ("point", ranks), "jets": ("point", 0 * jets if alone else jets), "bytes": ("point", size),
+        "oversubscribed": ("point", 0 * ranks), "sample_step_time": (("point", "sample"), steps),
+        "step_time": ("point", np.median(steps, 1), {"mark": "measured"}),
+    }  # fmt: skip
+    return xr.Dataset(variables, attrs={"format": "eebench scaling", "stage": stage, "mode": "strong", "cpu": "none"})
+
+
+def sums(ranks=(2, 4, 8), sizes=(8.0, 4096.0, 1e6)):
+    pairs = [(n, b) for b in sizes for n in ranks]
+    return dataset([n for n, _ in pairs], 0.0, "allreduce", [b for _, b in pairs])
+
+
+def test_the_coefficients_come_back():
+    points = scaling.points_of(dataset([1, 2, 4, 8], 256.0))
+    model = scaling.Model(points, scaling.points_of(sums()))
+    found = (model.c0, model.c1, model.i, model.w, model.alpha, model.beta)
+    np.testing.assert_allclose(found, (C0, C1, I, W, ALPHA, BETA), rtol=1e-6)
+    assert model.form == "tree"
+    np.testing.assert_allclose(
+        model.step(points["ranks"], points["jets"], SIZE), points["samples"].mean(1), rtol=1e-9
+    )
+
+
+def test_coefficients_are_never_negative():
+    falling = scaling.least_squares((np.ones(3), np.arange(1.0, 4.0)), np.array([3.0, 2.0, 1.0]))[0]
+    assert (falling >= 0).all() and falling[1] == 0
+
+
+def test_bands_hold_what_was_left_out():
+    held = []
+    for seed in range(10):
+        points = scaling.points_of(dataset([1, 2, 3, 4, 6, 8], 256.0, noise=0.05, seed=seed))
+        rows = scaling.validation(points, None)
+        assert [row[0] for row in rows] == [3, 4, 6, 8]
+        held += [low <= measured <= high for _, measured, _, low, high in rows]
+        for _, measured, predicted, low, high in rows[1:]:
+            assert low <= predicted <= high and predicted == pytest.approx(measured, rel=0.25)
+    assert np.mean(held) > 0.6
+
+
+def test_ranks_that_shared_cores_do_not_count():
+    data = dataset([1, 2, 3, 4], 256.0)
+    data["oversubscribed"][3] = 1
+    assert list(scaling.points_of(data)["ranks"]) == [1, 2, 3]
+
+
+def test_tables_and_figure(tmp_path, capsys):
+    dataset([1, 2, 4], 256.0, noise=0.02).to_netcdf(tmp_path / "s.h5", engine="h5netcdf")
+    sums().to_netcdf(tmp_path / "sums.h5", engine="h5netcdf")
+    output = tmp_path / "figure.png"
+    arguments = ["scaling", str(tmp_path / "s.h5"), "--sums", str(tmp_path / "sums.h5"), "--ranks", "16", "-o", str(output)]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ") and "ranks" not in line]
+    assert rows == ["4", "1", "2", "4", "16"]
+    assert output.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda d: d.isel(point=slice(2)), "2 numbers of ranks had cores of their own, a fit takes 3"),
+        (lambda d: d.assign_attrs(stage="allreduce"), "is of --stage allreduce"),
+        (lambda d: d.assign_attrs(format="other"), "not written by eebench scale"),
+    ],
+)
+def test_wrong_files(tmp_path, capsys, change, words):
+    change(dataset([1, 2, 4], 256.0)).to_netcdf(tmp_path / "s.h5", engine="h5netcdf")
+    assert main(["scaling", str(tmp_path / "s.h5"), "-o", str(tmp_path / "f.png")]) == 2
+    assert words in capsys.readouterr().err
+    assert main(["scaling", str(tmp_path / "none.h5"), "-o", str(tmp_path / "f.png")]) == 2
+    assert "none.h5: not a readable file" in capsys.readouterr().err
