@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, TINY
 
-FIGURES = {"01_overview": 9, "02_noise": 3, "03_comparison": 1}
+FIGURES = {"01_overview": 9, "02_noise": 3, "03_comparison": 1, "04_scaling": 3}
+OF_CAMPAIGNS = [name for name in FIGURES if name != "04_scaling"]
 SUITE = f"""
 name = "tiny"
 data = "{ROOT}/tests/data/jets_test_250.h5"
@@ -41,10 +42,14 @@ def fresh(tmp_path_factory, program):
     """A campaign of 10 points measured now, on two ranks."""
     folder = tmp_path_factory.mktemp("fresh")
     (folder / "suite.toml").write_text(SUITE)
-    command = ["mpirun", "-n", "2", "eebench", "bench", "--suite", "suite.toml", "-o", "campaign"]
+    eebench(folder, 2, "bench", "--suite", "suite.toml", "-o", "campaign")
+    return folder / "campaign"
+
+
+def eebench(folder, ranks, *arguments):
+    command = ["mpirun", "-n", str(ranks), "eebench", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return folder / "campaign"
 
 
 def run(name, folder, environment):
@@ -60,7 +65,7 @@ def run(name, folder, environment):
     return words, sum("image/png" in output.get("data", {}) for output in outputs)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", OF_CAMPAIGNS)
 def test_runs_on_a_campaign_just_measured(name, tmp_path, fresh, request):
     if name == "03_comparison":
         request.getfixturevalue("comparing")
@@ -69,7 +74,7 @@ def test_runs_on_a_campaign_just_measured(name, tmp_path, fresh, request):
     assert pictures == FIGURES[name]
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", OF_CAMPAIGNS)
 def test_runs_on_the_example(name, tmp_path, request):
     if name == "03_comparison":
         request.getfixturevalue("comparing")
@@ -77,3 +82,15 @@ def test_runs_on_the_example(name, tmp_path, request):
         pytest.skip("results/example is not there")
     words, pictures = run(name, tmp_path, {"EEBENCH_RESULTS": str(ROOT / "results")})
     assert "points: " in words and pictures == FIGURES[name]
+
+
+def test_scaling_runs_on_ranks_just_measured(tmp_path, program):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    jets = str(ROOT / "tests/data/jets_test_250.h5")
+    few = ["--rounds", "2", "--steps", "2"]
+    steps = ["--model", "tiny.toml", "--data", jets, "--jets", "48", "--ranks", "1", "2", "3", "--emulate"]
+    eebench(tmp_path, 3, "scale", *steps, *few, "-o", "scaling.h5")
+    eebench(tmp_path, 3, "scale", "--stage", "allreduce", "--sizes", "8", "4096", *few, "-o", "sums.h5")
+    files = {f"EEBENCH_{name.upper()}": str(tmp_path / f"{name}.h5") for name in ("scaling", "sums")}
+    words, pictures = run("04_scaling", tmp_path, files)
+    assert "emulated" in words and "up to 3 ranks" in words and pictures == FIGURES["04_scaling"]
