@@ -66,8 +66,9 @@ def drift_within_points(data):
     """Heat map of the parts of each point's run, and beside it its second half over its first."""
     points = in_run_order(ok_points(data))
     runs = [relative_times(row) for row in rows(points)]
-    fig, (heat, forest) = style.grid([2], width=5.2, height=height(points))
-    image(fig, heat, np.array([block_medians(run) for run in runs]), "time of a batch / its median over passes")
+    parts = np.array([block_medians(run) for run in runs])
+    fig, (heat, forest) = style.grid([2], width=5.2, height=height(parts))
+    image(fig, heat, parts, "time of a batch / its median over passes")
     heat.set_title("the run of each point")
     heat.set_xlabel(f"its timed batches, in {BLOCKS} parts in order")
     heat.set_ylabel("point, in the order of measuring")
@@ -101,23 +102,49 @@ def ranks_apart(data):
     """Heat map of every rank's median batch time over the median of the ranks."""
     points = in_run_order(ok_points(data))
     time = points["batch_time_rank"].values
-    ranks = time.shape[1]
-    fig, (axis,) = style.grid([1], width=7.5, height=height(points) if ranks > 1 else 1.8)
-    if ranks > 1:
-        image(fig, axis, time / np.median(time, axis=1, keepdims=True), "batch time / median of the ranks")
-        axis.set_ylabel("point, in the order of measuring")
-        axis.set_title(f"{ranks} ranks")
-    else:
-        axis.set_yticks([])
-        axis.set_title("1 rank: no other to compare it with")
-    axis.set_xlim(0.5, ranks + 0.5)
-    axis.set_xticks(range(1, ranks + 1), range(ranks))
-    axis.set_xlabel("rank")
+    fig, (axis,) = style.grid([1], width=7.5, height=height(time))
+    relative = time / np.median(time, axis=1, keepdims=True)
+    columns(fig, axis, relative, "rank", "ranks", "point, in the order of measuring")
     style.footnote(
         fig, data,
         f"measured, medians over {span(points['n_samples'].values)} batches a rank; {known(points)}",
     )  # fmt: skip
     return fig
+
+
+@style.styled
+def processes_apart(data):
+    """Heat map of every process's batch time over the median of the processes, of points with several repeats."""
+    points = ok_points(data)
+    number = points["repeat"].values if "repeat" in points else np.zeros(points.sizes["point"], int)
+    places = {point: place for place, point in enumerate(unique(points, "point_id"))}
+    time = np.full((len(places), number.max() + 1), np.nan)
+    time[[places[point] for point in points["point_id"].values.tolist()], number] = points["batch_time"].values
+    fig, (axis,) = style.grid([1], width=7.5, height=height(time))
+    relative = time / np.nanmedian(time, axis=1, keepdims=True)
+    columns(fig, axis, relative, "process", "processes", "point, in the order of the file")
+    apart = np.nanmax(relative, axis=1) - np.nanmin(relative, axis=1)
+    style.footnote(
+        fig, data,
+        f"measured, medians of the slowest rank over {span(points['n_samples'].values)} batches; {known(points)}; slowest less "
+        f"fastest process {100 * np.median(apart):.2g} % in the middle of the points",
+    )  # fmt: skip
+    return fig
+
+
+def columns(fig, axis, values, what, plural, rows_are):
+    """A heat map with a column for each rank or process; of one alone only that there is no other."""
+    count = values.shape[1]
+    if count > 1:
+        image(fig, axis, values, f"batch time / median of the {plural}")
+        axis.set_ylabel(rows_are)
+        axis.set_title(f"{count} {plural}")
+    else:
+        axis.set_yticks([])
+        axis.set_title(f"1 {what}: no other to compare it with")
+    axis.set_xlim(0.5, count + 0.5)
+    axis.set_xticks(range(1, count + 1), range(count))
+    axis.set_xlabel(what)
 
 
 @style.styled
@@ -169,8 +196,9 @@ def known(points):
     return f"those of the slowest rank are known to ±{np.nanmedian(width):.2g} % (95 %, the middle of the points)"
 
 
-def height(points):
-    return float(np.clip(0.07 * points.sizes["point"] + 1.5, 3.6, 9))
+def height(table):
+    """Inches for a heat map; little where there is nothing to compare."""
+    return float(np.clip(0.07 * len(table) + 1.5, 3.6, 9)) if table.shape[1] > 1 else 1.8
 
 
 def image(fig, axis, values, label):

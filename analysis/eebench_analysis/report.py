@@ -26,6 +26,7 @@ FIGURES = {
     "batch_parts": (throughput.parts_of_a_batch, "Where the time of a batch goes"),
     "drift": (noise.drift_within_points, "Drift while a point was measured"),
     "ranks": (noise.ranks_apart, "Ranks apart"),
+    "processes": (noise.processes_apart, "Processes apart"),
     "intervals": (noise.interval_widths, "What the medians are known to"),
 }
 COLUMNS = (
@@ -37,7 +38,7 @@ CHOSEN_COLUMNS = (
     "accuracy", "loss [points, 95 % CI]", "of the full network", "accuracy of coin mixing",
 )  # fmt: skip
 TIME_COLUMNS = (
-    "network", "rule", "scenario", "threshold", "batch", "jets/s [95 % CI]", "batch [ms, 95 % CI]",
+    "network", "rule", "scenario", "threshold", "batch", "process", "jets/s [95 % CI]", "batch [ms, 95 % CI]",
     "p50 [ms]", "p90 [ms]", "p99 [ms]", "batches", "jets", "stopped",
 )  # fmt: skip
 
@@ -225,6 +226,7 @@ def time_row(row):
         row["scenario"].item(),
         thresholds_text(row),
         int(row["batch"]),
+        int(row["repeat"]) if "repeat" in row else 0,
         with_interval(row, "throughput", "{:.4g}"),
         with_interval(row, "batch_time", "{:.4g}", 1e3),
         *(number(1e3 * value, "{:.4g}") for value in row["latency"].values),

@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 from . import style
 from .scaling import PARTS
 
-SHADES = dict(zip(PARTS, ("#c9dcea", "#8fb7d2", "#e3b59d", "#0b3c5a")))
+SHADES = dict(zip(PARTS, ("#c9dcea", "#8fb7d2", "#b5694a", "#0b3c5a")))
 DIAMOND = style.mark("#c1542b", "D", markerfacecolor="white")
 
 

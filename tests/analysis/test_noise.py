@@ -6,9 +6,11 @@ import pytest
 import xarray as xr
 from campaign import write_campaign
 from conftest import ROOT
+from eebench_analysis.latency import distributions
 from eebench_analysis.load import load, ok_points
 from eebench_analysis.noise import block_medians, drift, drift_within_points, in_run_order, median_interval
-from eebench_analysis.noise import ranks_apart, relative_times
+from eebench_analysis.noise import processes_apart, ranks_apart, relative_times
+from eebench_analysis.points import first_repeat
 
 
 def point_of(time, batches, batch=4, ranks=2):
@@ -95,6 +97,25 @@ def test_one_rank_is_compared_with_none(data):
     (axis,) = fig.axes
     assert not axis.images and "no other" in axis.get_title()
     plt.close(fig)
+
+
+def test_processes_are_compared_point_by_point(data):
+    """The second process of three was slower by half; the points of the third come in another order."""
+    parts = []
+    for repeat, factor in enumerate((1.0, 1.5, 1.0)):
+        part = ok_points(data).assign(batch_time=factor * ok_points(data)["batch_time"])
+        part = part.assign(repeat=("point", np.full(part.sizes["point"], repeat)))
+        parts.append(part.isel(point=slice(None, None, -1 if repeat == 2 else 1)))
+    both = xr.concat(parts, "point", data_vars="minimal", coords="minimal", compat="override")
+    fig = processes_apart(both)
+    np.testing.assert_allclose(fig.axes[0].images[0].get_array(), np.tile([1, 1.5, 1], (52, 1)))
+    assert fig.axes[0].get_title() == "3 processes"
+    assert "fastest process 50 %" in " ".join(text.get_text().replace("\n", " ") for text in fig.texts)
+    plt.close(fig)
+    fig = distributions(both)
+    assert "in the first of 3 processes" in " ".join(text.get_text().replace("\n", " ") for text in fig.texts)
+    plt.close(fig)
+    assert first_repeat(both).sizes["point"] == 52 and first_repeat(data) is data
 
 
 def test_points_that_drifted_are_counted(data):

@@ -116,8 +116,8 @@ def test_table_of_times_has_every_measured_point(written):
     folder, text = written
     _, *rows = Page(text).tables["Times"]
     assert len(rows) == ok_points(load(folder)).sizes["point"]
-    assert all("[" in row[5] and "[" in row[6] for row in rows)
-    assert {row[9] for row in rows} == {"—"}  # 40 batches are too few for p99
+    assert all("[" in row[6] and "[" in row[7] for row in rows)
+    assert {row[10] for row in rows} == {"—"}  # 40 batches are too few for p99
 
 
 def test_chosen_thresholds(tmp_path):
