@@ -158,7 +158,7 @@ def parse(arguments):
     scaling.add_argument("-o", "--output", required=True, metavar="FIGURE.png")
     scaling.set_defaults(run=run_scaling)
 
-    report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
+    report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.html")
     report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
     report.set_defaults(run=run_report)

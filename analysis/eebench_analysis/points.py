@@ -36,6 +36,20 @@ def once(data):
     return data.isel(point=list(seen.values()))
 
 
+def first_repeat(data):
+    """Of points measured in several processes those of the first."""
+    return select(data, repeat=data["repeat"].values.min()) if repeats(data) > 1 else data
+
+
+def repeats(data):
+    return len(np.unique(data["repeat"].values)) if "repeat" in data else 1
+
+
+def which_repeat(data):
+    """For a footnote."""
+    return f" in the first of {repeats(data)} processes" if repeats(data) > 1 else ""
+
+
 def by_threshold(data, rule):
     """The points of a rule with one shared threshold that jets can reach, in rising threshold."""
     chosen = select(data, rule=rule)
@@ -61,7 +75,7 @@ def mixed(data):
 
 def column(data, name):
     """Values of a variable, NaN where the file is older than the variable."""
-    return data[name].values if name in data else np.full(data.sizes["point"], np.nan)
+    return data[name].values if name in data else np.full(data["state"].shape, np.nan)
 
 
 def spread(data, count=3):

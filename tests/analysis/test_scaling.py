@@ -1,9 +1,10 @@
 """The model of a step: what it was made from comes back, bands hold what is left out, wrong files."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from eebench_analysis import scaling
+from eebench_analysis import scaling, scaling_figures
 from eebench_analysis.__main__ import main
 
 C0, C1, I, W, ALPHA, BETA = 2e-3, 5e-4, 1e-5, 4e-4, 2e-5, 1e-9
@@ -102,3 +103,43 @@ def test_wrong_files(tmp_path, capsys, change, words):
     assert words in capsys.readouterr().err
     assert main(["scaling", str(tmp_path / "none.h5"), "-o", str(tmp_path / "f.png")]) == 2
     assert "none.h5: not a readable file" in capsys.readouterr().err
+
+
+def with_results(data):
+    """And what eebench scale derives from its times."""
+    ranks, step = data["ranks"], data["step_time"]
+    speed_up = float(step[0]) / step
+    values = {"step_time": step, "speed_up": speed_up, "efficiency": speed_up / (ranks / float(ranks[0]))}
+    for name, value in values.items():
+        data = data.assign({name: value, f"{name}_ci_low": 0.9 * value, f"{name}_ci_high": 1.1 * value})
+    data["step_time"].attrs["mark"] = "emulated"
+    data["bus_bandwidth"] = 2 * (ranks - 1) / ranks * data["bytes"] / step
+    data["throughput"] = data["jets"] / step
+    return data.assign_attrs(device="cpu", threads_per_rank=1, cores=4)
+
+
+def test_parts_stand_on_one_another_and_shared_cores_are_marked():
+    data = with_results(dataset([1, 2, 4, 8], 256.0))
+    data["oversubscribed"][3] = 1
+    fig = scaling_figures.steps(data)
+    split, speed, efficiency = fig.axes
+    tops = [bar.get_y() + bar.get_height() for bar in split.patches]
+    np.testing.assert_allclose(tops[-4:], 1e3 * data["step_time"], rtol=1e-9)
+    assert [label.get_text() for label in split.get_xticklabels()] == ["1", "2", "4", "8*"]
+    ideal, measured = speed.lines[0].get_ydata(), speed.lines[1].get_ydata()
+    np.testing.assert_allclose(ideal, [1, 2, 4, 8])
+    np.testing.assert_allclose(measured, data["speed_up"])
+    np.testing.assert_allclose(efficiency.lines[1].get_ydata(), data["efficiency"])
+    note = " ".join(text.get_text().replace("\n", " ") for text in fig.texts)
+    assert "emulated (ranks slept" in note and "n = 25 steps" in note and "95 %" in note and "none, cpu" in note
+    plt.close(fig)
+
+
+def test_bandwidth_has_a_series_for_each_number_of_ranks():
+    data = with_results(sums(ranks=(2, 4)))
+    fig = scaling_figures.bandwidth(data)
+    (axis,), (legend,) = fig.axes, fig.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["2 ranks", "4 ranks"]
+    two = data.isel(point=np.flatnonzero(data["ranks"].values == 2))
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), np.stack([two["bytes"], two["bus_bandwidth"] / 1e9], axis=1))
+    plt.close(fig)
