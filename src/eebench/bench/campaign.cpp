@@ -58,10 +58,9 @@ class Driver {
     hooks_.say(describe(suite_, points_));
     if (const std::string models = fitted_on_choosing(); !models.empty()) {
       hooks_.say(fmt::format(
-          "the gates of {} were fitted on {}, where thresholds are chosen: those of the rule "
-          "learned are biased, they tend to lose more elsewhere; fit gates (eebench gates) or "
-          "choose on "
-          "other jets",
+          "the gates of {} were fitted on {}, where thresholds are chosen: those of rules with "
+          "gates are biased, they tend to lose more elsewhere; fit gates (eebench gates) or choose "
+          "on other jets",
           models, suite_.choosing->data.string()));
     }
     write_or_check_manifest(comm_, folder_, suite_, points_, provenance, resume);
@@ -104,7 +103,7 @@ class Driver {
   }
   exits::Rule rule_at(const Point& point) {
     const Subject& subject = station_of(point).subject;
-    return rule_of(point, subject.gates, subject.classes);
+    return rule_of(point, subject.fits, subject.classes);
   }
   const std::string& model_of(const Point& point) const {
     return suite_.models[static_cast<std::size_t>(point.model)].name;
@@ -183,9 +182,8 @@ void Driver::check_choosing() {
 /// Networks, with commas, whose gates decide and know the jets that thresholds are chosen on.
 std::string Driver::fitted_on_choosing() const {
   std::vector<std::string> models;
-  const bool learned =
-      std::find(suite_.rules.begin(), suite_.rules.end(), "learned") != suite_.rules.end();
-  for (std::size_t m = 0; suite_.choosing && learned && m < stations_.size(); ++m) {
+  const bool fitted = std::any_of(suite_.rules.begin(), suite_.rules.end(), &exits::is_fitted);
+  for (std::size_t m = 0; suite_.choosing && fitted && m < stations_.size(); ++m) {
     const Subject& subject = stations_[m].subject;
     if (subject.gates_data_sha256 == subject.choosing.sha256) {
       models.push_back(suite_.models[m].name);
@@ -236,6 +234,7 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
   Subject& subject = station.subject;
   const store::Origin origin = {{"weights_sha256", subject.weights_sha256},
                                 {"network_sha256", subject.network_sha256},
+                                {"gates_sha256", subject.gates_sha256},
                                 {"data_sha256", jets.sha256},
                                 {"device", suite_.device},
                                 {"deterministic", suite_.deterministic ? "true" : "false"},
@@ -245,8 +244,10 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
     return std::move(*found);
   }
   hooks_.on_stage(name + ": all exits");
-  const store::AllExits share = store::all_exits_pass(comm_, *subject.executor, jets.read, count,
-                                                      subject.classes, hooks_.on_pass);
+  const store::AllExits share = store::all_exits_pass(
+      comm_, *subject.executor, jets.read, count, subject.classes, hooks_.on_pass, 64,
+      {.scored_by =
+           exits::embedding_rules(subject.fits, subject.executor->exits(), subject.classes)});
   store::write_scores(folder_.scores(name), comm_, share, origin);
   return store::gather(comm_, share);
 }
@@ -260,7 +261,7 @@ void Driver::choose() {
     station.all_exits = all_exits(station, subject.jets, jets_of(subject), suite_.models[m].name);
     hooks_.on_stage("choose thresholds");
     choose_thresholds(comm_, points_, static_cast<std::int64_t>(m), jets,
-                      cost_table(*subject.executor, jets.multiplicity), subject.gates);
+                      cost_table(*subject.executor, jets.multiplicity), subject.fits);
   }
 }
 

@@ -14,7 +14,8 @@ namespace eebench::store {
 using Origin = std::map<std::string, std::string>;
 
 /// \collective Writes every rank's share into one file for xarray: dimensions jet, exit, class;
-/// logits, the rules' scores, label, multiplicity, jet_pt. The file appears complete or not at all.
+/// logits, the rules' scores (dimension early_exit for those that look at embeddings), label,
+/// multiplicity, jet_pt. The file appears complete or not at all.
 void write_scores(const std::filesystem::path& path, const comm::Communicator& comm,
                   const AllExits& share, const Origin& origin);
 
