@@ -158,8 +158,8 @@ def chosen_table(data):
         return []
     known = data.attrs.get("gates_fitted_on_choosing_data")
     bias = (
-        f" The gates of {known} were fitted on the same jets, so thresholds of the rule learned are biased: they tend "
-        "to lose more elsewhere."
+        f" The gates of {known} were fitted on the same jets, so thresholds of rules with gates are biased: they "
+        "tend to lose more elsewhere."
         if known
         else ""
     )
