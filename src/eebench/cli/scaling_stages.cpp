@@ -254,7 +254,7 @@ bench::OpenStage open_inference(const ScalingWork& work, Context& context) {
     }
     if (!work.rule.empty()) {
       const std::int64_t exits = subject.executor->exits();
-      shared->rule = exits::make_rule(work.rule, subject.gates, exits, subject.classes);
+      shared->rule = exits::make_rule(work.rule, subject.fits, exits, subject.classes);
       shared->thresholds = exits::thresholds_for(work.thresholds, exits);
       exits::check_thresholds(work.rule, work.thresholds);
     }
