@@ -163,12 +163,15 @@ def parse(arguments):
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
     report.set_defaults(run=run_report)
 
-    export = commands.add_parser("export", help="write a network in a format of others")
-    export.add_argument("weights", metavar="WEIGHTS.h5", help="weights that eebench train wrote")
+    export = commands.add_parser("export", help="write a network, or the points of a campaign, in a format of others")
     export.add_argument(
-        "--format", required=True, choices=["pt", "onnx"], help="pt: the reference's state_dict, without early heads"
+        "input", metavar="INPUT", help="weights.h5 that eebench train wrote; of parquet a campaign folder or result file"
     )
-    export.add_argument("-o", "--output", required=True, metavar="OUT", help="file (pt) or new folder (onnx)")
+    export.add_argument(
+        "--format", required=True, choices=["pt", "onnx", "parquet"],
+        help="pt: the reference's state_dict, without early heads; parquet: a table with the columns of summary.csv",
+    )  # fmt: skip
+    export.add_argument("-o", "--output", required=True, metavar="OUT", help="file (pt, parquet) or new folder (onnx)")
     export.add_argument("--data", metavar="JETS.h5", help="onnx: jets to compare on (default: those shipped)")
     export.add_argument("--limit", type=count, default=64, metavar="N", help="onnx: the first N (default: 64)")
     export.set_defaults(run=run_export)
@@ -307,14 +310,19 @@ def run_report(options):
 
 
 def run_export(options):
+    if options.format == "parquet":
+        from .points_table import write_parquet
+
+        write_parquet(options.input, options.output)
+        return
     try:
         from .export import export_onnx, export_state_dict
     except ModuleNotFoundError as missing:
         raise InputError(f"export needs {missing.name}; pip install -e 'analysis[export]'") from missing
     if options.format == "pt":
-        export_state_dict(options.weights, options.output)
+        export_state_dict(options.input, options.output)
     else:
-        export_onnx(options.weights, options.output, options.data, options.limit)
+        export_onnx(options.input, options.output, options.data, options.limit)
 
 
 if __name__ == "__main__":

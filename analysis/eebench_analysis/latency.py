@@ -4,8 +4,7 @@ import numpy as np
 
 from . import style
 from .load import ok_points
-from .points import by_threshold, first_repeat, given, mixed, panels, rules_by_threshold, select, spread
-from .points import threshold_text, unique, which_repeat
+from .points import first_repeat, given, in_order, mixed, panels, rules, select, spread, thresholds_of, unique, which_repeat
 
 RESAMPLES = 500
 PERCENTILE_MARKERS = {50: "o", 90: "s", 99: "D"}
@@ -62,7 +61,7 @@ def distributions(data):
         chosen = select(points, model=model, scenario=scenario, batch=batch)
         curves = [(row, "full network") for row in rows(select(chosen, rule="full"))]
         for row in rows(spread(of_first_rule(chosen))):
-            curves.append((row, f"{row['rule'].item()} at {threshold_text(float(row['threshold']))}"))
+            curves.append((row, f"{row['rule'].item()} at {thresholds_of(row)}"))
         for row, label in curves:
             look = looks.setdefault(label, style.line(len(looks) - 1))
             curve(axis, *answers(row), look, row["latency"])
@@ -76,7 +75,7 @@ def distributions(data):
 def by_exit(data):
     """The same, apart for the jets of each exit, at the middle threshold of one rule."""
     points = first_repeat(ok_points(data))
-    shown = [key for key in panels(points) if rules_by_threshold(given(select(points, model=key[0])))]
+    shown = [key for key in panels(points) if rules(given(select(points, model=key[0])))]
     fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
     for axis, (model, scenario, batch) in zip(axes, shown):
         ordered = of_first_rule(select(points, model=model, scenario=scenario, batch=batch))
@@ -88,8 +87,7 @@ def by_exit(data):
         for k in exits:
             curve(axis, time[k], jets[k], style.line(k), row["latency_exit"].isel(exit=k))
         batches = " / ".join(str(int((jets[k] > 0).sum())) for k in exits)
-        text = threshold_text(float(row["threshold"]))
-        title = f"{model}, {scenario}, batch {batch}: {row['rule'].item()} at {text}"
+        title = f"{model}, {scenario}, batch {batch}: {row['rule'].item()} at {thresholds_of(row)}"
         finish(axis, f"{title}\nexits answered in {batches} batches")
     deepest = int(points["exits"].max())
     style.legend(fig, {f"exit {k}": style.key(style.line(k)) for k in range(deepest)} | PERCENTILES)
@@ -99,8 +97,8 @@ def by_exit(data):
 
 def of_first_rule(points):
     """The first rule's points by threshold: of the thresholds given, those that use several exits."""
-    names = rules_by_threshold(given(points))
-    return mixed(by_threshold(given(points), names[0])) if names else points.isel(point=[])
+    names = rules(given(points))
+    return mixed(in_order(given(points), names[0])) if names else points.isel(point=[])
 
 
 def span(numbers):

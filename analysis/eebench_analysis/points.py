@@ -62,6 +62,24 @@ def rules_by_threshold(data):
     return [rule for rule in rules(data) if by_threshold(data, rule).sizes["point"]]
 
 
+def in_order(data, rule):
+    """The points of a rule that jets can reach: one shared threshold, rising; then one for each exit, by rising cost."""
+    chosen = select(data, rule=rule)
+    chosen = chosen.isel(point=np.flatnonzero(~np.isinf(chosen["threshold"].values)))
+    shared = np.nan_to_num(chosen["threshold"].values, nan=np.inf)
+    return chosen.isel(point=np.lexsort((chosen["multiply_adds"].values, shared)))
+
+
+def thresholds_of(row):
+    """One number where the early exits share it, else one for each; of baselines a dash."""
+    if row["rule"].item() in BASELINES:
+        return "—"
+    if not np.isnan(row["threshold"]):
+        return threshold_text(float(row["threshold"]))
+    own = row["thresholds"].values
+    return " ".join(threshold_text(value) for value in own[~np.isnan(own)])
+
+
 def given(data):
     """The points of thresholds that were given, not chosen on other jets."""
     return select(data, selection="given") if "selection" in data else data

@@ -9,7 +9,7 @@ from . import exits, latency, noise, page, pareto, risk, throughput
 from .errors import InputError
 from .load import counts, failures, load, newest_campaign, ok_points, provenance
 from .pareto import front
-from .points import BASELINES, column, once, select, threshold_text, unique
+from .points import BASELINES, column, once, select, thresholds_of, unique
 
 FIGURES = {
     "accuracy_multiply_adds": (
@@ -100,7 +100,7 @@ def failed_points(data, errors):
     for point, error in errors:
         row = data.isel(point=ids.index(point.encode()))
         rows.append(
-            (row["model"].item(), rule_text(row), thresholds_text(row), row["scenario"].item(), int(row["batch"]), error)
+            (row["model"].item(), rule_text(row), thresholds_of(row), row["scenario"].item(), int(row["batch"]), error)
         )
     header = ("network", "rule", "threshold", "scenario", "batch", "error")
     return [page.heading("Points that failed"), page.table(header, rows, 2)]
@@ -143,7 +143,7 @@ def accuracy_row(row):
     return (
         row["model"].item(),
         rule_text(row),
-        thresholds_text(row),
+        thresholds_of(row),
         with_interval(row, "accuracy", "{:.4f}"),
         f"{float(row['auc']):.4f}",
         f"{float(row['multiply_adds']) / 1e6:.2f}",
@@ -159,8 +159,8 @@ def chosen_table(data):
         return []
     known = data.attrs.get("gates_fitted_on_choosing_data")
     bias = (
-        f" The gates of {known} were fitted on the same jets, so thresholds of the rule learned are biased: they tend "
-        "to lose more elsewhere."
+        f" The gates of {known} were fitted on the same jets, so thresholds of rules with gates are biased: they "
+        "tend to lose more elsewhere."
         if known
         else ""
     )
@@ -192,7 +192,7 @@ def chosen_row(row):
         chosen = (
             row["selection"].item(),
             f"{100 * float(row['max_loss']):.4g}",
-            thresholds_text(row),
+            thresholds_of(row),
             f"{float(row['chosen_accuracy']):.4f}",
             f"{float(row['chosen_cost']):.3f}",
         )
@@ -225,7 +225,7 @@ def time_row(row):
         row["model"].item(),
         rule_text(row),
         row["scenario"].item(),
-        thresholds_text(row),
+        thresholds_of(row),
         int(row["batch"]),
         int(row["repeat"]) if "repeat" in row else 0,
         with_interval(row, "throughput", "{:.4g}"),
@@ -257,13 +257,3 @@ def with_interval(row, name, form, factor=1.0):
 def rule_text(row):
     rule = row["rule"].item()
     return f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule
-
-
-def thresholds_text(row):
-    """One number where the early exits share it, else one for each."""
-    if row["rule"].item() in BASELINES:
-        return "—"
-    if not np.isnan(row["threshold"]):
-        return threshold_text(float(row["threshold"]))
-    own = row["thresholds"].values
-    return " ".join(threshold_text(value) for value in own[~np.isnan(own)])

@@ -194,6 +194,23 @@ def heights(axis, marker):
     return {float(x): float(y) for line in lines for x, y in zip(*line.get_data()) if np.isfinite(y)}
 
 
+def test_a_threshold_for_each_exit_is_drawn_where_there_is_no_other(data):
+    own = data.copy(deep=True)
+    ruled = ~np.isin(own["rule"].values, ("full", "fixed"))
+    own["threshold"][ruled] = np.nan
+    own["thresholds"][ruled, 0] -= 0.1
+    for name in ("exit_fractions", "exit_fractions_multiplicity", "latency", "latency_exit"):
+        fig = FIGURES[name][0](own)
+        drawn = [axis for axis in fig.axes if axis.patches or len(axis.lines) > 1]
+        assert drawn, name
+        plt.close(fig)
+    fig = FIGURES["exit_fractions"][0](own)
+    axis = next(axis for axis in fig.axes if axis.get_title() == "particlenet: entropy")
+    labels = [tick.get_text() for tick in axis.get_xticklabels()]
+    assert labels and all(len(label.split()) == 2 for label in labels)
+    plt.close(fig)
+
+
 def test_throughput_stands_at_its_batch(data):
     fig = FIGURES["throughput"][0](data)
     axis = next(axis for axis in fig.axes if axis.get_title() == "part-small, offline")

@@ -205,3 +205,28 @@ def test_refuses_a_campaign_without_a_measured_point(tmp_path, capsys):
     data.to_netcdf(file, engine="h5netcdf")
     assert main(["report", str(tmp_path)]) == 2
     assert "no point of it was measured" in capsys.readouterr().err
+
+
+# ---- as a table for other programs ---------------------------------------------------------------
+
+
+def test_parquet_has_the_columns_of_the_summary(tmp_path, capsys):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    example = ROOT / "results/example"
+    assert main(["export", str(example), "--format", "parquet", "-o", str(tmp_path / "points.parquet")]) == 0
+    table = pandas.read_parquet(tmp_path / "points.parquet")
+    summary = pandas.read_csv(example / "summary.csv")
+    assert set(table.columns) == set(summary.columns)
+    for name in summary.columns:
+        if name == "point_id" or table[name].dtype.kind not in "fiu":
+            assert table[name].astype(str).tolist() == summary[name].astype(str).tolist(), name
+        else:
+            np.testing.assert_array_equal(table[name].astype(float), summary[name].astype(float), err_msg=name)
+
+
+def test_parquet_of_no_campaign_is_refused(tmp_path, capsys):
+    assert main(["export", str(tmp_path), "--format", "parquet", "-o", str(tmp_path / "points.parquet")]) == 2
+    assert "no tasks/*/task.h5 in it" in capsys.readouterr().err
+    assert main(["export", str(ROOT / "results/example"), "--format", "parquet", "-o", str(tmp_path)]) == 2
+    assert "is a folder" in capsys.readouterr().err

@@ -9,8 +9,8 @@ from campaign import write_campaign
 from conftest import ROOT
 from eebench_analysis.__main__ import main
 from eebench_analysis.load import load, ok_points
-from eebench_analysis.points import select
-from eebench_analysis.report import FIGURES, thresholds_text, with_interval
+from eebench_analysis.points import select, thresholds_of
+from eebench_analysis.report import FIGURES, with_interval
 
 matplotlib.use("Agg")
 
@@ -158,7 +158,7 @@ def test_an_exit_that_all_jets_pass_by_has_the_threshold_never(written):
     for shared, each, text in ((np.nan, [np.inf, 0.5], "never 0.5"), (np.inf, [np.inf, np.inf], "never")):
         padded = np.append(each, [np.nan, np.nan])
         row = row.assign(threshold=shared, thresholds=("exit", padded))
-        assert thresholds_text(row) == text
+        assert thresholds_of(row) == text
 
 
 def test_numbers_without_interval_show_none(written):

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/bench/campaign.hpp"
+#include "eebench/bench/merge.hpp"
 #include "eebench/bench/recorder.hpp"
 #include "eebench/bench/task_reader.hpp"
 #include "eebench/core/error.hpp"
@@ -132,34 +133,34 @@ TEST_CASE("jets that lose constituents are counted once, whatever the number of 
   CHECK(bench::TaskReader(folder.task_file()).integer_attribute("jets_cut") == 20);
 }
 
-TEST_CASE("the learned rule runs with the gates of its network as it replays") {
+TEST_CASE("rules that are fitted run with the gates of their network as they replay") {
   const auto comm = comm::Communicator::world();
+  const std::string rule = GENERATE("learned", "lte");
   const test::SharedDir dir(comm);
   const bench::CampaignFolder folder{dir.path() / "c"};
   bench::Hooks with_gates = hooks();
   with_gates.open = [](const bench::ModelEntry&, const bench::Suite&) {
     bench::Subject subject = test::fake_subject({}, 400);
-    const exits::Gate gate = test::surer_with_confidence();
-    subject.gates = {gate, gate};
+    subject.fits = test::fake_fits();
     return subject;
   };
-  bench::run_campaign(comm, suite({"scenario=offline", "rule=learned", "threshold=0.8"}), folder,
+  bench::run_campaign(comm, suite({"scenario=offline", "rule=" + rule, "threshold=0.8"}), folder,
                       false, provenance, with_gates);
   comm.barrier();
   const bench::TaskReader task(folder.task_file());
   const auto rules = task.names("rule");
   const auto flips = task.values("flip_share");
   const auto left = task.values("exit_fraction");
-  int learned = 0;
+  int fitted = 0;
   for (std::size_t point = 0; point < task.points(); ++point) {
     CHECK(flips[point] == 0.0);
-    if (rules[point] == "learned") {
-      ++learned;
+    if (rules[point] == rule) {
+      ++fitted;
       CHECK(left[3 * point] > 0.1);
       CHECK(left[3 * point + 2] > 0.1);
     }
   }
-  CHECK(learned == 4);
+  CHECK(fitted == 4);
 }
 
 TEST_CASE("thresholds chosen on other jets are reported with where they come from") {
@@ -238,6 +239,7 @@ TEST_CASE("gates that know the jets of the choice are named on the terminal and 
   const auto [fitted_on, rule, is_named] = GENERATE(
       table<std::string, std::string, bool>({{"other fake jets", "[confidence, learned]", true},
                                              {"other fake jets", "confidence", false},
+                                             {"other fake jets", "lte", true},
                                              {"third jets", "learned", false}}));
   const auto chosen = bench::parse_suite(
       suite_text + "[choose]\ndata = \"others.h5\"\njets = 300\nloss = [0.05]\n", "fake", "/",
@@ -245,8 +247,7 @@ TEST_CASE("gates that know the jets of the choice are named on the terminal and 
   bench::Hooks with_gates = hooks();
   with_gates.open = [data = fitted_on](const bench::ModelEntry& model, const bench::Suite&) {
     bench::Subject subject = test::fake_subject({}, 400);
-    const exits::Gate gate = test::surer_with_confidence();
-    subject.gates = {gate, gate};
+    subject.fits = test::fake_fits();
     subject.gates_data_sha256 = model.name == "large" ? data : "jets of its own";
     return subject;
   };
@@ -365,6 +366,45 @@ TEST_CASE("a stop leaves everything to be resumed to the same file") {
   CHECK(second.resumed == 10);
   comm.barrier();
   CHECK(test::difference_but_times(whole.task_file(), folder.task_file()) == "");
+}
+
+TEST_CASE("shards measured one by one merge to the points of an undisturbed campaign") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder whole{dir.path() / "whole"};
+  const auto chosen = bench::parse_suite(
+      suite_text + "[choose]\ndata = \"others.h5\"\njets = 300\nloss = [0.02]\n", "fake", "/", {});
+  bench::run_campaign(comm, chosen, whole, false, provenance, hooks());
+  bench::CampaignFolder folder{dir.path() / "c", 0, 3};
+  std::int64_t points = 0;
+  for (; folder.shard < folder.shards; ++folder.shard) {
+    points += bench::run_campaign(comm, chosen, folder, false, provenance, hooks()).points;
+  }
+  CHECK_THAT(refusal([&] {
+               bench::run_campaign(comm, chosen, {folder.root, 0, 2}, true, provenance, hooks());
+             }),
+             Contains("has 3 shards, not 2"));
+  comm.barrier();
+  comm.agree([&] {
+    if (comm.is_root()) {
+      bench::merge(folder.root, false);
+    }
+  });
+  const bench::TaskReader expected(whole.task_file());
+  const bench::TaskReader merged(folder.merged());
+  CHECK(points == static_cast<std::int64_t>(expected.points()));
+  CHECK(merged.texts("point_id") == expected.texts("point_id"));
+  for (const std::string name : {"state", "model", "rule", "scenario", "selection"}) {
+    CHECK(merged.names(name) == expected.names(name));
+  }
+  for (const std::string name : {"accuracy", "multiply_adds_run", "batch", "chosen_accuracy"}) {
+    const auto ours = merged.values(name);
+    const auto theirs = expected.values(name);
+    REQUIRE(ours.size() == theirs.size());
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      CHECK((ours[i] == theirs[i] || (std::isnan(ours[i]) && std::isnan(theirs[i]))));
+    }
+  }
 }
 
 TEST_CASE("a damaged file is moved aside and begun again") {

@@ -16,12 +16,13 @@ TEST_CASE("a journal gives back its lines and ignores one that was cut off") {
   CHECK(journal.read().empty());
   journal.rewrite({});
   CHECK(journal.exists());
-  journal.append({{3, "abc", true, ""}, {1, "def", false, "it \"broke\"\nbadly"}});
+  journal.append({{3, "abc", true, 1.5, ""}, {1, "def", false, 0.25, "it \"broke\"\nbadly"}});
   std::ofstream(path, std::ios::app) << R"({"point":7,"id":"gh)";
   const auto entries = journal.read();
   REQUIRE(entries.size() == 2);
   CHECK(entries[0].point == 3);
   CHECK(entries[0].ok);
+  CHECK(entries[0].seconds == 1.5);
   CHECK(entries[1].id == "def");
   CHECK_FALSE(entries[1].ok);
   CHECK(entries[1].error == "it \"broke\"\nbadly");

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+from jobs import CONFIG, JETS, Job
 
 
 @dataclass
@@ -37,6 +38,17 @@ def eebench(tmp_path):
         return start("EEBENCH_PROGRAM", arguments, ranks, tmp_path, variables)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A folder with tiny.toml and what training it for four steps left in trained/."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "tiny.toml").write_text(CONFIG)
+    arguments = ["--config", "tiny.toml", "--data-train", JETS, "--steps", "4", "-o", "trained"]
+    code, _, err = Job(folder, "train", *arguments).finish()
+    assert code == 0, err
+    return folder
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 SECONDS = 60
+JETS = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "tests/data/jets_test_250.h5"
 # A network that trains in no time.
 CONFIG = """
 kind = "particlenet"
@@ -27,11 +28,12 @@ global_batch = 50
 class Job:
     """`eebench` with these arguments under mpirun."""
 
-    def __init__(self, cwd, *arguments, ranks=2):
+    def __init__(self, cwd, *arguments, ranks=2, **variables):
         command = ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none"]
         self.process = subprocess.Popen(
             [*command, os.environ["EEBENCH_PROGRAM"], *map(str, arguments)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+            env=os.environ | variables,
         )  # fmt: skip
 
     def ranks(self):

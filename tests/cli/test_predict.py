@@ -122,13 +122,14 @@ def test_three_ranks_write_the_same_file(predict, rule):
     assert end.out.count("accuracy") == 1
 
 
-def test_the_learned_rule_takes_the_gates_of_the_weights(eebench, predict, tmp_path):
+def test_rules_that_are_fitted_take_the_gates_of_the_weights(eebench, predict, tmp_path):
     weights = tmp_path / "weights.h5"
     shutil.copyfile(WEIGHTS, weights)
     assert eebench("gates", "--weights", weights, "--data", JETS).code == 0
-    _, file = predict("--rule", "learned", "--threshold", "0.7", weights=weights)
-    assert len(set(file.exit_index.values)) == 3
-    assert len(file.attrs["gates_sha256"]) == 64
+    for rule, threshold in [("learned", "0.7"), ("prototype", "0.2"), ("lte", "0.8"), ("jei", "0.5")]:
+        _, file = predict("--rule", rule, "--threshold", threshold, weights=weights)
+        assert len(set(file.exit_index.values)) == 3, rule
+        assert len(file.attrs["gates_sha256"]) == 64
 
 
 def test_jets_beyond_the_limit_of_constituents_are_counted(predict, tmp_path):

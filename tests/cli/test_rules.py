@@ -64,7 +64,7 @@ def test_jets_leave_by_patience_and_by_a_formula(campaign):
         scores = file.load()
     meanings = task["rule"].attrs["flag_meanings"].split()
     assert meanings[:6] == ["full", "fixed", "confidence", "entropy", "margin", "learned"]
-    assert meanings[-2:] == ["comparator", HYBRID]
+    assert meanings[-2:] == ["jei", HYBRID]
     rules, given = names(task["rule"]), names(task["selection"]) == "given"
     assert sorted(rules[given]) == ["fixed"] * 2 + ["full"] + [HYBRID] * 2 + ["patience"] * 2
     assert (names(task["state"]) == "ok").all()

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-COMMANDS = ["bench", "data", "deploy", "doctor", "gates", "list", "predict", "profile", "scale", "train"]
+COMMANDS = [
+    "bench", "compare", "data", "deploy", "doctor", "gates", "list", "merge", "plan", "predict", "profile", "scale",
+    "status", "train", "validate",
+]
 KINDS = ["models", "rules", "losses", "optimisers", "schedules", "suites", "metrics"]
 
 

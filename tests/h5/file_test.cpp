@@ -98,6 +98,76 @@ TEST_CASE("attributes keep their type and can be replaced") {
   CHECK_THROWS_WITH(file.attribute<std::string>("names"), Contains("3 values where one"));
 }
 
+TEST_CASE("attributes are copied and compared whatever they hold") {
+  const test::ScratchDir dir;
+  h5::File from = h5::File::create(dir / "from.h5");
+  h5::File to = h5::File::create(dir / "to.h5");
+  from.set_attribute("text", std::string("längst"));
+  from.set_attribute("values", std::vector<std::uint8_t>{0, 1, 2});
+  for (const std::string& name : from.attribute_names()) {
+    CHECK_FALSE(to.same_attribute(from, name));
+    to.copy_attribute(from, name);
+    CHECK(to.same_attribute(from, name));
+  }
+  CHECK(to.attribute<std::string>("text") == "längst");
+  CHECK(to.attribute<std::vector<std::uint8_t>>("values") == std::vector<std::uint8_t>{0, 1, 2});
+  to.set_attribute("text", std::string("anders"));
+  to.set_attribute("values", std::vector<std::int32_t>{0, 1, 2});
+  CHECK_FALSE(to.same_attribute(from, "text"));
+  CHECK_FALSE(to.same_attribute(from, "values"));
+}
+
+TEST_CASE("rows of several files are one variable, wherever the folder is moved") {
+  const test::ScratchDir dir;
+  const auto root = dir / "old";
+  const std::vector<std::vector<hsize_t>> rows = {{0, 2, 3}, {1, 4}};
+  std::vector<h5::RowSource> sources;
+  for (std::size_t part = 0; part < rows.size(); ++part) {
+    const std::string name = "tasks/" + std::to_string(part) + ".h5";
+    std::filesystem::create_directories(root / "tasks");
+    h5::File file = h5::File::create(root / name);
+    file.dimension("point", rows[part].size());
+    file.dimension("exit", 2);
+    h5::Storage storage;
+    storage.fill = -1.0;
+    h5::Dataset values = file.create<std::int32_t>("values", {"point", "exit"}, storage);
+    h5::Dataset texts = file.create_texts("texts", {"point"}, 4);
+    std::vector<std::int32_t> numbers;
+    std::vector<std::string> words;
+    for (const hsize_t row : rows[part]) {
+      numbers.insert(numbers.end(), {static_cast<std::int32_t>(10 * row),
+                                     static_cast<std::int32_t>(10 * row + 1)});
+      words.push_back("p" + std::to_string(row));
+    }
+    values.write(numbers);
+    texts.write(words);
+    sources.push_back({name, rows[part]});
+  }
+  {
+    const h5::File like = h5::File::open(root / "tasks/0.h5");
+    h5::File file = h5::File::create(root / "merged.h5");
+    file.dimension("point", 5);
+    file.dimension("exit", 2);
+    file.create_virtual("values", {"point", "exit"}, like.dataset("values"), sources);
+    file.create_virtual("texts", {"point"}, like.dataset("texts"), sources);
+    file.close();
+  }
+  std::filesystem::rename(root, dir / "new");
+  const auto path = dir / "new/merged.h5";
+  {
+    const h5::File file = h5::File::open(path);
+    CHECK(file.dimensions_of("values") == std::vector<std::string>{"point", "exit"});
+    CHECK(file.dataset("values").read<std::int32_t>() ==
+          std::vector<std::int32_t>{0, 1, 10, 11, 20, 21, 30, 31, 40, 41});
+    CHECK(file.dataset("texts").read_texts() ==
+          std::vector<std::string>{"p0", "p1", "p2", "p3", "p4"});
+  }
+  std::filesystem::remove(dir / "new/tasks/1.h5");
+  const h5::File file = h5::File::open(path);
+  CHECK(file.dataset("values").read<std::int32_t>() ==
+        std::vector<std::int32_t>{0, 1, -1, -1, 20, 21, 30, 31, -1, -1});
+}
+
 TEST_CASE("errors name the file, the dataset and the block") {
   const test::ScratchDir dir;
   const auto path = dir.path() / "errors.h5";

@@ -79,23 +79,6 @@ TEST_CASE("a bootstrap interval is repeatable and as wide as theory has it") {
   CHECK(std::isnan(bootstrap_interval(std::span(samples).first(1), mean, 3).low));
 }
 
-TEST_CASE("the interval of a ratio of medians holds the ratio, and is turned round with it") {
-  const std::vector<double> b = lognormal(7, 400);
-  std::vector<double> a = lognormal(8, 400);
-  for (double& value : a) {
-    value *= 2.0;
-  }
-  const Interval interval = median_ratio_interval(a, b, 3);
-  CHECK(interval.low > 1.5);
-  CHECK(interval.low < 2.0);
-  CHECK(interval.high > 2.0);
-  CHECK(interval.high < 2.7);
-  CHECK(interval.low == median_ratio_interval(a, b, 3).low);
-  const std::vector<double> same(9, 3.0);
-  CHECK(median_ratio_interval(same, same, 3).low == 1.0);
-  CHECK(std::isnan(median_ratio_interval(a, std::span(b).first(1), 3).low));
-}
-
 TEST_CASE("quantiles are nearest ranks") {
   std::vector<double> samples(20);
   std::iota(samples.rbegin(), samples.rend(), 1.0);

@@ -18,6 +18,7 @@
 #include "eebench/data/jet_source.hpp"
 #include "eebench/store/scores_file.hpp"
 #include "eebench/sys/environment.hpp"
+#include "eebench/sys/timer.hpp"
 
 namespace eebench::bench {
 namespace {
@@ -53,18 +54,28 @@ class Driver {
         effort_(parse_effort(suite.effort)) {}
 
   Outcome run(bool resume, const Attributes& provenance) {
-    open_subjects();
+    std::vector<Subject> subjects = open_subjects(suite_, hooks_.open, hooks_.on_stage);
+    points_ = grid_of(suite_, subjects, comm_.size());
+    Layout layout = layout_of(suite_, subjects, points_, comm_.all_gather(sys::hardware().host));
+    for (Subject& subject : subjects) {
+      stations_.push_back({std::move(subject), {}, {}, {}});
+    }
     check_choosing();
     hooks_.say(describe(suite_, points_));
     if (const std::string models = fitted_on_choosing(); !models.empty()) {
       hooks_.say(fmt::format(
-          "the gates of {} were fitted on {}, where thresholds are chosen: those of the rule "
-          "learned are biased, they tend to lose more elsewhere; fit gates (eebench gates) or "
-          "choose on "
-          "other jets",
+          "the gates of {} were fitted on {}, where thresholds are chosen: those of rules with "
+          "gates are biased, they tend to lose more elsewhere; fit gates (eebench gates) or choose "
+          "on other jets",
           models, suite_.choosing->data.string()));
     }
-    write_or_check_manifest(comm_, folder_, suite_, points_, provenance, resume);
+    const Manifest manifest = claim_shard(comm_, folder_, suite_, points_, provenance, resume);
+    const Shard& shard = manifest.shards[static_cast<std::size_t>(folder_.shard)];
+    take(shard);
+    if (folder_.shards > 1) {
+      hooks_.say(fmt::format("shard {}/{}: {} points, repeat {}", folder_.shard, folder_.shards,
+                             points_.size(), shard.repeat));
+    }
     Outcome outcome;
     outcome.points = static_cast<std::int64_t>(points_.size());
     if (comm_.all(std::filesystem::exists(folder_.task_file())) &&
@@ -73,7 +84,10 @@ class Driver {
       return outcome;
     }
     choose();
-    Recorder recorder(comm_, folder_.task(), layout(), with_data(provenance), resume);
+    layout.points = points_;
+    layout.shard = folder_.shard;
+    layout.repeat = shard.repeat;
+    Recorder recorder(comm_, folder_.task(), layout, with_data(provenance), resume);
     outcome.resumed = std::count(recorder.done().begin(), recorder.done().end(), true);
     hooks_.before_measuring();
     replay_pending(recorder.done());
@@ -87,14 +101,10 @@ class Driver {
   }
 
  private:
-  void open_subjects();
   void check_choosing();
+  void take(const Shard& shard);
   std::string fitted_on_choosing() const;
-  Layout layout() const;
   Attributes with_data(Attributes attributes) const;
-  std::int64_t jets_of(const Subject& subject) const {
-    return suite_.jets == 0 ? subject.jets.count : std::min(suite_.jets, subject.jets.count);
-  }
   std::int64_t choosing_jets_of(const Subject& subject) const {
     const std::int64_t asked = suite_.choosing ? suite_.choosing->jets : 0;
     return asked == 0 ? subject.choosing.count : std::min(asked, subject.choosing.count);
@@ -104,7 +114,7 @@ class Driver {
   }
   exits::Rule rule_at(const Point& point) {
     const Subject& subject = station_of(point).subject;
-    return rule_of(point, subject.gates, subject.classes);
+    return rule_of(point, subject.fits, subject.classes);
   }
   const std::string& model_of(const Point& point) const {
     return suite_.models[static_cast<std::size_t>(point.model)].name;
@@ -128,34 +138,6 @@ class Driver {
   std::vector<Point> points_;
 };
 
-void Driver::open_subjects() {
-  std::vector<ModelFacts> facts;
-  for (const ModelEntry& model : suite_.models) {
-    hooks_.on_stage("load " + model.name);
-    Subject subject = hooks_.open(model, suite_);
-    if (!stations_.empty() && subject.classes != stations_.front().subject.classes) {
-      throw InputError(
-          fmt::format("models {} and {} have other classes; measure them in two suites",
-                      suite_.models.front().name, model.name));
-    }
-    const std::int64_t jets = jets_of(subject);
-    for (const std::int64_t batch : suite_.batches) {
-      if (batch > jets) {
-        throw InputError(fmt::format("batch {} is more than the {} jets of {}", batch, jets,
-                                     suite_.data.string()));
-      }
-    }
-    facts.push_back({model.name, subject.executor->exits(), subject.weights_sha256,
-                     subject.gates_sha256, subject.jets.sha256, subject.choosing.sha256,
-                     subject.network_sha256});
-    stations_.push_back({std::move(subject), {}, {}, {}});
-  }
-  points_ = make_grid(suite_, facts, comm_.size());
-  for (const Point& point : points_) {
-    rule_at(point);
-  }
-}
-
 /// Thresholds chosen on the jets they are reported on flatter. All networks see the same jets.
 void Driver::check_choosing() {
   if (!suite_.choosing) {
@@ -170,8 +152,8 @@ void Driver::check_choosing() {
   }
   hooks_.on_stage("compare jets");
   const std::int64_t jets = choosing_jets_of(subject);
-  const std::int64_t common =
-      jets_in_common(comm_, subject.choosing, jets, subject.jets, jets_of(subject), hooks_.on_pass);
+  const std::int64_t common = jets_in_common(comm_, subject.choosing, jets, subject.jets,
+                                             jets_of(subject, suite_), hooks_.on_pass);
   if (100 * common > jets) {
     throw InputError(
         fmt::format("[choose] {} of the {} jets of {} are also among those of {} that the suite "
@@ -180,30 +162,27 @@ void Driver::check_choosing() {
   }
 }
 
+/// Leaves of the grid the points of the shard.
+void Driver::take(const Shard& shard) {
+  std::vector<Point> own;
+  for (const std::int64_t place : shard.points) {
+    Point& point = own.emplace_back(points_[static_cast<std::size_t>(place)]);
+    point.index = static_cast<std::int64_t>(own.size()) - 1;
+  }
+  points_ = std::move(own);
+}
+
 /// Networks, with commas, whose gates decide and know the jets that thresholds are chosen on.
 std::string Driver::fitted_on_choosing() const {
   std::vector<std::string> models;
-  const bool learned =
-      std::find(suite_.rules.begin(), suite_.rules.end(), "learned") != suite_.rules.end();
-  for (std::size_t m = 0; suite_.choosing && learned && m < stations_.size(); ++m) {
+  const bool fitted = std::any_of(suite_.rules.begin(), suite_.rules.end(), &exits::is_fitted);
+  for (std::size_t m = 0; suite_.choosing && fitted && m < stations_.size(); ++m) {
     const Subject& subject = stations_[m].subject;
     if (subject.gates_data_sha256 == subject.choosing.sha256) {
       models.push_back(suite_.models[m].name);
     }
   }
   return fmt::format("{}", fmt::join(models, ", "));
-}
-
-Layout Driver::layout() const {
-  Layout layout;
-  layout.points = points_;
-  for (const ModelEntry& model : suite_.models) {
-    layout.models.push_back(model.name);
-  }
-  layout.classes = stations_.front().subject.classes;
-  layout.hosts = comm_.all_gather(sys::hardware().host);
-  layout.samples = effort_.kept_samples;
-  return layout;
 }
 
 void Driver::replay_pending(const std::vector<bool>& done) {
@@ -223,8 +202,8 @@ void Driver::replay_pending(const std::vector<bool>& done) {
     if (any) {
       Station& station = stations_[m];
       if (station.all_exits.jets() == 0) {
-        station.all_exits = all_exits(station, station.subject.jets, jets_of(station.subject),
-                                      suite_.models[m].name);
+        station.all_exits = all_exits(station, station.subject.jets,
+                                      jets_of(station.subject, suite_), suite_.models[m].name);
       }
       replay_points(station, pending);
     }
@@ -236,6 +215,7 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
   Subject& subject = station.subject;
   const store::Origin origin = {{"weights_sha256", subject.weights_sha256},
                                 {"network_sha256", subject.network_sha256},
+                                {"gates_sha256", subject.gates_sha256},
                                 {"data_sha256", jets.sha256},
                                 {"device", suite_.device},
                                 {"deterministic", suite_.deterministic ? "true" : "false"},
@@ -245,28 +225,38 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
     return std::move(*found);
   }
   hooks_.on_stage(name + ": all exits");
-  const store::AllExits share = store::all_exits_pass(comm_, *subject.executor, jets.read, count,
-                                                      subject.classes, hooks_.on_pass);
-  store::write_scores(folder_.scores(name), comm_, share, origin);
+  const store::AllExits share = store::all_exits_pass(
+      comm_, *subject.executor, jets.read, count, subject.classes, hooks_.on_pass, 64,
+      {.scored_by =
+           exits::embedding_rules(subject.fits, subject.executor->exits(), subject.classes)});
+  // Shards that measure at the same time may do the same pass: each writes in its own folder.
+  const std::filesystem::path part = folder_.task() / (name + ".scores.part");
+  store::write_scores(folder_.scores(name), part, comm_, share, origin);
   return store::gather(comm_, share);
 }
 
 void Driver::choose() {
   for (std::size_t m = 0; suite_.choosing && m < stations_.size(); ++m) {
+    const auto model = static_cast<std::int64_t>(m);
+    if (std::none_of(points_.begin(), points_.end(),
+                     [&](const Point& point) { return point.model == model; })) {
+      continue;
+    }
     Station& station = stations_[m];
     const Subject& subject = station.subject;
     const store::AllExits jets = all_exits(station, subject.choosing, choosing_jets_of(subject),
                                            choosing_name(suite_.models[m].name));
-    station.all_exits = all_exits(station, subject.jets, jets_of(subject), suite_.models[m].name);
+    station.all_exits =
+        all_exits(station, subject.jets, jets_of(subject, suite_), suite_.models[m].name);
     hooks_.on_stage("choose thresholds");
-    choose_thresholds(comm_, points_, static_cast<std::int64_t>(m), jets,
-                      cost_table(*subject.executor, jets.multiplicity), subject.gates);
+    choose_thresholds(comm_, points_, model, jets, cost_table(*subject.executor, jets.multiplicity),
+                      subject.fits);
   }
 }
 
 Attributes Driver::with_data(Attributes attributes) const {
   const Subject& subject = stations_.front().subject;
-  attributes["jets_cut"] = count_cut(comm_, subject.jets, jets_of(subject));
+  attributes["jets_cut"] = count_cut(comm_, subject.jets, jets_of(subject, suite_));
   attributes["data_sha256"] = subject.jets.sha256;
   if (suite_.choosing) {
     attributes["choosing_data"] = suite_.choosing->data.filename().string();
@@ -303,7 +293,7 @@ void Driver::replay_points(Station& station, const std::vector<const Point*>& po
 const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::int64_t batch) {
   if (!station.batches.contains(batch)) {
     std::vector<data::JetBatch> batches;
-    const std::int64_t jets = jets_of(station.subject);
+    const std::int64_t jets = jets_of(station.subject, suite_);
     const std::int64_t ranks = comm_.size();
     const std::int64_t count =
         (std::min(suite_.run_jets, jets) + ranks * batch - 1) / (ranks * batch);
@@ -368,6 +358,7 @@ void Driver::measure_pending(Recorder& recorder, Outcome& outcome) {
     }
     const Point& point = points_[static_cast<std::size_t>(index)];
     hooks_.on_stage(fmt::format("point {}", index));
+    const sys::Timer timer;
     Values values;
     standing.values = nullptr;
     try {
@@ -377,9 +368,9 @@ void Driver::measure_pending(Recorder& recorder, Outcome& outcome) {
       outcome.failed.push_back({index, error.what()});
     }
     if (standing.values != nullptr) {
-      recorder.add_ok(point, values);
+      recorder.add_ok(point, values, timer.seconds());
     } else {
-      recorder.add_failed(point, outcome.failed.back().error);
+      recorder.add_failed(point, outcome.failed.back().error, timer.seconds());
       ++standing.failed;
     }
     recorder.sync_every(hooks_.sync_seconds);

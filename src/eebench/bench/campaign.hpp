@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "eebench/bench/grid.hpp"
 #include "eebench/bench/subject.hpp"
 #include "eebench/bench/suite.hpp"
@@ -50,26 +52,31 @@ struct FailedPoint {
 };
 
 struct Outcome {
-  std::int64_t points = 0;
+  std::int64_t points = 0;   ///< of the shard
   std::int64_t resumed = 0;  ///< found finished
   std::vector<FailedPoint> failed;
   bool stopped = false;  ///< asked to stop; --resume goes on
 };
 
-/// Names of the files of a campaign.
+/// Names of the files of a campaign, as one of its shards sees them.
 struct CampaignFolder {
   std::filesystem::path root;
+  std::int64_t shard = 0;
+  std::int64_t shards = 1;
   std::filesystem::path manifest() const { return root / "manifest.json"; }
-  std::filesystem::path task() const { return root / "tasks" / "0000"; }
+  std::filesystem::path merged() const { return root / "merged.h5"; }
+  std::filesystem::path tasks() const { return root / "tasks"; }
+  std::filesystem::path task() const { return tasks() / fmt::format("{:04}", shard); }
   std::filesystem::path task_file() const { return task() / "task.h5"; }
   std::filesystem::path scores(const std::string& model) const {
     return root / "scores" / (model + ".h5");
   }
 };
 
-/// \collective Measures every point of the suite into the folder. With `resume`, what is safe there
-/// stays, and failed points are tried again. Throws InputError where the folder holds another
-/// campaign, or one although `resume` was not asked for.
+/// \collective Measures every point of the folder's shard into its task: those that manifest.json
+/// gives it, or without one an equal share of the suite. With `resume`, what is safe there stays,
+/// and failed points are tried again. Throws InputError where the folder holds another campaign, or
+/// this shard was begun although `resume` was not asked for.
 Outcome run_campaign(const comm::Communicator& comm, const Suite& suite,
                      const CampaignFolder& folder, bool resume, const Attributes& provenance,
                      const Hooks& hooks);

@@ -39,7 +39,7 @@ std::string point_id(const Point& point, const Suite& suite, const ModelFacts& m
     settings["choosing"] = {model.choosing_sha256, suite.choosing->jets, point.max_loss,
                             point.selection};
   }
-  if (point.rule == "learned") {
+  if (exits::is_fitted(point.rule)) {
     settings["gates"] = model.gates_sha256;
   }
   return sha256(settings.dump()).substr(0, 16);

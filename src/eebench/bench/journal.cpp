@@ -14,8 +14,10 @@ namespace eebench::bench {
 namespace {
 
 std::string line_of(const JournalEntry& entry) {
-  nlohmann::json line = {
-      {"point", entry.point}, {"id", entry.id}, {"state", entry.ok ? "ok" : "failed"}};
+  nlohmann::json line = {{"point", entry.point},
+                         {"id", entry.id},
+                         {"state", entry.ok ? "ok" : "failed"},
+                         {"seconds", entry.seconds}};
   if (!entry.ok) {
     line["error"] = entry.error;
   }
@@ -41,9 +43,12 @@ std::vector<JournalEntry> Journal::read() const {
     if (json.is_discarded() || !json.is_object()) {
       break;
     }
-    entries.push_back({json.value("point", std::int64_t{-1}), json.value("id", std::string()),
-                       json.value("state", std::string()) == "ok",
-                       json.value("error", std::string())});
+    const auto seconds = json.find("seconds");  // null for NaN
+    entries.push_back(
+        {json.value("point", std::int64_t{-1}), json.value("id", std::string()),
+         json.value("state", std::string()) == "ok",
+         seconds != json.end() && seconds->is_number() ? seconds->get<double>() : not_available,
+         json.value("error", std::string())});
   }
   return entries;
 }

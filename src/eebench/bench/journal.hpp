@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "eebench/bench/values.hpp"
+
 namespace eebench::bench {
 
 /// A point that is finished, for better or worse.
@@ -12,7 +14,8 @@ struct JournalEntry {
   std::int64_t point = 0;
   std::string id;
   bool ok = true;
-  std::string error;  ///< of a failed point
+  double seconds = not_available;  ///< that it took, warm-up included; since format 1.5
+  std::string error;               ///< of a failed point
 };
 
 /// The truth about which points of a task file are safe: one line of JSON each, written after the

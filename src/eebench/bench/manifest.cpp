@@ -1,11 +1,16 @@
 #include "eebench/bench/manifest.hpp"
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
+#include <numeric>
+#include <set>
 #include <sstream>
 #include <string_view>
 #include <variant>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "eebench/core/digest.hpp"
@@ -16,102 +21,238 @@
 namespace eebench::bench {
 namespace {
 
-/// Of the provenance: what times of one file must have in common.
+/// Of the provenance: what times of one campaign must have in common.
 constexpr std::string_view machine_keys[] = {"cpu", "cores", "threads_per_rank"};
 
-nlohmann::json manifest_of(const Suite& suite, std::span<const Point> points,
-                           const Attributes& provenance, int ranks) {
-  nlohmann::json ids = nlohmann::json::array();
-  for (const Point& point : points) {
-    ids.push_back(point.id);
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+nlohmann::json to_json(const Manifest& manifest) {
+  nlohmann::json shards = nlohmann::json::array();
+  for (const Shard& shard : manifest.shards) {
+    shards.push_back({{"repeat", shard.repeat}, {"points", shard.points}});
   }
+  return {{"suite", manifest.suite},
+          {"eebench_version", version},
+          {"config_toml", manifest.config_toml},
+          {"config_sha256", sha256(manifest.config_toml)},
+          {"ranks", manifest.ranks},
+          {"points", manifest.points},
+          {"shards", shards}};
+}
+
+Manifest parse_manifest(const std::string& text, const std::string& origin) {
+  Manifest manifest;
+  bool whole = true;
+  try {
+    const nlohmann::json json = nlohmann::json::parse(text);
+    json.at("suite").get_to(manifest.suite);
+    json.at("config_toml").get_to(manifest.config_toml);
+    json.at("ranks").get_to(manifest.ranks);
+    json.at("points").get_to(manifest.points);
+    if (!json.contains("shards")) {  // before format 1.5 all points were in one task
+      manifest.shards.emplace_back().points.resize(manifest.points.size());
+      std::iota(manifest.shards[0].points.begin(), manifest.shards[0].points.end(), 0);
+    } else {
+      for (const nlohmann::json& entry : json.at("shards")) {
+        Shard& shard = manifest.shards.emplace_back();
+        entry.at("repeat").get_to(shard.repeat);
+        entry.at("points").get_to(shard.points);
+      }
+    }
+  } catch (const nlohmann::json::exception&) {
+    whole = false;
+  }
+  const auto is_point = [&](std::int64_t point) {
+    return point >= 0 && point < static_cast<std::int64_t>(manifest.points.size());
+  };
+  for (const Shard& shard : manifest.shards) {
+    whole = whole && std::all_of(shard.points.begin(), shard.points.end(), is_point);
+  }
+  if (!whole) {
+    throw InputError(fmt::format("{} is damaged; give another -o", origin));
+  }
+  return manifest;
+}
+
+/// Lines of one configuration that the other has not.
+std::string lines_missing(const std::string& here, const std::string& there) {
+  const auto lines_of = [](const std::string& text) {
+    std::set<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) {
+      lines.insert(line);
+    }
+    return lines;
+  };
+  const std::set<std::string> ours = lines_of(here);
+  const std::set<std::string> theirs = lines_of(there);
+  std::vector<std::string> only;
+  std::set_difference(ours.begin(), ours.end(), theirs.begin(), theirs.end(),
+                      std::back_inserter(only));
+  return only.empty() ? "(nothing)" : fmt::format("{}", fmt::join(only, ", "));
+}
+
+void check_same(const Manifest& now, const Manifest& before, const std::string& path) {
+  const auto refuse = [&](const std::string& reason) {
+    throw InputError(fmt::format("{} is another campaign ({}); give another -o", path, reason));
+  };
+  if (before.config_toml != now.config_toml) {
+    refuse(fmt::format("asked for now: {}; there: {}",
+                       lines_missing(now.config_toml, before.config_toml),
+                       lines_missing(before.config_toml, now.config_toml)));
+  }
+  if (before.ranks != now.ranks) {
+    refuse(fmt::format("asked for now: {} ranks; there: {}", now.ranks, before.ranks));
+  }
+  if (before.points != now.points) {
+    refuse("weights, model configuration or data have changed since");
+  }
+}
+
+void check_shard(const CampaignFolder& folder, std::size_t shards) {
+  if (folder.shards != static_cast<std::int64_t>(shards)) {
+    throw InputError(
+        fmt::format("{} has {} shards, not {}; give --shard i/{}, or the folder of "
+                    "another campaign",
+                    folder.manifest().string(), shards, folder.shards, shards));
+  }
+}
+
+nlohmann::json machine_of(const Attributes& provenance) {
   nlohmann::json machine = nlohmann::json::object();
   for (const std::string_view key : machine_keys) {
     if (const auto found = provenance.find(std::string(key)); found != provenance.end()) {
       std::visit([&](const auto& value) { machine[key] = value; }, found->second);
     }
   }
-  const std::string toml = to_toml(suite);
-  return {{"suite", suite.name}, {"eebench_version", version},
-          {"config_toml", toml}, {"config_sha256", sha256(toml)},
-          {"machine", machine},  {"ranks", ranks},
-          {"points", ids}};
+  return machine;
 }
 
-/// First line of one configuration that the other has not.
-std::string first_difference(const std::string& ours, const std::string& theirs) {
-  std::istringstream left(ours);
-  std::istringstream right(theirs);
-  std::string a;
-  std::string b;
-  while (true) {
-    const bool more_left = static_cast<bool>(std::getline(left, a));
-    const bool more_right = static_cast<bool>(std::getline(right, b));
-    if (!more_left && !more_right) {
-      return "";
+/// Against those of all tasks that have been begun, this one too.
+void check_machine(const nlohmann::json& machine, const CampaignFolder& folder) {
+  if (!std::filesystem::exists(folder.tasks())) {
+    return;
+  }
+  for (const auto& task : std::filesystem::directory_iterator(folder.tasks())) {
+    const std::filesystem::path path = task.path() / "machine.json";
+    const auto there = nlohmann::json::parse(text_of(path), nullptr, false);
+    if (!there.is_object()) {
+      continue;  // not begun yet
     }
-    if (a != b) {
-      return fmt::format("asked for now: {}; there: {}", more_left ? a : "(nothing)",
-                         more_right ? b : "(nothing)");
+    for (const auto& [key, value] : machine.items()) {
+      if (there.value(key, nlohmann::json()) != value) {
+        throw InputError(fmt::format(
+            "{} was measured with {} = {}, now it is {}: such times do not belong into one "
+            "campaign; go on as it was begun or give another -o",
+            task.path().string(), key, there.value(key, nlohmann::json()).dump(), value.dump()));
+      }
     }
-  }
-}
-
-void check_same(const nlohmann::json& now, const std::filesystem::path& path) {
-  std::ifstream stream(path);
-  const auto before = nlohmann::json::parse(stream, nullptr, false);
-  if (!before.is_object()) {
-    throw InputError(fmt::format("{} is damaged; give another -o", path.string()));
-  }
-  const auto refuse = [&](const std::string& reason) {
-    throw InputError(
-        fmt::format("{} is another campaign ({}); give another -o", path.string(), reason));
-  };
-  if (before.value("config_sha256", "") != now["config_sha256"].get<std::string>()) {
-    refuse(first_difference(now["config_toml"], before.value("config_toml", "")));
-  }
-  if (before.value("ranks", 0) != now["ranks"].get<int>()) {
-    refuse(fmt::format("asked for now: {} ranks; there: {}", now["ranks"].get<int>(),
-                       before.value("ranks", 0)));
-  }
-  for (const auto& [key, value] : now["machine"].items()) {
-    const nlohmann::json there = before.value("machine", nlohmann::json::object())[key];
-    if (there != value) {
-      throw InputError(fmt::format(
-          "{} was measured with {} = {}, now it is {}: such times do not belong into one "
-          "file; resume as it was begun or give another -o",
-          path.string(), key, there.dump(), value.dump()));
-    }
-  }
-  if (before.value("points", nlohmann::json::array()) != now["points"]) {
-    refuse("weights, model configuration or data have changed since");
   }
 }
 
 }  // namespace
 
-void write_or_check_manifest(const comm::Communicator& comm, const CampaignFolder& folder,
-                             const Suite& suite, std::span<const Point> points,
-                             const Attributes& provenance, bool resume) {
+std::string array_of(std::span<const std::int64_t> shards) {
+  std::string text;
+  for (std::size_t i = 0; i < shards.size();) {
+    std::size_t end = i + 1;
+    while (end < shards.size() && shards[end] == shards[end - 1] + 1) {
+      ++end;
+    }
+    text += text.empty() ? "" : ",";
+    text += end - i == 1 ? fmt::format("{}", shards[i])
+                         : fmt::format("{}-{}", shards[i], shards[end - 1]);
+    i = end;
+  }
+  return text;
+}
+
+std::vector<Shard> split(std::span<const Point> points, std::span<const double> seconds,
+                         std::int64_t parts, std::int64_t repeats, std::uint64_t seed) {
+  std::vector<std::int64_t> order = shuffled(static_cast<std::int64_t>(points.size()), seed);
+  const auto model_of = [&](std::int64_t p) { return points[static_cast<std::size_t>(p)].model; };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int64_t a, std::int64_t b) { return model_of(a) < model_of(b); });
+  const double total = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  std::vector<Shard> once(static_cast<std::size_t>(parts));
+  double before = 0.0;
+  for (const std::int64_t point : order) {
+    const double own = seconds[static_cast<std::size_t>(point)];
+    const double middle = (before + 0.5 * own) / total;
+    before += own;
+    const auto part = static_cast<std::size_t>(middle * static_cast<double>(parts));
+    once[std::min(part, once.size() - 1)].points.push_back(point);
+  }
+  std::erase_if(once, [](const Shard& shard) { return shard.points.empty(); });
+  std::vector<Shard> shards;
+  for (std::int64_t repeat = 0; repeat < repeats; ++repeat) {
+    for (Shard shard : once) {
+      shard.repeat = repeat;
+      std::sort(shard.points.begin(), shard.points.end());
+      shards.push_back(std::move(shard));
+    }
+  }
+  return shards;
+}
+
+Manifest make_manifest(const Suite& suite, std::span<const Point> points, std::int64_t ranks,
+                       std::vector<Shard> shards) {
+  Manifest manifest{suite.name, to_toml(suite), ranks, {}, std::move(shards)};
+  for (const Point& point : points) {
+    manifest.points.push_back(point.id);
+  }
+  return manifest;
+}
+
+Manifest read_manifest(const std::filesystem::path& path) {
+  sys::check_is_file(path);
+  return parse_manifest(text_of(path), path.string());
+}
+
+void write_manifest(const Manifest& manifest, const std::filesystem::path& path) {
+  sys::publish_text(path, to_json(manifest).dump(2) + "\n");
+}
+
+Manifest claim_shard(const comm::Communicator& comm, const CampaignFolder& folder,
+                     const Suite& suite, std::span<const Point> points,
+                     const Attributes& provenance, bool resume) {
+  std::string text;
   comm.agree([&] {
     if (!comm.is_root()) {
       return;
     }
-    const nlohmann::json manifest = manifest_of(suite, points, provenance, comm.size());
-    const std::filesystem::path path = folder.manifest();
-    if (std::filesystem::exists(path)) {
-      if (!resume) {
+    const std::vector<double> equal(points.size(), 1.0);
+    const Manifest now = make_manifest(suite, points, comm.size(),
+                                       split(points, equal, folder.shards, 1, suite.seed));
+    if (std::filesystem::exists(folder.manifest())) {
+      if (std::filesystem::exists(folder.task()) && !resume) {
         throw InputError(fmt::format(
             "{} holds a campaign already; add --resume to go on with it or give another -o",
             folder.root.string()));
       }
-      check_same(manifest, path);
-      return;
+      const Manifest before = read_manifest(folder.manifest());
+      check_same(now, before, folder.manifest().string());
+      check_shard(folder, before.shards.size());
+    } else {
+      check_shard(folder, now.shards.size());
     }
+    const nlohmann::json machine = machine_of(provenance);
+    check_machine(machine, folder);
     sys::make_writable_folder(folder.task());
     sys::make_writable_folder(folder.scores("any").parent_path());
-    sys::publish_text(path, manifest.dump(2) + "\n");
+    if (!std::filesystem::exists(folder.manifest())) {
+      // Shards that begin at the same time write the same: each beside its own task.
+      const std::filesystem::path own = folder.task() / "manifest.json";
+      write_manifest(now, own);
+      std::filesystem::rename(own, folder.manifest());
+    }
+    sys::publish_text(folder.task() / "machine.json", machine.dump(2) + "\n");
+    text = text_of(folder.manifest());
   });
+  return parse_manifest(comm.broadcast(text), folder.manifest().string());
 }
 
 }  // namespace eebench::bench

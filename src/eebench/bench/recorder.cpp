@@ -96,14 +96,14 @@ void Recorder::move_aside() {
   std::filesystem::remove(journal_file(folder_));
 }
 
-void Recorder::add_ok(const Point& point, const Values& values) {
+void Recorder::add_ok(const Point& point, const Values& values, double seconds) {
   file_.write(point, values);
-  unsafe_.push_back({point.index, point.id, true, {}});
+  unsafe_.push_back({point.index, point.id, true, seconds, {}});
 }
 
-void Recorder::add_failed(const Point& point, const std::string& error) {
+void Recorder::add_failed(const Point& point, const std::string& error, double seconds) {
   file_.write(point, {});
-  unsafe_.push_back({point.index, point.id, false, error});
+  unsafe_.push_back({point.index, point.id, false, seconds, error});
 }
 
 void Recorder::sync_every(double seconds) {

@@ -37,10 +37,10 @@ class Recorder {
   /// Points, by place, that were safe when we began; failed ones do not count.
   const std::vector<bool>& done() const { return done_; }
 
+  /// \collective `seconds`: that the point took, warm-up included; the root's count.
+  void add_ok(const Point& point, const Values& values, double seconds);
   /// \collective
-  void add_ok(const Point& point, const Values& values);
-  /// \collective
-  void add_failed(const Point& point, const std::string& error);
+  void add_failed(const Point& point, const std::string& error, double seconds);
   /// \collective Makes safe what was added since, if the last time is `seconds` ago.
   void sync_every(double seconds);
   /// \collective

@@ -148,7 +148,7 @@ class KnownDelay final : public ScalingStage {
 };
 
 double told(const comm::Communicator& world, double seconds) {
-  const ScalingPlan plan{.ranks = {world.size()}, .rounds = 1, .steps = 101};
+  const ScalingPlan plan{.ranks = {world.size()}, .rounds = 1, .steps = 25};
   const std::vector<ScalingPoint> points = measure_scaling(
       world, plan, [&](const auto&) { return std::make_unique<KnownDelay>(seconds); },
       [](std::int64_t) {});

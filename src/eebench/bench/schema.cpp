@@ -42,6 +42,8 @@ std::span<const VariableSpec> schema() {
       {"selection", u1, {}, "1", setting, "where the thresholds come from"},
       {"max_loss", f8, {}, "1", setting, "accuracy that a choice of thresholds may give up"},
       {"exits", i4, {}, "1", setting, "exits of the network, the last included"},
+      {"repeat", i4, {}, "1", setting, "process-level repeat of the same points", false, 5},
+      {"shard", i4, {}, "1", setting, "shard of the campaign that measured the point", false, 5},
 
       {"jets", i8, {}, "1", record, "jets behind the replayed numbers"},
       {"accuracy", f8, {}, "1", replayed, "share of jets answered right", true},
@@ -55,8 +57,15 @@ std::span<const VariableSpec> schema() {
       {"chosen_accuracy", f8, {}, "1", replayed, "accuracy on the jets that chose the thresholds"},
       {"chosen_cost", f8, {}, "1", replayed, "relative_cost on the jets that chose the thresholds"},
       {"auc", f8, {}, "1", replayed, "macro one-vs-one area under the ROC curve", true},
-      {"calibration_error", f8, {}, "1", replayed, "expected calibration error, 15 bins"},
-      {"exit_calibration_error", f8, {exit}, "1", replayed, "of the jets that leave there"},
+      {"calibration_error", f8, {}, "1", replayed, "expected calibration error, 15 bins", false, 4},
+      {"exit_calibration_error",
+       f8,
+       {exit},
+       "1",
+       replayed,
+       "of the jets that leave there",
+       false,
+       4},
       {"rejection",
        f8,
        {class_},
@@ -148,6 +157,14 @@ std::span<const VariableSpec> schema() {
       {"sample_leaving", i4, {exit, sample}, "1", measured, "jets of that batch that left there"},
   };
   return variables;
+}
+
+std::vector<std::string> dimensions_of(const VariableSpec& spec) {
+  std::vector<std::string> names = {"point"};
+  for (const Dimension dimension : spec.dimensions) {
+    names.emplace_back(name(dimension));
+  }
+  return names;
 }
 
 std::vector<std::string> names_of(const VariableSpec& spec) {

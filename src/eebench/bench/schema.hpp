@@ -11,11 +11,11 @@ namespace eebench::bench {
 /// Version of the task file. The major number changes when an old reader would go wrong; it is part
 /// of every point's id.
 inline constexpr int schema_major = 1;
-inline constexpr int schema_minor = 4;
+inline constexpr int schema_minor = 5;
 
 /// What a number is worth.
 enum class Mark {
-  setting,   ///< chosen by the suite
+  setting,   ///< chosen by the suite or the plan
   replayed,  ///< decided afterwards from one pass through all exits
   measured,  ///< seen in runs that really left
   record     ///< about the measurement itself
@@ -33,6 +33,7 @@ struct VariableSpec {
   Mark mark;
   std::string_view meaning;
   bool interval = false;  ///< also `<name>_ci_low` and `<name>_ci_high`, 95 %
+  int since = 0;          ///< minor version that brought it
 };
 
 /// Every variable that leads with `point`, in file order. results/README.md says the same in words.
@@ -40,6 +41,9 @@ std::span<const VariableSpec> schema();
 
 /// Of the variable in the file, and of the ends of its interval where it has one.
 std::vector<std::string> names_of(const VariableSpec& spec);
+
+/// Names of its dimensions, `point` first.
+std::vector<std::string> dimensions_of(const VariableSpec& spec);
 
 /// Latency percentiles of the file, in percent.
 inline constexpr double percentiles[] = {50.0, 90.0, 99.0};

@@ -24,14 +24,6 @@ double fill_of(Type type) {
   return is_integer(type) ? -1.0 : not_available;
 }
 
-std::vector<std::string> dimensions_of(const VariableSpec& spec) {
-  std::vector<std::string> names = {"point"};
-  for (const Dimension dimension : spec.dimensions) {
-    names.emplace_back(name(dimension));
-  }
-  return names;
-}
-
 std::vector<std::int32_t> numbered(std::size_t count) {
   std::vector<std::int32_t> numbers(count);
   std::iota(numbers.begin(), numbers.end(), 0);
@@ -95,21 +87,13 @@ void place(std::vector<double>& row, const std::vector<std::size_t>& shape,
 
 }  // namespace
 
-std::int64_t Layout::exits() const {
-  std::int64_t deepest = 0;
-  for (const Point& point : points) {
-    deepest = std::max(deepest, point.exits);
-  }
-  return deepest;
-}
-
 std::int64_t size_of(const Layout& layout) {
   const auto length = [&](Dimension dimension) -> std::int64_t {
     switch (dimension) {
       case Dimension::point:
         return static_cast<std::int64_t>(layout.points.size());
       case Dimension::exit:
-        return layout.exits();
+        return layout.exits;
       case Dimension::class_:
         return static_cast<std::int64_t>(layout.classes.size());
       case Dimension::rank:
@@ -145,9 +129,11 @@ TaskFile TaskFile::create(const std::filesystem::path& path, const comm::Communi
   task.file_.set_attribute("schema_version", fmt::format("{}.{}", schema_major, schema_minor));
   h5::set_attributes(task.file_, attributes);
   task.create_variables();
-  const std::vector<std::string> rules = rule_names(layout.points);
   for (const Point& point : layout.points) {
-    for (const auto& [name, values] : settings_of(point, rules)) {
+    Values settings = settings_of(point, layout.rules);
+    settings["repeat"] = {static_cast<double>(layout.repeat)};
+    settings["shard"] = {static_cast<double>(layout.shard)};
+    for (const auto& [name, values] : settings) {
       task.write_row(task.variable(name), point, values);
     }
     task.set_state(point.index, State::pending);
@@ -159,7 +145,7 @@ TaskFile TaskFile::create(const std::filesystem::path& path, const comm::Communi
 void TaskFile::create_variables() {
   h5::File& file = file_;
   file.dimension("point", numbered(layout_.points.size()));
-  file.dimension("exit", numbered(static_cast<std::size_t>(layout_.exits())));
+  file.dimension("exit", numbered(static_cast<std::size_t>(layout_.exits)));
   file.dimension("class", layout_.classes);
   file.dimension("rank", numbered(layout_.hosts.size()));
   file.dimension("sample", numbered(static_cast<std::size_t>(layout_.samples)));
@@ -185,7 +171,7 @@ void TaskFile::create_variables() {
       } else if (name == "model") {
         set_flags(dataset, layout_.models);
       } else if (name == "rule") {
-        set_flags(dataset, rule_names(layout_.points));
+        set_flags(dataset, layout_.rules);
       } else if (name == "scenario") {
         std::vector<std::string> names(std::size(scenario_names));
         std::transform(std::begin(scenario_names), std::end(scenario_names), names.begin(),

@@ -19,15 +19,18 @@ enum class State { pending, ok, failed };
 
 using Attributes = h5::Attributes;
 
-/// Sizes and names of a task file.
+/// Sizes and names of a task file. All but points, place and hosts is the same in every task of a
+/// campaign.
 struct Layout {
   std::vector<Point> points;
+  std::int64_t shard = 0;
+  std::int64_t repeat = 0;
+  std::int64_t exits = 0;          ///< of the suite's deepest network
+  std::vector<std::string> rules;  ///< rule_names() of the grid
   std::vector<std::string> models;
   std::vector<std::string> classes;
   std::vector<std::string> hosts;  ///< [ranks]
   std::int64_t samples = 0;
-  /// Of the deepest network.
-  std::int64_t exits() const;
 };
 
 /// Bytes that the variables of such a file take.

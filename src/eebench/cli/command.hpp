@@ -70,14 +70,19 @@ inline CLI::Option* add_threads(CLI::App& app, int& threads) {
 std::span<const Command> command_table();
 
 Runner setup_bench(CLI::App& app);
+Runner setup_compare(CLI::App& app);
 Runner setup_data(CLI::App& app);
 Runner setup_deploy(CLI::App& app);
 Runner setup_doctor(CLI::App& app);
 Runner setup_gates(CLI::App& app);
 Runner setup_list(CLI::App& app);
+Runner setup_merge(CLI::App& app);
+Runner setup_plan(CLI::App& app);
 Runner setup_predict(CLI::App& app);
 Runner setup_profile(CLI::App& app);
 Runner setup_scale(CLI::App& app);
+Runner setup_status(CLI::App& app);
 Runner setup_train(CLI::App& app);
+Runner setup_validate(CLI::App& app);
 
 }  // namespace eebench::cli

@@ -1,94 +1,88 @@
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "eebench/bench/campaign.hpp"
 #include "eebench/bench/effort.hpp"
+#include "eebench/bench/manifest.hpp"
 #include "eebench/cli/command.hpp"
 #include "eebench/cli/provenance.hpp"
 #include "eebench/cli/subject.hpp"
+#include "eebench/cli/suite_options.hpp"
 #include "eebench/cli/training_stage.hpp"
 #include "eebench/comm/same_input.hpp"
-#include "eebench/core/digest.hpp"
-#include "eebench/core/names.hpp"
 #include "eebench/core/shell.hpp"
 #include "eebench/report/campaign_report.hpp"
 #include "eebench/report/points_table.hpp"
 #include "eebench/report/progress.hpp"
-#include "eebench/sys/environment.hpp"
-#include "eebench/sys/resource.hpp"
 #include "eebench/sys/signals.hpp"
 
 namespace eebench::cli {
 namespace {
 
 struct Options {
-  std::string suite = "quickstart";
-  std::vector<std::string> overrides;
-  std::string effort;
-  std::string output;
-  std::string device;
+  SuiteOptions suite;
+  std::string shard;
   std::string format = "markdown";
   int threads = 1;
   bool resume = false;
 };
 
-/// A TOML file, or the name of one that travels along.
-std::filesystem::path suite_file(const std::string& suite) {
-  if (suite.ends_with(".toml")) {
-    return suite;
+/// A whole number and nothing else; -1 where it is none.
+std::int64_t whole_number(std::string_view text) {
+  std::int64_t value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? value : -1;
+}
+
+/// The folder with the shard that is to be measured: --shard, or where the campaign was planned in
+/// several, the task of the array that this job is.
+bench::CampaignFolder folder_of(const Options& options, const bench::Suite& suite) {
+  bench::CampaignFolder folder{campaign_folder(options.suite, suite)};
+  std::int64_t planned = 0;
+  if (std::filesystem::exists(folder.manifest())) {
+    planned = static_cast<std::int64_t>(bench::read_manifest(folder.manifest()).shards.size());
   }
-  const std::filesystem::path folder = sys::find_resource("suites");
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".toml") {
-      names.push_back(entry.path().stem());
+  std::string origin = "--shard";
+  if (!options.shard.empty()) {
+    const std::size_t slash = std::min(options.shard.find('/'), options.shard.size() - 1);
+    folder.shard = whole_number(options.shard.substr(0, slash));
+    folder.shards = whole_number(options.shard.substr(slash + 1));
+  } else if (planned > 1) {
+    const char* const task = std::getenv("SLURM_ARRAY_TASK_ID");
+    if (task == nullptr) {
+      throw InputError(fmt::format(
+          "{} was planned in {} shards; give --shard i/{}, or submit an array: sbatch --array=0-{}",
+          folder.root.string(), planned, planned, planned - 1));
     }
+    origin = "SLURM_ARRAY_TASK_ID";
+    folder.shard = whole_number(task);
+    folder.shards = planned;
   }
-  if (std::find(names.begin(), names.end(), suite) == names.end()) {
-    throw_unknown("suite", suite, "", names);
+  if (folder.shard < 0 || folder.shard >= folder.shards) {
+    throw InputError(fmt::format("{}: no such shard; shards are 0/N to N-1/N{}", origin,
+                                 planned > 0 ? fmt::format(", here N = {}", planned) : ""));
   }
-  return folder / (suite + ".toml");
+  return folder;
 }
 
-bench::Suite suite_of(const Options& options) {
-  std::vector<std::string> overrides = options.overrides;
-  if (!options.effort.empty()) {
-    overrides.push_back("effort=" + options.effort);
-  }
-  if (!options.device.empty()) {
-    overrides.push_back("device=" + options.device);
-  }
-  return bench::load_suite(suite_file(options.suite), overrides);
-}
-
-/// results/<suite>-<UTC>-<hash of the suite> where no folder was given.
-std::string folder_of(const Options& options, const bench::Suite& suite) {
-  if (!options.output.empty()) {
-    return options.output;
-  }
-  std::string stamp;
-  for (const char c : sys::utc_now()) {
-    if (c != '-' && c != ':') {
-      stamp += c;
-    }
-  }
-  return fmt::format("results/{}-{}-{}", suite.name, stamp,
-                     sha256(bench::to_toml(suite)).substr(0, 8));
-}
-
-std::string resume_command(const Options& options, const std::string& folder,
+std::string resume_command(const Options& options, const bench::CampaignFolder& folder,
                            const Context& context) {
   const std::string& typed = context.command_line;
-  return fmt::format("mpirun -n {} {}{}{}", context.comm.size(),
-                     typed == "eebench" ? "eebench bench" : typed,
-                     options.output.empty() ? " -o " + shell_quoted(folder) : "",
-                     options.resume ? "" : " --resume");
+  return fmt::format(
+      "mpirun -n {} {}{}{}{}", context.comm.size(), typed == "eebench" ? "eebench bench" : typed,
+      options.suite.output.empty() ? " -o " + shell_quoted(folder.root.string()) : "",
+      folder.shards > 1 && options.shard.empty()
+          ? fmt::format(" --shard {}/{}", folder.shard, folder.shards)
+          : "",
+      options.resume ? "" : " --resume");
 }
 
 /// Seconds after which a stage has hung.
@@ -156,7 +150,9 @@ class Surroundings {
 void report_results(const Options& options, const bench::CampaignFolder& folder,
                     const std::string& training) {
   const bench::TaskReader task(folder.task_file());
-  report::write_summaries(folder, task);
+  if (folder.shards == 1) {
+    report::write_summaries(folder, task);
+  }
   if (options.format == "markdown") {
     fmt::print("{}{}{}\n", training, training.empty() ? "" : "\n", report::summary_text(task));
   } else {
@@ -166,22 +162,27 @@ void report_results(const Options& options, const bench::CampaignFolder& folder,
 }
 
 ExitCode run_bench(const Options& options, Context& context) {
-  bench::Suite suite;
-  std::string text;  // of the file: resolved paths may differ where nodes mount differently
+  ChosenSuite chosen;
+  bench::CampaignFolder folder;
+  context.comm.agree([&] { chosen = choose_suite(options.suite); });
+  comm::require_same(chosen.sha256, chosen.origin, context.comm);
+  const bench::Suite& suite = chosen.suite;
   context.comm.agree([&] {
-    suite = suite_of(options);
-    text = sha256_file(suite_file(options.suite));
+    if (context.comm.is_root()) {
+      folder = folder_of(options, suite);
+    }
   });
-  comm::require_same(text, options.suite, context.comm);
-  const bench::CampaignFolder folder{context.comm.broadcast(folder_of(options, suite))};
-  const std::string command = resume_command(options, folder.root.string(), context);
+  folder = {context.comm.broadcast(folder.root.string()),
+            context.comm.all_reduce(folder.shard, comm::Reduce::max),
+            context.comm.all_reduce(folder.shards, comm::Reduce::max)};
+  const std::string command = resume_command(options, folder, context);
   std::string training;
   bench::Outcome outcome;
   {
     Surroundings surroundings(suite, options, context);
     bench::Hooks hooks = surroundings.hooks();
     hooks.before_measuring = [&] {
-      if (suite.training) {
+      if (suite.training && folder.shard == 0) {
         surroundings.say("training");
         training =
             run_training_stage(*suite.training, suite, folder.root, options.threads, context);
@@ -211,26 +212,16 @@ ExitCode run_bench(const Options& options, Context& context) {
 
 Runner setup_bench(CLI::App& app) {
   const auto o = std::make_shared<Options>();
-  app.add_option("--suite", o->suite, "Name of `eebench list suites` or a TOML file")
-      ->capture_default_str();
-  app.add_option("-a,--axis", o->overrides,
-                 "Replaces an axis or setting of the suite, repeatable: threshold=0.5:0.9:0.1, "
-                 "batch=[1,64], rule=margin, model=..., scenario=..., data=FILE, jets=2000, "
-                 "run_jets=500, choose={data=\"FILE\",loss=0.001}, seed=1, deterministic=true")
-      ->allow_extra_args(false);
-  app.add_option("--effort", o->effort, "smoke, quick, standard or official; default: the suite's");
-  app.add_option("-o,--output", o->output,
-                 "Folder of the campaign; default: results/<suite>-<UTC>-<hash>")
-      ->check(named("folder"));
-  app.add_option("--device", o->device,
-                 "cpu or cuda (one GPU per local rank); default: the suite's")
-      ->check(CLI::IsMember({"cpu", "cuda"}));
+  add_suite_options(app, o->suite);
+  app.add_option("--shard", o->shard,
+                 "i/N: only the part i of N, 0/N to N-1/N; of a planned campaign by default the "
+                 "task of the Slurm array");
   add_threads(app, o->threads);
   app.add_option("--format", o->format,
                  "markdown for people; csv or json with every number of a point")
       ->check(CLI::IsMember({"markdown", "csv", "json"}))
       ->capture_default_str();
-  app.add_flag("--resume", o->resume, "Go on with the campaign in -o; begins one if there is none");
+  app.add_flag("--resume", o->resume, "Go on with what is in -o; begins if there is nothing");
   return [o](Context& context) { return run_bench(*o, context); };
 }
 

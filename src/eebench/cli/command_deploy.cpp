@@ -128,7 +128,7 @@ class Run {
     comm_.agree([&] {
       const std::int64_t exits = opened.network->exits();
       thresholds = deploy::thresholds_for(plan_, exits);
-      rule = exits::make_rule(plan_.rule, subject.gates, exits, subject.classes);
+      rule = exits::make_rule(plan_.rule, subject.fits, exits, subject.classes);
     });
     const std::int64_t jets =
         plan_.jets == 0 ? subject.jets.count : std::min(plan_.jets, subject.jets.count);

@@ -85,7 +85,7 @@ class Prediction {
     std::vector<double> thresholds;
     comm_.agree([&] {
       const std::int64_t exits = subject_.executor->exits();
-      rule = exits::make_rule(options_.rule, subject_.gates, exits, subject_.classes);
+      rule = exits::make_rule(options_.rule, subject_.fits, exits, subject_.classes);
       thresholds = exits::thresholds_for(options_.thresholds, exits);
       exits::check_thresholds(options_.rule, options_.thresholds);
     });

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "eebench/stats/compare.hpp"
 #include "eebench/stats/quantile.hpp"
 #include "eebench/store/share_file.hpp"
 
@@ -61,7 +62,7 @@ std::vector<Gain> gains(const std::vector<bench::ScalingPoint>& points, std::uin
     const double ranks = static_cast<double>(point.ranks) / base.ranks;
     const stats::Interval ratio =
         &point == &base ? stats::Interval{1.0, 1.0}
-                        : stats::median_ratio_interval(base.seconds, point.seconds, seed);
+                        : stats::median_ratio_interval(point.seconds, base.seconds, seed);
     gain.speed_up = work * base_time / gain.time;
     gain.speed_up_interval = {work * ratio.low, work * ratio.high};
     gain.efficiency = gain.speed_up / ranks;

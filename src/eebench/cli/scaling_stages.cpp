@@ -41,18 +41,18 @@ class Training final : public bench::ScalingStage {
     train::Settings settings = train::settings_of(loaded_.config);
     settings.global_batch = global_jets(work, group.size());
     settings.freeze.clear();
+    if (source_.jets() < settings.global_batch) {
+      throw InputError(fmt::format(
+          "{}: its {} jets are less than the {} of a step of {} ranks; give "
+          "fewer --jets or another file",
+          source_.path().string(), source_.jets(), settings.global_batch, group.size()));
+    }
     train::check(settings, loaded_.network->exits(), loaded_.network->classes());
     jets_.emplace(source_, data::GlobalOrder(source_.jets(), settings.global_batch, settings.seed),
                   group);
     const at::Device device = nn::device_of(work.device, group.local_rank());
     reducer_ = comm::make_all_reducer(comm::default_back_end(device.is_cuda(), group), group);
     const std::int64_t per_epoch = jets_->order().batches();
-    if (per_epoch == 0) {
-      throw InputError(fmt::format(
-          "{}: {} jets are less than a step of {} ranks needs, {}; give "
-          "fewer --jets or another file",
-          source_.path().string(), source_.jets(), group.size(), settings.global_batch));
-    }
     trainer_.emplace(*loaded_.network, settings,
                      train::Length{.steps = settings.epochs * per_epoch, .per_epoch = per_epoch},
                      device, group, reducer_);
@@ -254,7 +254,7 @@ bench::OpenStage open_inference(const ScalingWork& work, Context& context) {
     }
     if (!work.rule.empty()) {
       const std::int64_t exits = subject.executor->exits();
-      shared->rule = exits::make_rule(work.rule, subject.gates, exits, subject.classes);
+      shared->rule = exits::make_rule(work.rule, subject.fits, exits, subject.classes);
       shared->thresholds = exits::thresholds_for(work.thresholds, exits);
       exits::check_thresholds(work.rule, work.thresholds);
     }

@@ -25,15 +25,6 @@ bench::Jets open_jets(Context& context, const std::shared_ptr<data::JetSource>& 
   return jets;
 }
 
-/// Empty where none were fitted.
-std::vector<exits::Gate> gates_of(const model::Weights& weights) {
-  std::vector<exits::Gate> gates;
-  for (const std::vector<double>& numbers : weights.gates.numbers) {
-    gates.push_back(exits::unpack(numbers));
-  }
-  return gates;
-}
-
 /// SHA-256 over what network and inputs are built from, wherever their files lie.
 std::string network_sha256(const model::ModelConfig& config, const data::JetSource& source) {
   model::ModelConfig placeless = config;
@@ -58,7 +49,7 @@ Opened open_network(Context& context, const bench::ModelEntry& entry,
                                  ? model::sha256(loaded.weights.tensors)
                                  : loaded.weights.whole_sha256;
     subject.network_sha256 = network_sha256(loaded.config, *source);
-    subject.gates = gates_of(loaded.weights);
+    subject.fits = {entry.weights.string(), loaded.weights.gates.numbers};
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.gates_data_sha256 = loaded.weights.gates.data_sha256;
     subject.classes = source->classes();

@@ -150,19 +150,60 @@ Dataset File::dimension(const std::string& name, const std::vector<std::string>&
   return scale;
 }
 
-Dataset File::new_variable(const std::string& name, const std::vector<std::string>& dimensions,
-                           hid_t type, const Storage& storage) {
-  std::vector<Dataset> scales;
+Extents File::shape_of(const std::vector<std::string>& dimensions) const {
   Extents shape;
   for (const std::string& dimension : dimensions) {
-    scales.push_back(dataset(dimension));
-    shape.push_back(scales.back().length());
+    shape.push_back(dataset(dimension).length());
   }
-  Dataset variable = new_dataset(name, shape, type, storage);
-  for (unsigned axis = 0; axis < scales.size(); ++axis) {
-    check(H5DSattach_scale(variable.id(), scales[axis].id(), axis), variable.where(),
+  return shape;
+}
+
+void File::attach(const Dataset& variable, const std::vector<std::string>& dimensions) {
+  for (unsigned axis = 0; axis < dimensions.size(); ++axis) {
+    check(H5DSattach_scale(variable.id(), dataset(dimensions[axis]).id(), axis), variable.where(),
           "attach a dimension");
   }
+}
+
+Dataset File::new_variable(const std::string& name, const std::vector<std::string>& dimensions,
+                           hid_t type, const Storage& storage) {
+  Dataset variable = new_dataset(name, shape_of(dimensions), type, storage);
+  attach(variable, dimensions);
+  return variable;
+}
+
+Dataset File::create_virtual(const std::string& name, const std::vector<std::string>& dimensions,
+                             const Dataset& like, std::span<const RowSource> sources) {
+  const std::string where = place(name);
+  const Extents shape = shape_of(dimensions);
+  const int axes = static_cast<int>(shape.size());
+  const Handle type = check_id(H5Dget_type(like.id()), where, "describe");
+  const Handle creation = check_id(H5Dget_create_plist(like.id()), where, "describe");
+  check(H5Pset_alloc_time(creation.get(), H5D_ALLOC_TIME_DEFAULT), where, "describe");
+  const Handle space = check_id(H5Screate_simple(axes, shape.data(), nullptr), where, "describe");
+  for (const RowSource& source : sources) {
+    Extents extent = shape;
+    extent[0] = source.rows.size();
+    const Handle there =
+        check_id(H5Screate_simple(axes, extent.data(), nullptr), where, "describe");
+    check(H5Sselect_none(space.get()), where, "select");
+    Extents start(shape.size(), 0);
+    extent[0] = 1;
+    for (const hsize_t row : source.rows) {
+      start[0] = row;
+      check(H5Sselect_hyperslab(space.get(), H5S_SELECT_OR, start.data(), nullptr, extent.data(),
+                                nullptr),
+            where, "select");
+    }
+    check(
+        H5Pset_virtual(creation.get(), space.get(), source.file.c_str(), name.c_str(), there.get()),
+        where, "refer to another file");
+  }
+  Dataset variable = wrap(check_id(H5Dcreate2(file_.get(), name.c_str(), type.get(), space.get(),
+                                              H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+                                   where, "create"),
+                          name);
+  attach(variable, dimensions);
   return variable;
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,12 @@ struct Storage {
   int deflate = 0;  ///< 0 (off) to 9, with byte shuffling; needs chunks
   std::optional<double>
       fill;  ///< where nothing was written; default NaN for floats, 0 for integers
+};
+
+/// Rows of a variable that lie in another file, in the variable of the same name.
+struct RowSource {
+  std::string file;           ///< relative to the folder of the file that refers to it
+  std::vector<hsize_t> rows;  ///< of the variable here: where each row of the one there belongs
 };
 
 /// An HDF5 file. Given a communicator of several ranks it is opened by all of them through MPI-IO:
@@ -66,6 +73,11 @@ class File : public Object {
   /// \collective A variable of texts of up to `width` bytes.
   Dataset create_texts(const std::string& name, const std::vector<std::string>& dimensions,
                        std::size_t width);
+  /// A variable over existing dimensions whose rows stay in other files, with type and fill value
+  /// of `like`, one of theirs. Where a source is gone readers silently see the fill value. For a
+  /// file that this rank has for itself.
+  Dataset create_virtual(const std::string& name, const std::vector<std::string>& dimensions,
+                         const Dataset& like, std::span<const RowSource> sources);
   /// \collective A dataset with sizes of its own, no dimensions. "a/b" makes group a where needed.
   template <Element T>
   Dataset array(const std::string& name, const Extents& shape, const Storage& storage = {}) {
@@ -93,6 +105,8 @@ class File : public Object {
   Dataset new_dataset(const std::string& name, const Extents& shape, hid_t type,
                       const Storage& storage);
   Dataset new_scale(const std::string& name, hsize_t length, hid_t type);
+  Extents shape_of(const std::vector<std::string>& dimensions) const;
+  void attach(const Dataset& variable, const std::vector<std::string>& dimensions);
   Dataset new_variable(const std::string& name, const std::vector<std::string>& dimensions,
                        hid_t type, const Storage& storage);
 

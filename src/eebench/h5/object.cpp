@@ -89,20 +89,51 @@ void Object::set_attribute(const std::string& name, const std::vector<std::strin
   write_attribute(name, &count, type.get(), pack(values, width).data());
 }
 
-void Object::write_attribute(const std::string& name, const hsize_t* count, hid_t type,
-                             const void* data) {
+void Object::write_attribute(const std::string& name, hid_t space, hid_t type, const void* data) {
   const std::string place = fmt::format("{}: attribute '{}'", where_, name);
   if (has_attribute(name)) {
     check(H5Adelete(id(), name.c_str()), place, "replace");
   }
-  const Handle space =
-      check_id(count == nullptr ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, count, nullptr),
-               place, "create");
   const Handle attribute = check_id(
-      H5Acreate2(id(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), place, "create");
-  if (count == nullptr || *count > 0) {
+      H5Acreate2(id(), name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), place, "create");
+  if (H5Sget_simple_extent_npoints(space) > 0) {
     check(H5Awrite(attribute.get(), type, data), place, "write");
   }
+}
+
+void Object::write_attribute(const std::string& name, const hsize_t* count, hid_t type,
+                             const void* data) {
+  const Handle space =
+      check_id(count == nullptr ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, count, nullptr),
+               where_, "create an attribute");
+  write_attribute(name, space.get(), type, data);
+}
+
+Object::Raw Object::read_raw(const std::string& name) const {
+  const Handle attribute = open_attribute(name);
+  Raw raw{check_id(H5Aget_type(attribute.get()), where_, "read an attribute"),
+          check_id(H5Aget_space(attribute.get()), where_, "read an attribute"),
+          {}};
+  const auto count = static_cast<std::size_t>(H5Sget_simple_extent_npoints(raw.space.get()));
+  raw.bytes.resize(count * H5Tget_size(raw.type.get()));
+  check_read(H5Aread(attribute.get(), raw.type.get(), raw.bytes.data()),
+             fmt::format("{}: attribute '{}'", where_, name));
+  return raw;
+}
+
+void Object::copy_attribute(const Object& from, const std::string& name) {
+  const Raw raw = from.read_raw(name);
+  write_attribute(name, raw.space.get(), raw.type.get(), raw.bytes.data());
+}
+
+bool Object::same_attribute(const Object& other, const std::string& name) const {
+  if (!has_attribute(name) || !other.has_attribute(name)) {
+    return false;
+  }
+  const Raw ours = read_raw(name);
+  const Raw theirs = other.read_raw(name);
+  return H5Tequal(ours.type.get(), theirs.type.get()) > 0 &&
+         H5Sextent_equal(ours.space.get(), theirs.space.get()) > 0 && ours.bytes == theirs.bytes;
 }
 
 bool Object::has_attribute(const std::string& name) const {

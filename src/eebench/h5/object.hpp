@@ -35,12 +35,25 @@ class Object {
   template <class T>
   T attribute(const std::string& name) const;
 
+  /// Creates or replaces the attribute with that of another object, whatever it holds.
+  void copy_attribute(const Object& from, const std::string& name);
+  /// Whether both have it, of the same type, shape and value.
+  bool same_attribute(const Object& other, const std::string& name) const;
+
  protected:
   Object(Handle id, std::string where) : id_(std::move(id)), where_(std::move(where)) {}
   hid_t id() const { return id_.get(); }
   Handle& handle() { return id_; }
 
  private:
+  /// An attribute as it lies in the file.
+  struct Raw {
+    Handle type;
+    Handle space;
+    std::vector<char> bytes;
+  };
+  Raw read_raw(const std::string& name) const;
+  void write_attribute(const std::string& name, hid_t space, hid_t type, const void* data);
   void write_attribute(const std::string& name, const hsize_t* count, hid_t type, const void* data);
   Handle open_attribute(const std::string& name) const;
 

@@ -23,7 +23,14 @@ namespace {
 constexpr std::int64_t format_version = 1;
 constexpr const char* group = "weights";
 
-std::string gate_name(std::size_t exit) { return fmt::format("gates/{}", exit); }
+constexpr const char* gates_group = "gates";
+
+/// In names of datasets and in digests: those of `learned`, for long the only ones, lie bare.
+std::string prefix_of(const std::string& rule) { return rule == "learned" ? "" : rule + "/"; }
+
+std::string gate_name(const std::string& rule, std::size_t exit) {
+  return fmt::format("{}/{}{}", gates_group, prefix_of(rule), exit);
+}
 
 std::string reference_name(std::string name) {
   if (name.starts_with("mod.")) {
@@ -61,15 +68,22 @@ std::string first_few(const std::vector<std::string>& names) {
 
 Gates read_gates(const h5::File& file) {
   Gates gates;
-  while (file.has(gate_name(gates.numbers.size()))) {
-    gates.numbers.push_back(file.dataset(gate_name(gates.numbers.size())).read<double>());
-  }
-  if (gates.numbers.empty()) {
+  if (!file.has(gates_group)) {
     return gates;
+  }
+  std::vector<std::string> rules = file.names(gates_group);
+  rules.emplace_back("learned");
+  for (const std::string& rule : rules) {
+    for (std::size_t exit = 0; file.has(gate_name(rule, exit)); ++exit) {
+      gates.numbers[rule].push_back(file.dataset(gate_name(rule, exit)).read<double>());
+    }
   }
   gates.data = file.attribute<std::string>("gates_data");
   gates.data_sha256 = file.attribute<std::string>("gates_data_sha256");
   gates.jets = file.attribute<std::int64_t>("gates_jets");
+  if (file.has_attribute("gates_lambda")) {
+    gates.lambda = file.attribute<double>("gates_lambda");
+  }
   if (file.attribute<std::string>("gates_sha256") != sha256(gates)) {
     throw InputError(fmt::format(
         "{}: the gates do not match their checksum; fit them again: eebench gates", file.where()));
@@ -78,13 +92,15 @@ Gates read_gates(const h5::File& file) {
 }
 
 void write_gates(h5::File& file, const Gates& gates) {
-  for (std::size_t exit = 0; exit < gates.numbers.size(); ++exit) {
-    const std::vector<double>& numbers = gates.numbers[exit];
-    file.array<double>(gate_name(exit), {numbers.size()}).write(numbers);
+  for (const auto& [rule, of_exits] : gates.numbers) {
+    for (std::size_t exit = 0; exit < of_exits.size(); ++exit) {
+      file.array<double>(gate_name(rule, exit), {of_exits[exit].size()}).write(of_exits[exit]);
+    }
   }
   file.set_attribute("gates_data", gates.data);
   file.set_attribute("gates_data_sha256", gates.data_sha256);
   file.set_attribute("gates_jets", gates.jets);
+  file.set_attribute("gates_lambda", gates.lambda);
   file.set_attribute("gates_sha256", sha256(gates));
 }
 
@@ -185,8 +201,11 @@ std::string sha256(const Gates& gates) {
     return "";
   }
   Digest digest;
-  for (const std::vector<double>& numbers : gates.numbers) {
-    digest.add(fmt::format("{}\n", numbers.size())).add_values(std::span<const double>(numbers));
+  for (const auto& [rule, of_exits] : gates.numbers) {
+    digest.add(prefix_of(rule));
+    for (const std::vector<double>& numbers : of_exits) {
+      digest.add(fmt::format("{}\n", numbers.size())).add_values(std::span<const double>(numbers));
+    }
   }
   return digest.hex();
 }

@@ -68,24 +68,6 @@ class Shown {
   std::vector<std::size_t> points_;
 };
 
-std::string threshold_cell(const TaskReader& task, std::span<const double> thresholds,
-                           std::span<const double> fixed, std::size_t point) {
-  if (fixed[point] >= 0.0) {
-    return fmt::format("exit {:.0f}", fixed[point]);
-  }
-  const std::size_t exits = task.length("exit");
-  const std::span<const double> own = thresholds.subspan(point * exits, exits);
-  std::string text;
-  bool shared = true;
-  for (const double threshold : own) {
-    if (!std::isnan(threshold)) {
-      text += (text.empty() ? "" : " ") + threshold_text(threshold);
-      shared = shared && threshold == own.front();
-    }
-  }
-  return shared ? threshold_text(own.front()) : text;
-}
-
 std::vector<std::string> exit_fractions(const TaskReader& task, const Shown& shown) {
   const std::vector<double> fractions = task.values("exit_fraction");
   const std::size_t exits = task.length("exit");
@@ -179,6 +161,24 @@ std::vector<std::size_t> chosen_points(const TaskReader& task) {
 
 }  // namespace
 
+std::string threshold_cell(const TaskReader& task, std::span<const double> thresholds,
+                           std::span<const double> fixed, std::size_t point) {
+  if (fixed[point] >= 0.0) {
+    return fmt::format("exit {:.0f}", fixed[point]);
+  }
+  const std::size_t exits = task.length("exit");
+  const std::span<const double> own = thresholds.subspan(point * exits, exits);
+  std::string text;
+  bool shared = true;
+  for (const double threshold : own) {
+    if (!std::isnan(threshold)) {
+      text += (text.empty() ? "" : " ") + threshold_text(threshold);
+      shared = shared && threshold == own.front();
+    }
+  }
+  return shared ? threshold_text(own.front()) : text;
+}
+
 Table chosen_table(const TaskReader& task) {
   Table table;
   if (!has_chosen(task)) {
@@ -213,8 +213,8 @@ std::string chosen_preamble(const TaskReader& task) {
   const std::string bias =
       task.has_attribute(known_gates)
           ? fmt::format(
-                " The gates of {} were fitted on the same jets, so thresholds of the rule "
-                "learned are biased: they tend to lose more elsewhere.",
+                " The gates of {} were fitted on the same jets, so thresholds of rules with "
+                "gates are biased: they tend to lose more elsewhere.",
                 task.attribute(known_gates))
           : "";
   return fmt::format(
@@ -241,9 +241,16 @@ Table summary_table(const TaskReader& task) {
   add("threshold", "",
       shown.cells([&](std::size_t p) { return threshold_cell(task, thresholds, fixed, p); }), true);
   add("scenario", "", shown.names("scenario"), true);
-  add("batch", "jets", shown.cells([batch = task.values("batch")](std::size_t p) {
-    return fmt::format("{:.0f}", batch[p]);
-  }));
+  const auto add_integers = [&](const std::string& variable, const std::string& unit) {
+    add(variable, unit, shown.cells([values = task.values(variable)](std::size_t p) {
+      return fmt::format("{:.0f}", values[p]);
+    }));
+  };
+  add_integers("batch", "jets");
+  const std::vector<double> repeats = task.values("repeat");
+  if (std::any_of(repeats.begin(), repeats.end(), [](double repeat) { return repeat > 0.0; })) {
+    add_integers("repeat", "");
+  }
   add("accuracy", "", shown.with_interval("accuracy"));
   add("loss", "points", shown.with_interval("accuracy_loss", 100.0));
   add("mixing", "", shown.numbers("accuracy_mixing"));
@@ -326,6 +333,13 @@ std::string final_block(const bench::CampaignFolder& folder, const bench::Outcom
   if (!outcome.failed.empty()) {
     text += fmt::format("{} of {} points failed. Try them again with: {}\n", outcome.failed.size(),
                         outcome.points, resume_command);
+  }
+  if (folder.shards > 1) {
+    const std::string quoted = shell_quoted(folder.root.string());
+    return text + fmt::format(
+                      "Shard {}/{} is in {}. The others: eebench status {}; when all are done: "
+                      "eebench merge {}\n",
+                      folder.shard, folder.shards, folder.task_file().string(), quoted, quoted);
   }
   return text + fmt::format(
                     "Everything is in {} (summary.md, summary.csv, {})\n"

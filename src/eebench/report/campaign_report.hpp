@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "eebench/bench/campaign.hpp"
@@ -8,6 +9,11 @@
 #include "eebench/report/table.hpp"
 
 namespace eebench::report {
+
+/// The thresholds of a point as people read them, or "exit 2" of a baseline. `thresholds`, `fixed`:
+/// values of the variables `thresholds` and `fixed_exit`.
+std::string threshold_cell(const bench::TaskReader& task, std::span<const double> thresholds,
+                           std::span<const double> fixed, std::size_t point);
 
 /// One row a point that is `ok`, in file order: the baselines full and fixed first for each network
 /// and batch. `±` is half the 95 % interval. The rejection is that of one class, the hardest; a

@@ -13,16 +13,6 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-/// As many, drawn with replacement.
-std::vector<double> drawn_again(std::span<const double> samples, std::uint64_t key) {
-  const auto n = static_cast<double>(samples.size());
-  std::vector<double> drawn(samples.size());
-  for (std::size_t i = 0; i < drawn.size(); ++i) {
-    drawn[i] = samples[static_cast<std::size_t>(uniform(key, i) * n)];
-  }
-  return drawn;
-}
-
 }  // namespace
 
 Interval median_interval(std::span<const double> samples) {
@@ -56,23 +46,15 @@ Interval bootstrap_interval(std::span<const double> samples, const Statistic& st
   if (samples.size() < 2 || replicas < 1) {
     return {nan, nan};
   }
+  const double n = static_cast<double>(samples.size());
+  std::vector<double> drawn(samples.size());
   std::vector<double> values(static_cast<std::size_t>(replicas));
   for (std::size_t r = 0; r < values.size(); ++r) {
-    values[r] = statistic(drawn_again(samples, random_key(seed, Stream::bootstrap, {r})));
-  }
-  return {nearest_rank(values, 0.025), nearest_rank(values, 0.975)};
-}
-
-Interval median_ratio_interval(std::span<const double> a, std::span<const double> b,
-                               std::uint64_t seed, std::int64_t replicas) {
-  if (std::min(a.size(), b.size()) < 2 || replicas < 1) {
-    return {nan, nan};
-  }
-  std::vector<double> values(static_cast<std::size_t>(replicas));
-  for (std::size_t r = 0; r < values.size(); ++r) {
-    const std::vector<double> of_a = drawn_again(a, random_key(seed, Stream::bootstrap, {r, 0}));
-    const std::vector<double> of_b = drawn_again(b, random_key(seed, Stream::bootstrap, {r, 1}));
-    values[r] = median(of_a) / median(of_b);
+    const std::uint64_t key = random_key(seed, Stream::bootstrap, {r});
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      drawn[i] = samples[static_cast<std::size_t>(uniform(key, i) * n)];
+    }
+    values[r] = statistic(drawn);
   }
   return {nearest_rank(values, 0.025), nearest_rank(values, 0.975)};
 }

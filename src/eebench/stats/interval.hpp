@@ -30,9 +30,4 @@ using Statistic = std::function<double(std::span<const double>)>;
 Interval bootstrap_interval(std::span<const double> samples, const Statistic& statistic,
                             std::uint64_t seed, std::int64_t replicas = 1000);
 
-/// Percentile bootstrap of median(a) / median(b), both drawn anew with keys as above. NaN where one
-/// has fewer than 2 samples.
-Interval median_ratio_interval(std::span<const double> a, std::span<const double> b,
-                               std::uint64_t seed, std::int64_t replicas = 1000);
-
 }  // namespace eebench::stats

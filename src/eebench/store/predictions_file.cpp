@@ -1,5 +1,7 @@
 #include "eebench/store/predictions_file.hpp"
 
+#include "eebench/sys/files.hpp"
+
 namespace eebench::store {
 namespace {
 
@@ -9,7 +11,7 @@ void write(const std::filesystem::path& path, const comm::Communicator& comm, co
            const std::vector<std::int64_t>& exit_index, const std::vector<std::string>& axes,
            const std::string& meaning, const std::string& mark, const h5::Attributes& attributes,
            const std::function<void(ShareFile&)>& more) {
-  ShareFile file(path, comm, share.jets(), attributes);
+  ShareFile file(path, sys::part_of(path), comm, share.jets(), attributes);
   file.dimensions(share.exits, share.classes);
   file.write("logits", axes, share.logits, meaning).set_attribute("mark", mark);
   file.write("exit_index", {"jet"}, narrowed(exit_index), "exit that the jet took")

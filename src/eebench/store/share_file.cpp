@@ -7,11 +7,12 @@
 
 namespace eebench::store {
 
-ShareFile::ShareFile(std::filesystem::path path, const comm::Communicator& comm, std::int64_t jets,
+ShareFile::ShareFile(std::filesystem::path path, std::filesystem::path part,
+                     const comm::Communicator& comm, std::int64_t jets,
                      const h5::Attributes& attributes)
     : comm_(comm),
       path_(std::move(path)),
-      part_(sys::part_of(path_)),
+      part_(std::move(part)),
       count_(static_cast<hsize_t>(jets)),
       file_(h5::File::create(part_, comm_)) {
   const std::vector<std::int64_t> counts = comm_.all_gather(jets);

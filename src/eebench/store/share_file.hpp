@@ -12,12 +12,12 @@
 namespace eebench::store {
 
 /// A file for xarray into which every rank writes its own jets, in the order of the ranks. It
-/// appears under its name when it is complete.
+/// appears under its name when it is complete; until then it is `part`, in the same file system.
 class ShareFile {
  public:
   /// \collective `jets`: of this rank.
-  ShareFile(std::filesystem::path path, const comm::Communicator& comm, std::int64_t jets,
-            const h5::Attributes& attributes);
+  ShareFile(std::filesystem::path path, std::filesystem::path part, const comm::Communicator& comm,
+            std::int64_t jets, const h5::Attributes& attributes);
 
   /// \collective Dimensions `exit`, counted from 0, and `class`.
   void dimensions(std::int64_t exits, const std::vector<std::string>& classes);

@@ -1,0 +1,225 @@
+#include "eebench/bench/merge.hpp"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "eebench/bench/journal.hpp"
+#include "eebench/bench/recorder.hpp"
+#include "eebench/bench/schema.hpp"
+#include "eebench/bench/task_reader.hpp"
+#include "eebench/core/error.hpp"
+#include "eebench/h5/file.hpp"
+#include "eebench/sys/files.hpp"
+
+namespace eebench::bench {
+namespace {
+
+/// Root attributes in which the tasks of a campaign may differ.
+constexpr std::array<std::string_view, 4> of_one_run = {"campaign", "command_line", "start_utc",
+                                                        "environment"};
+
+struct Task {
+  CampaignFolder folder;
+  const Shard* shard;
+};
+
+std::string relative(const CampaignFolder& folder) {
+  return std::filesystem::relative(folder.task_file(), folder.root).string();
+}
+
+/// The ids of the shard's points, and none pending.
+void check_points(const Task& task, const Manifest& manifest) {
+  const TaskReader reader(task.folder.task_file());
+  std::vector<std::string> ids;
+  for (const std::int64_t point : task.shard->points) {
+    ids.push_back(manifest.points[static_cast<std::size_t>(point)]);
+  }
+  if (reader.texts("point_id") != ids) {
+    throw InputError(fmt::format(
+        "{} does not hold the points that manifest.json gives it; measure that shard again",
+        task.folder.task_file().string()));
+  }
+  const std::vector<std::string> states = reader.names("state");
+  const auto pending = std::count_if(states.begin(), states.end(), [](const std::string& state) {
+    return state != "ok" && state != "failed";
+  });
+  if (pending > 0) {
+    throw InputError(
+        fmt::format("{}: {} points are not measured; go on with that shard by --resume",
+                    task.folder.task_file().string(), pending));
+  }
+}
+
+/// What both must have in common: program, machine, suite, sizes.
+void check_alike(const h5::File& file, const h5::File& first) {
+  const auto refuse = [&](const std::string& what) {
+    throw InputError(fmt::format(
+        "{} and {} differ in {}: such results do not belong into one file; measure one again",
+        first.where(), file.where(), what));
+  };
+  std::vector<std::string> names = first.attribute_names();
+  const std::vector<std::string> others = file.attribute_names();
+  names.insert(names.end(), others.begin(), others.end());
+  for (const std::string& name : names) {
+    const bool own = std::find(of_one_run.begin(), of_one_run.end(), name) != of_one_run.end();
+    if (!own && !file.same_attribute(first, name)) {
+      refuse("the attribute " + name);
+    }
+  }
+  for (const VariableSpec& spec : schema()) {
+    for (const std::string& name : names_of(spec)) {
+      h5::Extents shape = file.dataset(name).shape();
+      shape.at(0) = first.dataset(name).shape().at(0);
+      if (shape != first.dataset(name).shape()) {
+        refuse("the shape of " + name);
+      }
+    }
+  }
+}
+
+/// Tasks that are finished; of the others a few words each in `missing`.
+std::vector<Task> finished_tasks(const std::filesystem::path& campaign, const Manifest& manifest,
+                                 std::vector<std::int64_t>& missing, std::string& words) {
+  std::vector<Task> tasks;
+  CampaignFolder folder{campaign, 0, static_cast<std::int64_t>(manifest.shards.size())};
+  for (const Shard& shard : manifest.shards) {
+    if (std::filesystem::exists(folder.task_file())) {
+      tasks.push_back({folder, &shard});
+    } else {
+      const std::size_t safe = Journal(Recorder::journal_file(folder.task())).read().size();
+      words += fmt::format("{}{} ({} of {} points)", words.empty() ? "" : ", ", relative(folder),
+                           safe, shard.points.size());
+      missing.push_back(folder.shard);
+    }
+    ++folder.shard;
+  }
+  return tasks;
+}
+
+void copy_dimension(h5::File& file, const h5::File& from, const std::string& name) {
+  const h5::Dataset scale = from.dataset(name);
+  if (scale.is_text()) {
+    file.dimension(name, scale.read_texts());
+  } else if (scale.holds<double>()) {
+    file.dimension(name, scale.read<double>());
+  } else if (scale.holds<std::int64_t>()) {
+    file.dimension(name, scale.read<std::int64_t>());
+  } else {
+    file.dimension(name, scale.read<std::int32_t>());
+  }
+}
+
+/// Places of each task's points in the merged file: in the order of repeats, then of the grid.
+std::vector<h5::RowSource> rows_of(const std::vector<Task>& tasks, std::size_t grid) {
+  std::vector<h5::RowSource> sources;
+  std::vector<hsize_t> all;
+  for (const Task& task : tasks) {
+    h5::RowSource& source = sources.emplace_back(relative(task.folder));
+    for (const std::int64_t point : task.shard->points) {
+      source.rows.push_back(static_cast<hsize_t>(task.shard->repeat) * grid +
+                            static_cast<hsize_t>(point));
+    }
+    all.insert(all.end(), source.rows.begin(), source.rows.end());
+  }
+  std::sort(all.begin(), all.end());
+  for (h5::RowSource& source : sources) {
+    for (hsize_t& row : source.rows) {
+      row = static_cast<hsize_t>(std::lower_bound(all.begin(), all.end(), row) - all.begin());
+    }
+  }
+  return sources;
+}
+
+void write_hosts(h5::File& file, const std::vector<Task>& tasks) {
+  std::vector<std::int32_t> shards;
+  std::vector<std::string> hosts;
+  for (const Task& task : tasks) {
+    shards.push_back(static_cast<std::int32_t>(task.folder.shard));
+    const std::vector<std::string> own = TaskReader(task.folder.task_file()).texts("rank_host");
+    hosts.insert(hosts.end(), own.begin(), own.end());
+  }
+  file.dimension("task", shards);
+  h5::Dataset dataset = file.create_texts("rank_host", {"task", "rank"}, 64);
+  dataset.write(hosts);
+  const h5::File first = h5::File::open(tasks.front().folder.task_file());
+  for (const std::string name : {"long_name", "units", "mark"}) {
+    dataset.copy_attribute(first.dataset("rank_host"), name);
+  }
+}
+
+void write_merged(const std::filesystem::path& path, const std::vector<Task>& tasks,
+                  std::size_t grid, std::int64_t missing) {
+  const h5::File first = h5::File::open(tasks.front().folder.task_file());
+  const std::vector<h5::RowSource> sources = rows_of(tasks, grid);
+  h5::File file = h5::File::create(path);
+  for (const std::string& name : first.attribute_names()) {
+    file.copy_attribute(first, name);
+  }
+  file.set_attribute("n_missing", missing);
+  std::size_t points = 0;
+  for (const h5::RowSource& source : sources) {
+    points += source.rows.size();
+  }
+  std::vector<std::int32_t> numbers(points);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  file.dimension("point", numbers);
+  for (const Dimension dimension :
+       {Dimension::exit, Dimension::class_, Dimension::rank, Dimension::sample,
+        Dimension::percentile, Dimension::multiplicity}) {
+    copy_dimension(file, first, std::string(name(dimension)));
+  }
+  write_hosts(file, tasks);
+  for (const VariableSpec& spec : schema()) {
+    for (const std::string& name : names_of(spec)) {
+      const h5::Dataset like = first.dataset(name);
+      h5::Dataset variable = file.create_virtual(name, dimensions_of(spec), like, sources);
+      for (const std::string attribute :
+           {"long_name", "units", "mark", "flag_values", "flag_meanings"}) {
+        if (like.has_attribute(attribute)) {
+          variable.copy_attribute(like, attribute);
+        }
+      }
+    }
+  }
+  file.close();
+}
+
+}  // namespace
+
+Merged merge(const std::filesystem::path& campaign, bool partial) {
+  const Manifest manifest = read_manifest(CampaignFolder{campaign}.manifest());
+  std::vector<std::int64_t> missing;
+  std::string words;
+  const std::vector<Task> tasks = finished_tasks(campaign, manifest, missing, words);
+  if (tasks.empty() || (!missing.empty() && !partial)) {
+    throw InputError(
+        fmt::format("{}: {} of {} tasks are not finished: {}; measure them (--array={}){}",
+                    campaign.string(), missing.size(), manifest.shards.size(), words,
+                    array_of(missing), tasks.empty() ? "" : ", or merge the others by --partial"));
+  }
+  Merged merged;
+  const h5::File first = h5::File::open(tasks.front().folder.task_file());
+  for (const Task& task : tasks) {
+    check_points(task, manifest);
+    check_alike(h5::File::open(task.folder.task_file()), first);
+    merged.points += static_cast<std::int64_t>(task.shard->points.size());
+  }
+  for (const std::int64_t shard : missing) {
+    merged.missing +=
+        static_cast<std::int64_t>(manifest.shards[static_cast<std::size_t>(shard)].points.size());
+  }
+  const std::filesystem::path path = CampaignFolder{campaign}.merged();
+  sys::publish(path, [&](const std::filesystem::path& temporary) {
+    write_merged(temporary, tasks, manifest.points.size(), merged.missing);
+  });
+  for (const std::string& state : TaskReader(path).names("state")) {
+    merged.failed += state == "failed" ? 1 : 0;
+  }
+  return merged;
+}
+
+}  // namespace eebench::bench
