@@ -65,8 +65,9 @@ def forest(rows, notes, before, after):
     repeats = sorted({row["repeats"] for row in rows})
     style.caption(
         fig,
-        f"measured, medians over repeats (before, after: {'; '.join(repeats)}); bars: 95 % bootstrap intervals, none for one "
-        f"repeat · {' '.join(notes)} · before: {hardware(before)}, {effort(before)} · after: {hardware(after)}, {effort(after)}",
+        f"measured, medians over repeats (before, after: {'; '.join(repeats)}); bars: 95 % bootstrap intervals, none for "
+        f"one repeat · {' '.join(notes)} · before: {hardware(before)}, {effort(before)} · after: {hardware(after)}, "
+        f"{effort(after)}",
     )
     return fig
 

@@ -139,7 +139,8 @@ def conditions(fig, data):
     style.footnote(
         fig,
         data,
-        f"measured{which_repeat(data)}, from hand-over of the batch to the jet's answer, slowest rank; a curve of 10, 100, 1000 batches is "
+        f"measured{which_repeat(data)}, from hand-over of the batch to the jet's answer, slowest rank; a curve of 10, 100, "
+        "1000 batches is "
         f"within ±{bound(10):.2f}, {bound(100):.2f}, {bound(1000):.2f} at 95 % (Hoeffding, at each time); marks on "
         "the curves where there are batches enough for a percentile",
     )

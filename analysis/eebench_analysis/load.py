@@ -60,8 +60,11 @@ def planned_points(campaign, unplanned):
     manifest = Path(campaign) / "manifest.json"
     if not manifest.exists():
         return unplanned
-    plan = json.loads(manifest.read_text())
-    return sum(len(shard["points"]) for shard in plan.get("shards", [plan]))
+    try:
+        plan = json.loads(manifest.read_text())
+        return sum(len(shard["points"]) for shard in plan.get("shards", [plan]))
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{manifest}: damaged ({error}); move it away to read what was measured") from error
 
 
 def open_task(path, points_before=0):

@@ -22,7 +22,8 @@ def in_run_order(points):
 def relative_times(point):
     """Timed batches in order, each over the median of the same batch in all passes: what is left is time passing.
 
-    Of the batches that the file keeps, those of whole passes; empty where it keeps fewer than two.
+    Of the batches that the file keeps, those of whole passes; empty where it keeps fewer than two. A pass of a rank is as
+    many batches as its share of the distinct jets fills.
     """
     time = point["sample_time"].values.astype(float)
     time = time[np.isfinite(time)]
@@ -90,9 +91,9 @@ def drift_within_points(data):
     kept = np.array([len(run) for run in runs])
     style.footnote(
         fig, data,
-        f"measured, slowest rank, {span(kept)} batches a point (whole passes in the file; 0: it has fewer than two); each batch "
-        "over the median of the same batch in all passes; bars: what 95 % intervals of both medians (order statistics) "
-        "allow, none below 16 batches",
+        f"measured, slowest rank, {span(kept)} batches a point (whole passes in the file; 0: it has fewer than two); each "
+        "batch over the median of the same batch in all passes; bars: what 95 % intervals of both medians (order "
+        "statistics) allow, none below 16 batches",
     )  # fmt: skip
     return fig
 
@@ -123,11 +124,11 @@ def processes_apart(data):
     fig, (axis,) = style.grid([1], width=7.5, height=height(time))
     relative = time / np.nanmedian(time, axis=1, keepdims=True)
     columns(fig, axis, relative, "process", "processes", "point, in the order of the file")
-    apart = np.nanmax(relative, axis=1) - np.nanmin(relative, axis=1)
+    apart = 100 * np.median(np.nanmax(relative, axis=1) - np.nanmin(relative, axis=1))
     style.footnote(
         fig, data,
-        f"measured, medians of the slowest rank over {span(points['n_samples'].values)} batches; {known(points)}; slowest less "
-        f"fastest process {100 * np.median(apart):.2g} % in the middle of the points",
+        f"measured, medians of the slowest rank over {span(points['n_samples'].values)} batches; {known(points)}"
+        + (f"; slowest less fastest process {apart:.2g} % in the middle of the points" if time.shape[1] > 1 else ""),
     )  # fmt: skip
     return fig
 

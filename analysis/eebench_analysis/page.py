@@ -49,7 +49,7 @@ def bullets(lines):
     return "<ul>\n" + "\n".join(f"<li>{escape(line)}</li>" for line in lines) + "\n</ul>"
 
 
-def table(header, rows, left=1):
+def table(header, rows, left):
     """The first `left` columns and what is too long for a line to the left, the others to the right."""
 
     def cell(tag, text, column):

@@ -84,8 +84,8 @@ def accuracy_against_latency(data):
     style.footnote(
         fig,
         data,
-        f"accuracy replayed (n = {replayed:,} jets); {BARS}; latency measured{which_repeat(data)} on {run:,} jets or more (at least "
-        f"{batches} batches a point, 95 % bootstrap intervals over batches), from hand-over of the batch to the "
+        f"accuracy replayed (n = {replayed:,} jets); {BARS}; latency measured{which_repeat(data)} on {run:,} jets or more "
+        f"(at least {batches} batches a point, 95 % bootstrap intervals over batches), from hand-over of the batch to the "
         "jet's answer, slowest rank; grey: another point is faster and better",
     )
     return fig

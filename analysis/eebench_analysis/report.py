@@ -66,7 +66,8 @@ def report(folder, output=None):
             *chosen_table(data),
             *time_table(data),
             *conditions(data),
-        )
+        ),
+        encoding="utf-8",
     )
     return html
 

@@ -40,8 +40,10 @@ def steps(data):
         | {"median of the slowest rank": DIAMOND, "ideal": style.mark("#222222", line=":")},
     )
     a = data.attrs
-    jets = f"{data['jets'].values[0] / (base if a['mode'] == 'weak' else 1):g} jets {'a rank' if a['mode'] == 'weak' else 'in all'}"
-    style.caption(fig, f"{a['stage']}, {a['mode']} scaling, {jets} a step; parts: means over ranks and steps; {conditions(data)}")
+    jets = data["jets"].values[0]
+    jets = f"{jets / base:g} jets a rank" if a["mode"] == "weak" else f"{jets:g} jets in all"
+    words = f"{a['stage']}, {a['mode']} scaling, {jets} a step; parts: means over ranks and steps; {conditions(data)}"
+    style.caption(fig, words)
     return fig
 
 

@@ -31,10 +31,9 @@ def against_batch(data):
                 index = len(looks) - 1
                 look = looks.setdefault(label, {"color": style.COLOURS[index % 6], "marker": style.MARKERS[index % 6]})
                 value, low, high = (float(column(row, f"throughput{end}")) for end in ("", "_ci_low", "_ci_high"))
-                axis.errorbar(
-                    place + 0.12 * (shift - (len(series) - 1) / 2), value, yerr=np.maximum([[value - low], [high - value]], 0),
-                    linestyle="none", elinewidth=0.8, **look,
-                )  # fmt: skip
+                at = place + 0.12 * (shift - (len(series) - 1) / 2)
+                error = np.maximum([[value - low], [high - value]], 0)
+                axis.errorbar(at, value, yerr=error, linestyle="none", elinewidth=0.8, **look)
         axis.set_xticks(range(len(batches)), batches)
         axis.set_xlim(-0.5, len(batches) - 0.5)
         axis.set_ylim(bottom=0)
@@ -45,7 +44,8 @@ def against_batch(data):
     fewest = int(points["n_samples"].min())
     style.footnote(
         fig, data,
-        f"measured{which_repeat(data)}, all ranks together, {fewest} batches a rank or more; bars: 95 % bootstrap intervals over passes",
+        f"measured{which_repeat(data)}, all ranks together, {fewest} batches a rank or more; bars: 95 % bootstrap "
+        "intervals over passes",
     )  # fmt: skip
     return fig
 
@@ -82,8 +82,8 @@ def parts_of_a_batch(data):
     fewest = int(several["n_samples"].min()) if several.sizes["point"] else 0
     style.footnote(
         fig, data,
-        f"measured{which_repeat(data)}, slowest rank, {fewest} batches or more; medians of each part over the batches where it ran, which need "
-        "not add up to the median of the whole batch (bar: its 95 % interval)",
+        f"measured{which_repeat(data)}, slowest rank, {fewest} batches or more; medians of each part over the batches where "
+        "it ran, which need not add up to the median of the whole batch (bar: its 95 % interval)",
     )  # fmt: skip
     return fig
 

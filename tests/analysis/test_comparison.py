@@ -36,7 +36,8 @@ def test_forest_shows_every_verdict_and_both_machines(tmp_path):
     (axis,) = fig.axes
     assert axis.get_title() == "3 points: 1 SAME, 0 FAST, 1 SLOW, 1 AMBG"
     shown = {line.get_marker(): (float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in axis.lines[:3]}
-    assert shown == {LOOKS["SLOW"]["marker"]: (1.2, 0), LOOKS["SAME"]["marker"]: (1.001, 1), LOOKS["AMBG"]["marker"]: (0.96, 2)}
+    places = {"SLOW": (1.2, 0), "SAME": (1.001, 1), "AMBG": (0.96, 2)}
+    assert shown == {LOOKS[verdict]["marker"]: place for verdict, place in places.items()}
     note = " ".join(text.get_text().replace("\n", " ") for text in fig.texts)
     for words in ("before: Old CPU", "after: New CPU", "effort official", "95 %", "differ in governor", "1, 9; 9, 9"):
         assert words in note

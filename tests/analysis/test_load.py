@@ -187,6 +187,14 @@ def test_refuses_a_later_format(tmp_path):
         load(write_campaign(tmp_path, schema_version="2.0"))
 
 
+def test_refuses_a_damaged_manifest(tmp_path):
+    write_campaign(tmp_path)
+    for text in ('{"points": [', '{"shards": [{}]}'):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(InputError, match="manifest.json: damaged"):
+            load(tmp_path)
+
+
 def test_refuses_a_campaign_without_a_measured_point(tmp_path, capsys):
     import xarray as xr
 
