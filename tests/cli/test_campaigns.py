@@ -132,12 +132,12 @@ def test_merge_names_what_is_missing_and_counts_it(campaign):
         assert set(file["state"]) == {1}  # what is missing is left out, not filled
 
 
-def assert_same_numbers(merged, whole):
+def assert_same_numbers(merged, whole, besides=()):
     """Times apart, those of a task that measured all points."""
     assert merged.attrs["n_missing"] == 0
     assert set(merged) - set(whole) == {"task"}
     for name, item in whole.items():
-        timed = item.attrs.get("units", b"") in (b"s", b"s-1") or name in NOT_COMPARED
+        timed = item.attrs.get("units", b"") in (b"s", b"s-1") or name in NOT_COMPARED or name in besides
         assert merged[name].dtype == item.dtype and merged[name].attrs.get("units") == item.attrs.get("units")
         if not timed:
             np.testing.assert_array_equal(merged[name][()], item[()], err_msg=name)
