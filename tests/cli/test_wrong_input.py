@@ -74,6 +74,9 @@ def test_train(eebench, files):
     refused(train(eebench, "--global-batch", "300"), "300", "250")
     refused(train(eebench, "--global-batch", "8", "--weights", "none.pt"), "none.pt")
     refused(train(eebench, "--global-batch", "8", "--patience", "2"), "--data-val")
+    wants_charge = train(eebench, "--features", "full", "--data-val", str(SLICES / "jetclass_150.h5"))
+    refused(wants_charge, "jetclass_150.h5", "no dataset 'part_", "add the column")
+    assert not (files / "out").exists()
     with h5py.File(files / "jets.h5", "r+") as file:
         file["label"][17] = 77
     refused(train(eebench), "jets.h5", "'label', index 17", "correct the label")
