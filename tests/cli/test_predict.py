@@ -207,6 +207,7 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
     "changed, message",
     [
         ({"--rule": "confidnce", "--threshold": "0.9"}, "did you mean 'confidence'"),
+        ({"--rule": "", "--threshold": "0.9"}, "--rule: name a rule"),
         ({"--rule": "margin"}, "--rule requires --threshold"),
         ({"--rule": "margin", "--threshold": "1.5"}, "rule margin must be from 0 to 1, not 1.5"),
         ({"--rule": "p_max *", "--threshold": "0.5"}, "ends early at character 8"),

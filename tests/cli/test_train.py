@@ -116,7 +116,7 @@ def test_config_toml_repeats_the_run(eebench, tmp_path):
 
 def test_a_frozen_backbone_is_compared_before_and_after(eebench, tmp_path):
     assert train(eebench, tmp_path, "-o", "start").code == 0
-    options = ["--weights", "start/weights.h5", "--freeze", "backbone", "--exit-weights", "1", "0"]
+    options = ["--weights", "start/weights.h5", "--freeze", "backbone", "--exit-weights", "1,0"]
     end = train(eebench, tmp_path, *options, "-o", "frozen")
     assert end.code == 0, end.err
     assert "What is frozen is what it was: SHA-256 " in end.out

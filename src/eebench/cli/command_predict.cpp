@@ -153,7 +153,8 @@ Runner setup_predict(CLI::App& app) {
       ->capture_default_str();
   auto* rule = app.add_option("--rule", o->rule,
                               "Jets leave early by this rule (`eebench list rules`) or formula; "
-                              "default: nobody leaves and every exit answers");
+                              "default: nobody leaves and every exit answers")
+                   ->check(named("rule"));
   auto* threshold = app.add_option("--threshold", o->thresholds,
                                    "A jet leaves where its score is at least this: one number, or "
                                    "one for each early exit with commas")

@@ -205,7 +205,8 @@ Runner setup_scale(CLI::App& app) {
       ->check(at_least(1))
       ->capture_default_str();
   auto* rule = app.add_option("--rule", o->work.rule,
-                              "Jets leave early by this rule in --stage infer; default: nobody");
+                              "Jets leave early by this rule in --stage infer; default: nobody")
+                   ->check(named("rule"));
   auto* threshold = app.add_option("--threshold", o->work.thresholds,
                                    "A jet leaves where its score is at least this: one number, or "
                                    "one for each early exit with commas")
