@@ -245,10 +245,11 @@ def test_a_folder_that_cannot_be_made_is_refused(eebench, tmp_path, output):
     assert f"cannot write into '{output}'" in line and "choose another folder" in line
 
 
-def test_a_negative_seed_is_refused(eebench, tmp_path):
-    end = train(eebench, tmp_path, "--seed", "-1", "-o", "out")
+@pytest.mark.parametrize("seed", ["-1", "9223372036854775808", "18446744073709551615"])
+def test_a_seed_that_no_configuration_can_keep_is_refused(eebench, tmp_path, seed):
+    end = train(eebench, tmp_path, "--seed", seed, "-o", "out")
     assert end.code == 2
-    assert "--seed" in end.err and "-1" in end.err and "9223372036854775807" in end.err
+    assert f"--seed: Value {seed} not in range" in end.err and "9223372036854775807" in end.err
     assert not (tmp_path / "out").exists()
 
 

@@ -191,9 +191,11 @@ Runner setup_train(CLI::App& app) {
       "are; default: the configuration's, else mean accuracy by exit weights");
   app.add_option("--patience", o->patience,
                  "Epochs without improvement before stopping; 0: never" + from(d.patience));
-  // A configuration keeps it as TOML's integer.
+  // A configuration keeps it as TOML's integer. Read as unsigned, as what is beyond the largest
+  // integer would be read as that.
   app.add_option("--seed", o->seed, "Of initial weights, order and dropout" + from(d.seed))
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
+      ->check(
+          CLI::Range(std::uint64_t{0}, std::uint64_t{std::numeric_limits<std::int64_t>::max()}));
   app.add_option("--precision", o->precision,
                  "fp32, fp64, or bf16 for the products of linear layers" + from(d.precision));
   app.add_option("--checkpoint-steps", o->checkpoint_steps,
