@@ -99,6 +99,7 @@ def test_bench(eebench, files):
     refused(bench(eebench, "-a", "rule=p_max * p_Tbq"), "'p_Tbq'", "there are p_max", "Tbqq")
     refused(bench(eebench, "-a", "rule=patience", "-a", "threshold={patience=-1}"), "at least 0, not -1")
     refused(bench(eebench, "-a", "threshold={margin=0.5}"), "rule margin, which has thresholds, is missing")
+    refused(bench(eebench, "-a", "threshold=[[0.1, 0.2, 0.3]]"), "[axes] threshold, model particlenet: 3 thresholds")
     refused(bench(eebench, "-a", "batch=999"), "batch 999", "jets")
     refused(bench(eebench, "--effort", "hurried"), "'hurried'", "smoke")
     for threads in ("0", "100000"):
@@ -198,7 +199,7 @@ def test_gates(eebench, files):
         ("nowhere/none.h5", ["nowhere/none.h5: no such file", "check the path"]),
         (".", [".: is a folder", "name a file"]),
         ("text.h5", ["text.h5: not an HDF5 file", "copy it again"]),
-        ("jets.h5", ["jets.h5: no group 'weights'", "give a weights.h5"]),
+        ("jets.h5", ["jets.h5: no group 'weights'", "give one that eebench train wrote"]),
         ("newer.h5", ["newer.h5: attribute 'format_version' is 2", "train again"]),
         ("", ["--weights: name a file"]),
     ],
