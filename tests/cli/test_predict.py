@@ -214,6 +214,7 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
         ({"--rule": "p_Tbq - 0.5", "--threshold": "0.5"}, "no variable 'p_Tbq'; there are p_max, entropy"),
         ({"--rule": "margin", "--threshold": "nan"}, "--threshold: a threshold of the rule margin must be"),
         ({"--rule": "margin", "--threshold": "0.1,0.2,0.3"}, "--threshold: 3 thresholds for 3 exits"),
+        ({"--rule": "1/0", "--threshold": "0.5"}, "rule 1/0: depends on nothing of a jet"),
         ({"--weights": "none.h5"}, "none.h5"),
         ({"--weights": SOURCE / "tests/data/state_dict.pt"}, "name one: --model"),
         ({"--features": "kin"}, "particlenet.h5"),
