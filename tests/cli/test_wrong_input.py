@@ -70,13 +70,13 @@ def train(eebench, *more, config="mine.toml", data="jets.h5"):
 def test_train(eebench, files):
     refused(train(eebench, config="part-smal"), "'part-smal'", "did you mean 'part-small'")
     refused(train(eebench, data="none.h5"), "none.h5")
+    wants_charge = train(eebench, "--features", "full", "--data-val", str(SLICES / "jetclass_150.h5"))
+    refused(wants_charge, "jetclass_150.h5", "no dataset 'part_", "add the column")
+    assert not (files / "out").exists()
     refused(train(eebench, "--precision", "fp16"), "'fp16'", "fp32, fp64, bf16")
     refused(train(eebench, "--global-batch", "300"), "300", "250")
     refused(train(eebench, "--global-batch", "8", "--weights", "none.pt"), "none.pt")
     refused(train(eebench, "--global-batch", "8", "--patience", "2"), "--data-val")
-    wants_charge = train(eebench, "--features", "full", "--data-val", str(SLICES / "jetclass_150.h5"))
-    refused(wants_charge, "jetclass_150.h5", "no dataset 'part_", "add the column")
-    assert not (files / "out").exists()
     with h5py.File(files / "jets.h5", "r+") as file:
         file["label"][17] = 77
     refused(train(eebench), "jets.h5", "'label', index 17", "correct the label")
@@ -130,9 +130,9 @@ def test_files_that_are_none(eebench, files):
 def test_bench_output_and_thresholds(eebench, files):
     suite = ["bench", "--suite", "suite.toml"]
     refused(eebench(*suite, "-o", ""), "--output: name a folder")
-    refused(eebench(*suite, "-o", "jets.h5"), "jets.h5", "another -o")
-    refused(eebench(*suite, "-o", "jets.h5/below"), "jets.h5/below", "another -o")
-    refused(eebench(*suite, "-o", "/proc/x"), "/proc/x", "another -o")
+    refused(eebench(*suite, "-o", "jets.h5"), "jets.h5", "choose another folder")
+    refused(eebench(*suite, "-o", "jets.h5/below"), "jets.h5/below", "choose another folder")
+    refused(eebench(*suite, "-o", "/proc/x"), "/proc/x", "choose another folder")
     refused(bench(eebench, "-a", "threshold=1.5"), "-a threshold=1.5", "from 0 to 1, not 1.5")
     refused(bench(eebench, "-a", "threshold=[0.5, -0.1]"), "from 0 to 1, not -0.1")
     refused(bench(eebench, "-a", "threshold=0.8:1.2:0.1"), "from 0 to 1, not 1.1")
