@@ -209,7 +209,7 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
         ({"--rule": "confidnce", "--threshold": "0.9"}, "did you mean 'confidence'"),
         ({"--rule": "", "--threshold": "0.9"}, "--rule: name a rule"),
         ({"--rule": "margin"}, "--rule requires --threshold"),
-        ({"--rule": "margin", "--threshold": "1.5"}, "--threshold: a threshold of the rule margin must be from 0 to 1, not 1.5"),
+        ({"--rule": "margin", "--threshold": "1.5"}, "--threshold: a threshold of the rule margin must be from 0 to 1"),
         ({"--rule": "p_max *", "--threshold": "0.5"}, "ends early at character 8"),
         ({"--rule": "p_Tbq - 0.5", "--threshold": "0.5"}, "no variable 'p_Tbq'; there are p_max, entropy"),
         ({"--rule": "margin", "--threshold": "nan"}, "--threshold: a threshold of the rule margin must be"),

@@ -129,6 +129,8 @@ def test_a_frozen_backbone_is_compared_before_and_after(eebench, tmp_path):
 
         a.visititems(compare)
     assert changed and all("exits." in name for name in changed)
+    end = train(eebench, tmp_path, "--weights", "start/weights.h5", "--freeze", "backbone,nosuch", "-o", "other")
+    assert end.code == 2 and "'nosuch'" in end.err
 
 
 def test_products_in_bfloat16_are_an_option(eebench, tmp_path):
