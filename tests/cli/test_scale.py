@@ -98,6 +98,8 @@ def test_sums_of_every_size_are_exact(scale):
         (["--stage", "infer", "--model", "tiny.toml", "--data", str(JETS), "--mode", "weak"], "give fewer --jets"),
         (["--stage", "infer", "--model", "tiny.toml", "--data", str(JETS), "--emulate"], "--emulate"),
         (["--model", "tiny.toml", "--data", str(JETS), "--rule", "margin", "--threshold", "0.5"], "add --stage infer"),
+        (["--rule", "", "--threshold", "0.5"], "--rule: name a rule"),
+        (["--stage", "allreduce", "--seed", "18446744073709551615"], "--seed"),
         (["--stage", "allreduce", "--sizes", "3"], "--sizes"),
     ],
 )

@@ -259,6 +259,10 @@ TEST_CASE("mistakes in a formula are named, with what there is") {
   CHECK_THROWS_WITH(parse_rule("p_max *"),
                     Catch::Contains("p_max *") && Catch::Contains("ends early at character 8"));
   CHECK_THROWS_WITH(parse_rule(""), Catch::Contains("ends early"));
+  for (const char* constant : {"1/0", "0.5", "abs(-2) > 1"}) {
+    CHECK_THROWS_WITH(parse_rule(constant), Catch::Contains("depends on nothing of a jet") &&
+                                                Catch::Contains("p_max, entropy"));
+  }
   CHECK_THROWS_WITH(make_rule("p_max * (patient >= 1)", {}, 3, three),
                     Catch::Contains("no variable 'patient'") &&
                         Catch::Contains("patience, vote, exit, multiplicity, jet_pt, p_<class>"));

@@ -103,7 +103,8 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
             try {
               point.thresholds = exits::thresholds_for(thresholds, model.exits);
             } catch (const InputError& error) {
-              throw InputError(fmt::format("model {}: {}", model.name, error.what()));
+              throw InputError(
+                  fmt::format("[axes] threshold, model {}: {}", model.name, error.what()));
             }
             add(point, model);
           }

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -205,7 +206,8 @@ Runner setup_scale(CLI::App& app) {
       ->check(at_least(1))
       ->capture_default_str();
   auto* rule = app.add_option("--rule", o->work.rule,
-                              "Jets leave early by this rule in --stage infer; default: nobody");
+                              "Jets leave early by this rule in --stage infer; default: nobody")
+                   ->check(named("rule"));
   auto* threshold = app.add_option("--threshold", o->work.thresholds,
                                    "A jet leaves where its score is at least this: one number, or "
                                    "one for each early exit with commas")
@@ -225,7 +227,9 @@ Runner setup_scale(CLI::App& app) {
   app.add_flag("--emulate", o->emulate,
                "Ranks sleep for as long as training on their jets took rank 0 alone; the "
                "all-reduce is real. More ranks than cores then behave as on cores of their own");
-  app.add_option("--seed", o->plan.seed, "Of the orders and intervals")->capture_default_str();
+  app.add_option("--seed", o->plan.seed, "Of the orders and intervals")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{std::numeric_limits<std::int64_t>::max()}))
+      ->capture_default_str();
   app.add_option("--device", o->work.device, "cpu or cuda (one GPU per local rank)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();

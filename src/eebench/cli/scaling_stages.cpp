@@ -17,7 +17,6 @@
 #include "eebench/comm/share.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/sampler.hpp"
-#include "eebench/exits/thresholds.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/stats/quantile.hpp"
 #include "eebench/sys/timer.hpp"
@@ -255,8 +254,7 @@ bench::OpenStage open_inference(const ScalingWork& work, Context& context) {
     if (!work.rule.empty()) {
       const std::int64_t exits = subject.executor->exits();
       shared->rule = exits::make_rule(work.rule, subject.fits, exits, subject.classes);
-      shared->thresholds = exits::thresholds_for(work.thresholds, exits);
-      exits::check_thresholds(work.rule, work.thresholds);
+      shared->thresholds = option_thresholds(work.rule, work.thresholds, exits);
     }
   });
   return [&work, shared](const comm::Communicator& group) {

@@ -9,6 +9,8 @@
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
+#include "eebench/exits/rule.hpp"
+#include "eebench/exits/thresholds.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -90,6 +92,16 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
     subject.choosing = open_jets(context, choosing);
   }
   return std::move(opened.subject);
+}
+
+std::vector<double> option_thresholds(const std::string& rule, const std::vector<double>& given,
+                                      std::int64_t exits) {
+  try {
+    exits::check_thresholds(rule, given);
+    return exits::thresholds_for(given, exits);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("--threshold: {}", error.what()));
+  }
 }
 
 }  // namespace eebench::cli

@@ -306,7 +306,13 @@ std::string parse_rule(std::string_view text) {
     known.emplace_back("or a formula such as \"p_max * (patience >= 1)\"");
     throw_unknown("exit rule", text, "", known);
   }
-  std::string canonical = Expression(std::string(text)).text();
+  const Expression parsed{std::string(text)};
+  if (parsed.names().empty()) {
+    throw InputError(fmt::format(
+        "rule {}: depends on nothing of a jet, so that all or none leave; use one of {}", text,
+        formula_variables()));
+  }
+  std::string canonical = parsed.text();
   std::erase_if(canonical, [](unsigned char c) { return std::isspace(c) != 0; });
   return canonical;
 }

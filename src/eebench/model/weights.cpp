@@ -108,8 +108,8 @@ Weights read_h5(const std::filesystem::path& path) {
   const h5::File file = h5::File::open(path);
   if (!file.has(group)) {
     throw InputError(
-        fmt::format("{}: no group '{}', so it holds no weights; give a weights.h5 that "
-                    "eebench train wrote, or a .pt file",
+        fmt::format("{}: no group '{}', so it is no file of weights; give one that eebench train "
+                    "wrote",
                     path.string(), group));
   }
   if (const auto version = file.attribute<std::int64_t>("format_version");
