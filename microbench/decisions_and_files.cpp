@@ -122,6 +122,8 @@ void result_write(benchmark::State& state) {
   point.fixed_exit = exits_of_network - 1;
   point.id = "0123456789abcdef";
   layout.points = {point};
+  layout.exits = exits_of_network;
+  layout.rules = bench::rule_names(layout.points);
   layout.models = {"model"};
   layout.classes.assign(static_cast<std::size_t>(classes), "class");
   layout.hosts = {"host"};
@@ -137,7 +139,7 @@ void result_write(benchmark::State& state) {
                                   {"sample_time", std::vector<double>(256, 0.01)}};
     std::int64_t written = 0;
     for (auto _ : state) {
-      recorder.add_ok(point, values);
+      recorder.add_ok(point, values, 0.0);
       if (++written % state.range(0) == 0) {
         recorder.sync();
       }

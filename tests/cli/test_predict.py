@@ -126,10 +126,14 @@ def test_rules_that_are_fitted_take_the_gates_of_the_weights(eebench, predict, t
     weights = tmp_path / "weights.h5"
     shutil.copyfile(WEIGHTS, weights)
     assert eebench("gates", "--weights", weights, "--data", JETS).code == 0
-    for rule, threshold in [("learned", "0.7"), ("prototype", "0.2"), ("lte", "0.8"), ("jei", "0.5")]:
-        _, file = predict("--rule", rule, "--threshold", threshold, weights=weights)
-        assert len(set(file.exit_index.values)) == 3, rule
-        assert len(file.attrs["gates_sha256"]) == 64
+    _, file = predict("--rule", "learned", "--threshold", "0.7", weights=weights)
+    assert len(set(file.exit_index.values)) == 3
+    for rule in ("learned", "prototype", "lte", "jei"):
+        _, eager = predict("--rule", rule, "--threshold", "0", weights=weights)
+        assert (eager.exit_index == 0).all()
+        assert len(eager.attrs["gates_sha256"]) == 64
+        _, sure = predict("--rule", rule, "--threshold", "1", weights=weights)
+        assert sure.exit_index.mean() > 1
 
 
 def test_jets_beyond_the_limit_of_constituents_are_counted(predict, tmp_path):

@@ -11,6 +11,7 @@
 #include "eebench/stats/compare.hpp"
 #include "eebench/stats/quantile.hpp"
 #include "eebench/store/share_file.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -93,7 +94,7 @@ void write_scaling(const std::filesystem::path& path, const comm::Communicator& 
   const std::size_t exits =
       points.front().entered.size() / static_cast<std::size_t>(points.front().ranks);
 
-  store::ShareFile file(path, comm, 0, attributes);
+  store::ShareFile file(path, sys::part_of(path), comm, 0, attributes);
   std::vector<std::int32_t> numbers(points.size());
   std::iota(numbers.begin(), numbers.end(), 0);
   file.dimension("point", numbers);
