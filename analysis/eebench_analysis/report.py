@@ -228,7 +228,7 @@ def time_row(row):
         thresholds_of(row),
         int(row["batch"]),
         int(row["repeat"]) if "repeat" in row else 0,
-        with_interval(row, "throughput", "{:.4g}"),
+        with_interval(row, "throughput", "{:,.1f}"),
         with_interval(row, "batch_time", "{:.4g}", 1e3),
         *(number(1e3 * value, "{:.4g}") for value in row["latency"].values),
         int(row["n_samples"]),

@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 from . import style
 from .latency import of_first_rule, rows
 from .load import ok_points
-from .points import column, first_repeat, panels, select, spread, threshold_text, unique, which_repeat
+from .points import column, first_repeat, panels, select, spread, thresholds_of, unique, which_repeat
 
 PARTS = ("stem and segments", "heads, scores, decisions", "compaction")
 SHADES = ("#c9dcea", "#6f9dbd", "#0b3c5a")
@@ -60,7 +60,7 @@ def parts_of_a_batch(data):
     for axis, (model, scenario, batch) in zip(axes, shown):
         chosen = select(several, model=model, scenario=scenario, batch=batch)
         series = [("full", row) for row in rows(select(chosen, rule="full"))]
-        series += [(threshold_text(float(row["threshold"])), row) for row in rows(of_first_rule(chosen))]
+        series += [(thresholds_of(row), row) for row in rows(of_first_rule(chosen))]
         for place, (_, row) in enumerate(series):
             bottom = 0.0
             for share, shade in zip(parts(row), SHADES):
@@ -94,4 +94,4 @@ def parts(row):
 
 
 def name(row):
-    return f"{row['rule'].item()} at {threshold_text(float(row['threshold']))}"
+    return f"{row['rule'].item()} at {thresholds_of(row)}"

@@ -1,6 +1,5 @@
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -48,11 +47,3 @@ def program():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", path)
         yield path
-
-
-@pytest.fixture(scope="session")
-def comparing(program):
-    """The same, if it has the command compare."""
-    words = subprocess.run(["eebench", "--help"], capture_output=True, text=True, check=True).stdout
-    if "  compare " not in words:
-        pytest.skip("this eebench has no command compare")

@@ -44,13 +44,13 @@ def test_forest_shows_every_verdict_and_both_machines(tmp_path):
     plt.close(fig)
 
 
-def test_a_campaign_is_as_fast_as_itself(comparing):
+def test_a_campaign_is_as_fast_as_itself(program):
     rows, _ = compare(ROOT / "results/example", ROOT / "results/example")
     assert len(rows) == ok_points(load(ROOT / "results/example")).sizes["point"]
     assert all(ratio(row)[0] == 1 for row in rows) and {row["verdict"] for row in rows} <= set(LOOKS)
     plt.close(forest(rows, [], *[load(ROOT / "results/example")] * 2))
 
 
-def test_what_the_program_refuses_is_said(comparing, tmp_path):
+def test_what_the_program_refuses_is_said(program, tmp_path):
     with pytest.raises(ProgramError, match="eebench compare: eebench: "):
         compare(ROOT / "results/example", tmp_path)

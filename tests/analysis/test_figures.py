@@ -102,6 +102,10 @@ def test_every_figure_states_its_conditions(data, name):
 
 def legend_of(fig):
     (legend,) = fig.legends
+    return texts(legend)
+
+
+def texts(legend):
     return [text.get_text() for text in legend.get_texts()]
 
 
@@ -157,7 +161,10 @@ def test_rules_with_thresholds_for_each_exit_alone_still_draw(data, rules):
     shared = np.where(np.isin(data["rule"].values, rules), np.nan, data["threshold"].values)
     changed = data.assign(threshold=("point", shared))
     for draw, *_ in FIGURES.values():
-        plt.close(draw(changed))
+        fig = draw(changed)
+        ticks = [label.get_text() for axis in fig.axes for label in axis.get_xticklabels()]
+        assert not any("nan" in text for text in [*ticks, *(text for legend in fig.legends for text in texts(legend))])
+        plt.close(fig)
 
 
 def test_drawing_leaves_the_callers_style_alone(data):

@@ -66,9 +66,7 @@ def run(name, folder, environment):
 
 
 @pytest.mark.parametrize("name", OF_CAMPAIGNS)
-def test_runs_on_a_campaign_just_measured(name, tmp_path, fresh, request):
-    if name == "03_comparison":
-        request.getfixturevalue("comparing")
+def test_runs_on_a_campaign_just_measured(name, tmp_path, fresh):
     words, pictures = run(name, tmp_path, {"EEBENCH_RESULTS": str(fresh)})
     assert "2 rank(s)" in words and "points: 10 measured, 0 failed, 0 missing" in words
     assert pictures == FIGURES[name]
@@ -77,7 +75,7 @@ def test_runs_on_a_campaign_just_measured(name, tmp_path, fresh, request):
 @pytest.mark.parametrize("name", OF_CAMPAIGNS)
 def test_runs_on_the_example(name, tmp_path, request):
     if name == "03_comparison":
-        request.getfixturevalue("comparing")
+        request.getfixturevalue("program")
     if not (ROOT / "results" / "example").is_dir():
         pytest.skip("results/example is not there")
     words, pictures = run(name, tmp_path, {"EEBENCH_RESULTS": str(ROOT / "results")})
