@@ -373,7 +373,8 @@ TEST_CASE("shards measured one by one merge to the points of an undisturbed camp
   const test::SharedDir dir(comm);
   const bench::CampaignFolder whole{dir.path() / "whole"};
   const auto chosen = bench::parse_suite(
-      suite_text + "[choose]\ndata = \"others.h5\"\njets = 300\nloss = [0.02]\n", "fake", "/", {});
+      suite_text + "[choose]\ndata = \"others.h5\"\njets = 300\nloss = [0.02]\n", "fake", "/",
+      std::vector<std::string>{"scenario=offline", "batch=32", "rule=entropy"});
   bench::run_campaign(comm, chosen, whole, false, provenance, hooks());
   bench::CampaignFolder folder{dir.path() / "c", 0, 3};
   std::int64_t points = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -118,12 +119,13 @@ std::vector<h5::RowSource> rows_of(const std::vector<Task>& tasks, std::size_t g
   std::vector<h5::RowSource> sources;
   std::vector<hsize_t> all;
   for (const Task& task : tasks) {
-    h5::RowSource& source = sources.emplace_back(relative(task.folder));
+    h5::RowSource source{relative(task.folder), {}};
     for (const std::int64_t point : task.shard->points) {
       source.rows.push_back(static_cast<hsize_t>(task.shard->repeat) * grid +
                             static_cast<hsize_t>(point));
     }
     all.insert(all.end(), source.rows.begin(), source.rows.end());
+    sources.push_back(std::move(source));
   }
   std::sort(all.begin(), all.end());
   for (h5::RowSource& source : sources) {
