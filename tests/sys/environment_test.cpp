@@ -10,9 +10,15 @@
 using namespace eebench;
 
 TEST_CASE("Only variables that steer a measurement are recorded") {
-  const std::array<std::string_view, 7> entries{
-      "OMP_NUM_THREADS=1", "API_TOKEN=secret",   "SLURM_JOB_ID=7", "SLURM_JWT=secret",
-      "NCCL_DEBUG=WARN=1", "HOME=/home/someone", "OMP_BROKEN"};
+  const std::array<std::string_view, 9> entries{"OMP_NUM_THREADS=1",
+                                                "API_TOKEN=secret",
+                                                "SLURM_JOB_ID=7",
+                                                "SLURM_JWT=secret",
+                                                "NCCL_DEBUG=WARN=1",
+                                                "HOME=/home/someone",
+                                                "OMP_BROKEN",
+                                                "OMPI_MCA_orte_hnp_uri=7.0;tcp://10.0.0.1",
+                                                "OMPI_MCA_initial_wdir=/home/someone"};
   const sys::Variables expected{
       {"NCCL_DEBUG", "WARN=1"}, {"OMP_NUM_THREADS", "1"}, {"SLURM_JOB_ID", "7"}};
   CHECK(sys::recorded_environment(entries) == expected);

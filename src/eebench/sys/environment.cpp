@@ -5,7 +5,9 @@
 #include <ctime>
 #include <fstream>
 #include <numeric>
+#include <span>
 #include <sstream>
+#include <string_view>
 
 #include <sched.h>
 #include <unistd.h>
@@ -63,14 +65,20 @@ std::vector<std::int64_t> usable_processors() {
   return processors;
 }
 
+bool begins_with_one_of(std::string_view name, std::span<const char* const> prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
 bool recorded(std::string_view name) {
   static constexpr std::array prefixes{"NCCL_", "OMPI_MCA_", "UCX_", "CUDA_", "HDF5_", "OMP_"};
+  // What mpirun tells its ranks of this one job: addresses, folders, process numbers.
+  static constexpr std::array job{"OMPI_MCA_orte_", "OMPI_MCA_ess", "OMPI_MCA_initial_wdir"};
   static constexpr std::array slurm{
       "SLURM_JOB_ID",           "SLURM_ARRAY_JOB_ID",  "SLURM_ARRAY_TASK_ID",
       "SLURM_ARRAY_TASK_COUNT", "SLURM_RESTART_COUNT", "SLURM_JOB_PARTITION",
       "SLURM_JOB_NODELIST",     "SLURM_NTASKS",        "SLURM_CPUS_PER_TASK"};
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](std::string_view prefix) { return name.starts_with(prefix); }) ||
+  return (begins_with_one_of(name, prefixes) && !begins_with_one_of(name, job)) ||
          std::find(slurm.begin(), slurm.end(), name) != slurm.end();
 }
 
