@@ -29,6 +29,11 @@ if(NOT HDF5_IS_PARALLEL)
 endif()
 
 include(EebenchTorch)
+# Beside LibTorch's headers lie those of another fmt, without its library: the one found comes first.
+get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include")
+file(CREATE_LINK "${fmt_include}/fmt" "${PROJECT_BINARY_DIR}/include/fmt" SYMBOLIC)
+target_include_directories(eebench_torch SYSTEM BEFORE INTERFACE "${PROJECT_BINARY_DIR}/include")
 if(EEBENCH_NCCL)
   include(EebenchNccl)
 endif()

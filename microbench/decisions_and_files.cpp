@@ -17,6 +17,7 @@ using namespace eebench;
 
 constexpr std::int64_t classes = 10;
 constexpr std::int64_t exits_of_network = 3;
+constexpr std::size_t embedding_numbers = 128;
 
 std::vector<float> random_logits(std::int64_t count) {
   const std::uint64_t key = random_key(1, Stream::weights, {});
@@ -58,18 +59,27 @@ BENCHMARK(auc_interval)->Arg(2000)->Unit(benchmark::kMillisecond);
 void exit_decision(benchmark::State& state, const char* text) {
   const std::int64_t said = 2 * classes;
   const std::vector<float> logits = random_logits(state.range(0) * said);
-  exits::Gate gate{.answer_bias = std::vector<double>(static_cast<std::size_t>(classes))};
-  gate.scale.fill(1.0);
-  gate.weights.fill(0.1);
-  const std::vector<exits::Gate> gates(2, gate);
+  const auto gate = [](std::size_t features, std::size_t answers) {
+    return exits::pack(
+        exits::Gate{std::vector<double>(features), std::vector<double>(features, 1.0),
+                    std::vector<double>(features, 0.1), 0.0, std::vector<double>(answers)});
+  };
+  const exits::Prototypes prototypes{std::vector<double>(classes * embedding_numbers, 0.1),
+                                     std::vector<double>(classes, 1.0)};
+  const exits::Fits fits{.numbers = {{"learned", {2, gate(7, classes)}},
+                                     {"jei", {2, gate(4, 0)}},
+                                     {"lte", {2, gate(embedding_numbers, 0)}},
+                                     {"prototype", {2, exits::pack(prototypes)}}}};
+  const std::vector<float> embedding = random_logits(embedding_numbers);
   const std::vector<std::string> names(static_cast<std::size_t>(classes), "class");
-  const exits::Rule rule = exits::make_rule(text, gates, exits_of_network, names);
+  const exits::Rule rule = exits::make_rule(text, fits, exits_of_network, names);
   for (auto _ : state) {
     std::int64_t leaving = 0;
     for (std::int64_t jet = 0; jet < state.range(0); ++jet) {
       const auto rows = std::span<const float>(logits).subspan(static_cast<std::size_t>(jet * said),
                                                                static_cast<std::size_t>(said));
-      leaving += exits::leaves(exits::score(rule, {rows, classes, 40, 500.0F}), 0.5) ? 1 : 0;
+      leaving +=
+          exits::leaves(exits::score(rule, {rows, classes, 40, 500.0F, embedding}), 0.5) ? 1 : 0;
     }
     benchmark::DoNotOptimize(leaving);
   }
@@ -79,6 +89,9 @@ BENCHMARK_CAPTURE(exit_decision, confidence, "confidence")->Arg(512);
 BENCHMARK_CAPTURE(exit_decision, entropy, "entropy")->Arg(512);
 BENCHMARK_CAPTURE(exit_decision, margin, "margin")->Arg(512);
 BENCHMARK_CAPTURE(exit_decision, learned, "learned")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, prototype, "prototype")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, lte, "lte")->Arg(512);
+BENCHMARK_CAPTURE(exit_decision, jei, "jei")->Arg(512);
 BENCHMARK_CAPTURE(exit_decision, patience, "patience")->Arg(512);
 BENCHMARK_CAPTURE(exit_decision, comparator, "comparator")->Arg(512);
 BENCHMARK_CAPTURE(exit_decision, formula, "p_max*(patience>=1)")->Arg(512);
@@ -109,6 +122,8 @@ void result_write(benchmark::State& state) {
   point.fixed_exit = exits_of_network - 1;
   point.id = "0123456789abcdef";
   layout.points = {point};
+  layout.exits = exits_of_network;
+  layout.rules = bench::rule_names(layout.points);
   layout.models = {"model"};
   layout.classes.assign(static_cast<std::size_t>(classes), "class");
   layout.hosts = {"host"};
@@ -124,7 +139,7 @@ void result_write(benchmark::State& state) {
                                   {"sample_time", std::vector<double>(256, 0.01)}};
     std::int64_t written = 0;
     for (auto _ : state) {
-      recorder.add_ok(point, values);
+      recorder.add_ok(point, values, 0.0);
       if (++written % state.range(0) == 0) {
         recorder.sync();
       }

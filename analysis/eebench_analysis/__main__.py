@@ -36,9 +36,14 @@ def main(arguments=None):
     try:
         options = parse(arguments)
         options.run(options)
-    except (InputError, DeviationError, ProgramError, OSError) as error:
+    except (InputError, DeviationError, ProgramError) as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
-        return getattr(error, "exit_code", InputError.exit_code)
+        return error.exit_code
+    except OSError as error:
+        reason = error.strerror or str(error)
+        place = f"{error.filename}: {reason[:1].lower()}{reason[1:]}; check the path" if error.filename else reason
+        print(f"eebench_analysis: {place}", file=sys.stderr)
+        return InputError.exit_code
     except KeyboardInterrupt:
         print("eebench_analysis: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -143,7 +148,17 @@ def parse(arguments):
     columns.add_argument("--exit", type=int, choices=range(64), metavar="K", help="of several exits this (default: the last)")
     columns.set_defaults(run=run_columns)
 
-    report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.md")
+    scaling = commands.add_parser("scaling", help="fit what `eebench scale` measured, and predict more ranks")
+    scaling.add_argument("measured", metavar="SCALING.h5", help="of eebench scale --stage train or infer")
+    scaling.add_argument("--sums", metavar="SUMS.h5", help="of eebench scale --stage allreduce, for the all-reduce's part")
+    scaling.add_argument(
+        "--ranks", metavar="N,...", type=lambda text: [count(part) for part in text.split(",")], default=[],
+        help="predict these too",
+    )  # fmt: skip
+    scaling.add_argument("-o", "--output", required=True, metavar="FIGURE.png")
+    scaling.set_defaults(run=run_scaling)
+
+    report = commands.add_parser("report", help="write a campaign's figures (PNG) and report.html")
     report.add_argument("campaign", metavar="DIR", help="a campaign folder, or a folder of them: the newest")
     report.add_argument("-o", "--output", metavar="OUT", help="folder for the report (default: DIR/report)")
     report.set_defaults(run=run_report)
@@ -274,6 +289,15 @@ def run_tune(options):
         options.ranks,
         options.device,
     )
+
+
+def run_scaling(options):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from .scaling import scaling
+
+    scaling(options.measured, options.sums, options.ranks, options.output)
 
 
 def run_report(options):

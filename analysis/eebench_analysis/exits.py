@@ -5,7 +5,7 @@ from matplotlib.patches import Patch
 
 from . import style
 from .load import ok_points
-from .points import by_threshold, mixed, once, rules_by_threshold, select, spread, threshold_text, unique
+from .points import in_order, mixed, once, rules, select, spread, thresholds_of, unique
 
 
 @style.styled
@@ -13,11 +13,11 @@ def by_rule_and_threshold(data):
     """Stacked shares of the exits, one bar a threshold; a row of panels a network."""
     points = once(ok_points(data))
     deepest = int(points["exits"].max())
-    wanted = {model: rules_by_threshold(select(points, model=model)) for model in unique(points, "model")}
+    wanted = {model: rules(select(points, model=model)) for model in unique(points, "model")}
     fig, axes = style.grid([len(names) for names in wanted.values()], width=3.6, height=3.1)
     for axis, (model, rule) in zip(axes, ((m, r) for m, names in wanted.items() for r in names)):
-        chosen = by_threshold(select(points, model=model), rule)
-        labels = [threshold_text(value) for value in chosen["threshold"].values]
+        chosen = in_order(select(points, model=model), rule)
+        labels = [thresholds_of(chosen.isel(point=i)) for i in range(chosen.sizes["point"])]
         stack(axis, chosen["exit_fraction"].values, labels, int(chosen["exits"][0]), deepest)
         axis.set_title(f"{model}: {rule}")
         axis.set_xlabel("threshold")
@@ -35,8 +35,8 @@ def by_multiplicity(data):
     chosen = []
     for model in unique(points, "model"):
         of_model = select(points, model=model)
-        for rule in rules_by_threshold(of_model)[:1]:
-            chosen.append(spread(mixed(by_threshold(of_model, rule))))
+        for rule in rules(of_model)[:1]:
+            chosen.append(spread(mixed(in_order(of_model, rule))))
     fig, axes = style.grid([p.sizes["point"] for p in chosen], width=3.6, height=3.1)
     rows = (p.isel(point=i) for p in chosen for i in range(p.sizes["point"]))
     for axis, row in zip(axes, rows):
@@ -46,8 +46,7 @@ def by_multiplicity(data):
         stack(axis, row["exit_fraction_multiplicity"].values, labels, int(row["exits"]), deepest)
         for position, jets in enumerate(row["jets_multiplicity"].values.astype(int)):
             axis.text(position, 1.01, f"{jets}", ha="center", va="bottom", fontsize=6, color="#50565b")
-        text = threshold_text(float(row["threshold"]))
-        axis.set_title(f"{row['model'].item()}: {row['rule'].item()} at {text}", pad=12)
+        axis.set_title(f"{row['model'].item()}: {row['rule'].item()} at {thresholds_of(row)}", pad=12)
         axis.set_xlabel("constituents of the jet")
     legend(fig, deepest)
     smallest = int(min(p["jets_multiplicity"].values.min() for p in chosen)) if chosen else 0

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import style
 from .load import ok_points
-from .points import by_threshold, given, mixed, panels, rules_by_threshold, select, spread, threshold_text, unique
+from .points import first_repeat, given, in_order, mixed, panels, rules, select, spread, thresholds_of, unique, which_repeat
 
 RESAMPLES = 500
 PERCENTILE_MARKERS = {50: "o", 90: "s", 99: "D"}
@@ -53,20 +53,20 @@ def ecdf(time, jets):
 @style.styled
 def distributions(data):
     """Share of jets answered within a time: the full network and three thresholds of one rule."""
-    points = ok_points(data)
+    points = first_repeat(ok_points(data))
     shown = panels(points)
     fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
-    colours = {"full network": "#222222"}
+    looks = {"full network": {"color": "#222222", "linestyle": "-"}}
     for axis, (model, scenario, batch) in zip(axes, shown):
         chosen = select(points, model=model, scenario=scenario, batch=batch)
         curves = [(row, "full network") for row in rows(select(chosen, rule="full"))]
         for row in rows(spread(of_first_rule(chosen))):
-            curves.append((row, f"{row['rule'].item()} at {threshold_text(float(row['threshold']))}"))
+            curves.append((row, f"{row['rule'].item()} at {thresholds_of(row)}"))
         for row, label in curves:
-            colour = colours.setdefault(label, style.COLOURS[(len(colours) - 1) % len(style.COLOURS)])
-            curve(axis, *answers(row), colour, row["latency"])
+            look = looks.setdefault(label, style.line(len(looks) - 1))
+            curve(axis, *answers(row), look, row["latency"])
         finish(axis, f"{model}, {scenario}, batch {batch} ({span(kept_batches(row) for row, _ in curves)} batches)")
-    style.legend(fig, {label: style.mark(colour, line="-") for label, colour in colours.items()} | PERCENTILES)
+    style.legend(fig, {label: style.key(look) for label, look in looks.items()} | PERCENTILES)
     conditions(fig, data)
     return fig
 
@@ -74,8 +74,8 @@ def distributions(data):
 @style.styled
 def by_exit(data):
     """The same, apart for the jets of each exit, at the middle threshold of one rule."""
-    points = ok_points(data)
-    shown = [key for key in panels(points) if rules_by_threshold(given(select(points, model=key[0])))]
+    points = first_repeat(ok_points(data))
+    shown = [key for key in panels(points) if rules(given(select(points, model=key[0])))]
     fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
     for axis, (model, scenario, batch) in zip(axes, shown):
         ordered = of_first_rule(select(points, model=model, scenario=scenario, batch=batch))
@@ -85,21 +85,20 @@ def by_exit(data):
         time, jets = answers(row)
         exits = range(int(row["exits"]))
         for k in exits:
-            curve(axis, time[k], jets[k], style.COLOURS[k % 6], row["latency_exit"].isel(exit=k))
+            curve(axis, time[k], jets[k], style.line(k), row["latency_exit"].isel(exit=k))
         batches = " / ".join(str(int((jets[k] > 0).sum())) for k in exits)
-        text = threshold_text(float(row["threshold"]))
-        title = f"{model}, {scenario}, batch {batch}: {row['rule'].item()} at {text}"
+        title = f"{model}, {scenario}, batch {batch}: {row['rule'].item()} at {thresholds_of(row)}"
         finish(axis, f"{title}\nexits answered in {batches} batches")
     deepest = int(points["exits"].max())
-    style.legend(fig, {f"exit {k}": style.mark(style.COLOURS[k % 6], line="-") for k in range(deepest)} | PERCENTILES)
+    style.legend(fig, {f"exit {k}": style.key(style.line(k)) for k in range(deepest)} | PERCENTILES)
     conditions(fig, data)
     return fig
 
 
 def of_first_rule(points):
     """The first rule's points by threshold: of the thresholds given, those that use several exits."""
-    names = rules_by_threshold(given(points))
-    return mixed(by_threshold(given(points), names[0])) if names else points.isel(point=[])
+    names = rules(given(points))
+    return mixed(in_order(given(points), names[0])) if names else points.isel(point=[])
 
 
 def span(numbers):
@@ -117,15 +116,15 @@ def rows(points):
     return [points.isel(point=index) for index in range(points.sizes["point"])]
 
 
-def curve(axis, time, jets, colour, stored):
+def curve(axis, time, jets, look, stored):
     """A step function, and on it the percentiles that the file has: those with batches enough."""
     at, share = ecdf(time, jets)
     if len(at):
-        axis.step(1e3 * np.r_[at[0], at], np.r_[0, share], where="post", color=colour)
+        axis.step(1e3 * np.r_[at[0], at], np.r_[0, share], where="post", **look)
         for percentile, marker in PERCENTILE_MARKERS.items():
             if np.isfinite(float(stored.sel(percentile=percentile))):
                 where = at[np.searchsorted(share, percentile / 100 - 1e-12)]
-                axis.plot(1e3 * where, percentile / 100, marker, color=colour, markerfacecolor="white")
+                axis.plot(1e3 * where, percentile / 100, marker, color=look["color"], markerfacecolor="white")
 
 
 def finish(axis, title):
@@ -140,7 +139,8 @@ def conditions(fig, data):
     style.footnote(
         fig,
         data,
-        "measured, from hand-over of the batch to the jet's answer, slowest rank; a curve of 10, 100, 1000 batches is "
+        f"measured{which_repeat(data)}, from hand-over of the batch to the jet's answer, slowest rank; a curve of 10, 100, "
+        "1000 batches is "
         f"within ±{bound(10):.2f}, {bound(100):.2f}, {bound(1000):.2f} at 95 % (Hoeffding, at each time); marks on "
         "the curves where there are batches enough for a percentile",
     )

@@ -1,5 +1,6 @@
 """A campaign as one xarray Dataset; results/README.md says what is in it."""
 
+import json
 import os
 from pathlib import Path
 
@@ -40,15 +41,33 @@ def load(path):
     files = [path] if path.is_file() else task_files(path)
     if not files:
         raise InputError(f"{path}: no tasks/*/task.h5 in it; give a campaign folder")
-    parts = [open_task(file) for file in files]
+    parts = []
+    for file in files:
+        parts.append(open_task(file, sum(part.sizes["point"] for part in parts)))
     if len(parts) == 1:
-        return parts[0]
-    return xr.concat(
-        parts, "point", data_vars="minimal", coords="minimal", compat="override", combine_attrs="override"
-    )
+        data = parts[0]
+    else:
+        data = xr.concat(
+            parts, "point", data_vars="minimal", coords="minimal", compat="override", combine_attrs="override"
+        )
+    if path.is_dir():
+        data.attrs["n_missing"] = planned_points(path, data.sizes["point"]) - data.sizes["point"]
+    return data
 
 
-def open_task(path):
+def planned_points(campaign, unplanned):
+    """Points of all tasks, those not begun included, by manifest.json; `unplanned` where there is none."""
+    manifest = Path(campaign) / "manifest.json"
+    if not manifest.exists():
+        return unplanned
+    try:
+        plan = json.loads(manifest.read_text())
+        return sum(len(shard["points"]) for shard in plan.get("shards", [plan]))
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{manifest}: damaged ({error}); move it away to read what was measured") from error
+
+
+def open_task(path, points_before=0):
     try:
         # Unmasked, integers stay integers: fill values are NaN, -1 and 255, and mean what they say.
         # phony_dims: any HDF5 file opens without a warning, to be refused below.
@@ -65,7 +84,34 @@ def open_task(path):
             f"{path}: schema_version {version}, this program reads {SCHEMA_MAJOR}.x; "
             "use the eebench_analysis that came with the eebench that wrote it"
         )
-    return with_names(data)
+    return with_names(data).assign_coords(run_order=("point", run_order(data, journal(path), points_before)))
+
+
+def journal(task_file):
+    """The last entry of each point in the journal beside a task file, by point id, in the order of writing."""
+    path = Path(task_file).with_name("journal.jsonl")
+    entries = {}
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            break  # a line that was cut off while it was written is the last
+        entries.pop(entry["id"], None)
+        entries[entry["id"]] = entry
+    return entries
+
+
+def run_order(data, entries, first=0):
+    """When each point was measured: its place in the journal, from `first`; -1 for those that are not there."""
+    places = {point: place for place, point in enumerate(entries, first)}
+    ids = data["point_id"].values if "point_id" in data else np.full(data.sizes["point"], b"")
+    return np.array([places.get(point.decode(), -1) for point in ids.tolist()], dtype=int)
+
+
+def failures(campaign):
+    """Point ids and errors of the points that failed."""
+    entries = (entry for file in task_files(campaign) for entry in journal(file).values())
+    return [(entry["id"], entry.get("error", "")) for entry in entries if entry["state"] == "failed"]
 
 
 def with_names(data):
@@ -87,12 +133,17 @@ def ok_points(data):
     return data.isel(point=np.flatnonzero(data["state"].values == "ok"))
 
 
+def counts(data):
+    """Number of points that were measured, that failed, and that are missing, those of tasks not begun included."""
+    states = data["state"].values
+    measured, failed = int((states == "ok").sum()), int((states == "failed").sum())
+    return measured, failed, len(states) - measured - failed + int(data.attrs.get("n_missing", 0))
+
+
 def provenance(data):
     """What was run, where and how completely: lines of text for the head of a report."""
     a = data.attrs
-    states = data["state"].values
-    failed = int((states == "failed").sum())
-    missing = int((states == "pending").sum()) + int(a.get("n_missing", 0))
+    measured, failed, missing = counts(data)
     return [
         f"campaign {a.get('campaign', '?')}, suite {a.get('suite', '?')}, {a.get('start_utc', '?')}",
         f"eebench {a.get('eebench_version', '?')} ({str(a.get('git_sha', '?'))[:10]}), "
@@ -100,7 +151,7 @@ def provenance(data):
         hardware(data),
         f"data {a.get('data', '?')}, seed {a.get('seed', '?')}",
         effort(data),
-        f"points: {int((states == 'ok').sum())} measured, {failed} failed, {missing} missing",
+        f"points: {measured} measured, {failed} failed, {missing} missing",
     ]
 
 

@@ -36,6 +36,20 @@ def once(data):
     return data.isel(point=list(seen.values()))
 
 
+def first_repeat(data):
+    """Of points measured in several processes those of the first."""
+    return select(data, repeat=data["repeat"].values.min()) if repeats(data) > 1 else data
+
+
+def repeats(data):
+    return len(np.unique(data["repeat"].values)) if "repeat" in data else 1
+
+
+def which_repeat(data):
+    """For a footnote."""
+    return f" in the first of {repeats(data)} processes" if repeats(data) > 1 else ""
+
+
 def by_threshold(data, rule):
     """The points of a rule with one shared threshold that jets can reach, in rising threshold."""
     chosen = select(data, rule=rule)
@@ -46,6 +60,24 @@ def by_threshold(data, rule):
 def rules_by_threshold(data):
     """The rules that have such points."""
     return [rule for rule in rules(data) if by_threshold(data, rule).sizes["point"]]
+
+
+def in_order(data, rule):
+    """The points of a rule that jets can reach: one shared threshold, rising; then one for each exit, by rising cost."""
+    chosen = select(data, rule=rule)
+    chosen = chosen.isel(point=np.flatnonzero(~np.isinf(chosen["threshold"].values)))
+    shared = np.nan_to_num(chosen["threshold"].values, nan=np.inf)
+    return chosen.isel(point=np.lexsort((chosen["multiply_adds"].values, shared)))
+
+
+def thresholds_of(row):
+    """One number where the early exits share it, else one for each; of baselines a dash."""
+    if row["rule"].item() in BASELINES:
+        return "—"
+    if not np.isnan(row["threshold"]):
+        return threshold_text(float(row["threshold"]))
+    own = row["thresholds"].values
+    return " ".join(threshold_text(value) for value in own[~np.isnan(own)])
 
 
 def given(data):
@@ -61,7 +93,7 @@ def mixed(data):
 
 def column(data, name):
     """Values of a variable, NaN where the file is older than the variable."""
-    return data[name].values if name in data else np.full(data.sizes["point"], np.nan)
+    return data[name].values if name in data else np.full(data["state"].shape, np.nan)
 
 
 def spread(data, count=3):

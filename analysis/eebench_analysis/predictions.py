@@ -33,7 +33,7 @@ def read_predictions(path):
         with h5py.File(path) as file:
             attributes = {name: plain(value) for name, value in file.attrs.items()}
             if attributes.get("format") != "eebench predictions":
-                raise InputError(f"{path}: not written by eebench predict")
+                raise InputError(f"{path}: not written by eebench predict; give the file that its -o names")
             logits = file["logits"][:].astype(np.float64)
             exit_index, label = file["exit_index"][:], file["label"][:]
             classes = tuple(plain(name) for name in file["class"][:])

@@ -27,6 +27,7 @@ from .tables import markdown
 
 SHARE = Path(__file__).resolve().parents[2]
 JETS = SHARE / "suites" / "assets" / "jets_test.h5"
+FITTED_RULES = ("learned", "prototype", "lte", "jei")  # by `eebench gates`
 FILES = ("train", "validate", "test")
 TEMPLATE = """\
 # Project {name}. The network and how it is trained begin as those of the model {model}; [project], at the end, says on
@@ -158,7 +159,7 @@ def train(project):
     project.asked.write_text(project.network)
     files = ["--data-train", project.path("train"), "--data-val", project.path("validate")]
     project.run("train", "train", "--config", project.asked, *files, "-o", folder, "--resume")
-    if project.settings["rule"] == "learned":
+    if project.settings["rule"] in FITTED_RULES:
         project.run("train", "gates", "--weights", project.weights, "--data", project.path("validate"))
     shutil.copyfile(project.asked, folder / "trained.toml")
 

@@ -1,15 +1,15 @@
-"""A campaign as PNG figures and one markdown page."""
+"""A campaign as PNG figures and one HTML page that holds them all."""
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from . import exits, latency, pareto
+from . import exits, latency, noise, page, pareto, risk, throughput
 from .errors import InputError
-from .load import load, newest_campaign, ok_points, provenance
+from .load import counts, failures, load, newest_campaign, ok_points, provenance
 from .pareto import front
-from .points import BASELINES, once, select, threshold_text, unique
+from .points import BASELINES, column, once, select, thresholds_of, unique
 
 FIGURES = {
     "accuracy_multiply_adds": (
@@ -19,8 +19,15 @@ FIGURES = {
     "accuracy_latency": (pareto.accuracy_against_latency, "Accuracy against measured latency"),
     "exit_fractions": (exits.by_rule_and_threshold, "Where jets leave, by threshold"),
     "exit_fractions_multiplicity": (exits.by_multiplicity, "Where jets leave, by multiplicity"),
+    "risk": (risk.by_rule_and_threshold, "Wrong answers, by threshold"),
     "latency": (latency.distributions, "Latency of a jet"),
     "latency_exit": (latency.by_exit, "Latency of a jet by the exit it takes"),
+    "throughput": (throughput.against_batch, "Throughput against batch size"),
+    "batch_parts": (throughput.parts_of_a_batch, "Where the time of a batch goes"),
+    "drift": (noise.drift_within_points, "Drift while a point was measured"),
+    "ranks": (noise.ranks_apart, "Ranks apart"),
+    "processes": (noise.processes_apart, "Processes apart"),
+    "intervals": (noise.interval_widths, "What the medians are known to"),
 }
 COLUMNS = (
     "network", "rule", "threshold", "accuracy [95 % CI]", "AUC", "10⁶ multiply-adds per jet",
@@ -30,10 +37,14 @@ CHOSEN_COLUMNS = (
     "network", "rule", "selection", "loss allowed [points]", "threshold", "accuracy there", "cost there",
     "accuracy", "loss [points, 95 % CI]", "of the full network", "accuracy of coin mixing",
 )  # fmt: skip
+TIME_COLUMNS = (
+    "network", "rule", "scenario", "threshold", "batch", "process", "jets/s [95 % CI]", "batch [ms, 95 % CI]",
+    "p50 [ms]", "p90 [ms]", "p99 [ms]", "batches", "jets", "stopped",
+)  # fmt: skip
 
 
 def report(folder, output=None):
-    """Writes figures and report.md for the newest campaign in `folder`; returns the page's path."""
+    """Writes figures and report.html for the newest campaign in `folder`; returns the page's path."""
     campaign = newest_campaign(folder)
     data = load(campaign)
     if ok_points(data).sizes["point"] == 0:
@@ -43,43 +54,101 @@ def report(folder, output=None):
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{output}: no folder and cannot be made one ({error.strerror}); give another -o") from error
-    lines = [f"# {data.attrs.get('campaign', campaign.name)}", ""]
-    lines += [f"- {line}" for line in provenance(data)] + ["", *table(data), "", *chosen_table(data)]
+    html = output / "report.html"
+    html.write_text(
+        page.page(
+            f"Campaign {data.attrs.get('campaign', campaign.name)}",
+            page.bullets(provenance(data)),
+            *warnings(data),
+            *failed_points(data, failures(campaign)),
+            *figures(data, output),
+            *accuracy_table(data),
+            *chosen_table(data),
+            *time_table(data),
+            *conditions(data),
+        ),
+        encoding="utf-8",
+    )
+    return html
+
+
+def warnings(data):
+    """What a reader must know before any number."""
+    texts = []
+    if data.attrs.get("effort") != "official":
+        texts.append(
+            f"Not official: effort {data.attrs.get('effort', '?')}. Only official asks for the 662 batches that p99 needs."
+        )
+    if int(data.attrs.get("oversubscribed", 0)):
+        texts.append(
+            "Oversubscribed: more threads than cores. The times say how the program behaves, not how fast the machine is."
+        )
+    measured, failed, missing = counts(data)
+    if failed or missing:
+        texts.append(
+            f"Incomplete: {failed} failed, {missing} missing of {measured + failed + missing} points; "
+            "the figures and tables are of the others."
+        )
+    return [page.paragraph(text, "warning") for text in texts]
+
+
+def failed_points(data, errors):
+    if not errors:
+        return []
+    ids = data["point_id"].values.tolist() if "point_id" in data else []
+    rows = []
+    for point, error in errors:
+        row = data.isel(point=ids.index(point.encode()))
+        rows.append(
+            (row["model"].item(), rule_text(row), thresholds_of(row), row["scenario"].item(), int(row["batch"]), error)
+        )
+    header = ("network", "rule", "threshold", "scenario", "batch", "error")
+    return [page.heading("Points that failed"), page.table(header, rows, 2)]
+
+
+def figures(data, folder):
+    """Draws every figure into a PNG of its own; yields its section of the page."""
     for name, (draw, title) in FIGURES.items():
         figure = draw(data)
-        figure.savefig(output / f"{name}.png")
+        picture = folder / f"{name}.png"
+        figure.savefig(picture)
         plt.close(figure)
-        lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
-    page = output / "report.md"
-    page.write_text("\n".join(lines))
-    return page
+        yield page.heading(title)
+        yield page.picture(picture.read_bytes(), title, figure.get_figwidth())
 
 
-def table(data):
+def accuracy_table(data):
     """Baselines, and of the rules the points that no other beats, by rising cost."""
     points = once(ok_points(data))
-    lines = [
-        "Baselines, and the points of the rules that no other point beats. To be among them does not choose "
-        "a threshold: that takes other jets than those of this table.",
-        "",
-        *heading(COLUMNS),
-    ]
+    rows = []
     for model in unique(points, "model"):
         chosen = select(points, model=model).sortby("multiply_adds")
         best = front(chosen["multiply_adds"].values, chosen["accuracy"].values)
         for index in range(chosen.sizes["point"]):
             row = chosen.isel(point=index)
-            if best[index] or row["rule"].item() in ("full", "fixed"):
-                lines.append(table_row(row))
-    return lines
+            if best[index] or row["rule"].item() in BASELINES:
+                rows.append(accuracy_row(row))
+    return [
+        page.heading("Accuracy and cost"),
+        page.paragraph(
+            "Baselines, and the points of the rules that no other point beats. To be among them does not choose "
+            "a threshold: that takes other jets than those of this table. "
+            f"Replayed on n = {int(points['jets'].max()):,} jets."
+        ),
+        page.table(COLUMNS, rows, 2),
+    ]
 
 
-def table_row(row):
-    low, high = float(row["accuracy_ci_low"]), float(row["accuracy_ci_high"])
+def accuracy_row(row):
     return (
-        f"| {row['model'].item()} | {rule_text(row)} | {thresholds_text(row)} | {float(row['accuracy']):.4f} "
-        f"[{low:.4f}, {high:.4f}] | {float(row['auc']):.4f} | {float(row['multiply_adds']) / 1e6:.2f} "
-        f"| {float(row['relative_cost']):.3f} | {float(row['accuracy_mixing']):.4f} |"
+        row["model"].item(),
+        rule_text(row),
+        thresholds_of(row),
+        with_interval(row, "accuracy", "{:.4f}"),
+        f"{float(row['auc']):.4f}",
+        f"{float(row['multiply_adds']) / 1e6:.2f}",
+        f"{float(row['relative_cost']):.3f}",
+        f"{float(row['accuracy_mixing']):.4f}",
     )
 
 
@@ -90,8 +159,8 @@ def chosen_table(data):
         return []
     known = data.attrs.get("gates_fitted_on_choosing_data")
     bias = (
-        f" The gates of {known} were fitted on the same jets, so thresholds of the rule learned are biased: they tend "
-        "to lose more elsewhere."
+        f" The gates of {known} were fitted on the same jets, so thresholds of rules with gates are biased: they "
+        "tend to lose more elsewhere."
         if known
         else ""
     )
@@ -106,49 +175,85 @@ def chosen_table(data):
                 row = own.isel(point=index)
                 rows.setdefault(tuple(str(row[name].item()) for name in settings), row)
     return [
-        "## Chosen thresholds",
-        "",
-        f"The cheapest that lose no more accuracy than allowed on the jets of {data.attrs['choosing_data']} "
-        f"(accuracy and cost \"there\"); all else is on those of {data.attrs.get('data', '?')}. No margin is "
-        f"kept for chance.{bias}",
-        "",
-        *heading(CHOSEN_COLUMNS),
-        *(chosen_row(row) for row in rows.values()),
-        "",
+        page.heading("Chosen thresholds"),
+        page.paragraph(
+            f"The cheapest that lose no more accuracy than allowed on the jets of {data.attrs['choosing_data']} "
+            f"(accuracy and cost \"there\"); all else is on those of {data.attrs.get('data', '?')}. No margin is "
+            f"kept for chance.{bias}"
+        ),
+        page.table(CHOSEN_COLUMNS, map(chosen_row, rows.values()), 2),
     ]
 
 
 def chosen_row(row):
-    loss, low, high = (
-        100 * float(row[name]) for name in ("accuracy_loss", "accuracy_loss_ci_low", "accuracy_loss_ci_high")
-    )
     if row["rule"].item() in BASELINES:
-        chosen = f"{rule_text(row)} | — | — | — | — | —"
+        chosen = ("—",) * 5
     else:
         chosen = (
-            f"{rule_text(row)} | {row['selection'].item()} | {100 * float(row['max_loss']):.4g} "
-            f"| {thresholds_text(row)} | {float(row['chosen_accuracy']):.4f} | {float(row['chosen_cost']):.3f}"
+            row["selection"].item(),
+            f"{100 * float(row['max_loss']):.4g}",
+            thresholds_of(row),
+            f"{float(row['chosen_accuracy']):.4f}",
+            f"{float(row['chosen_cost']):.3f}",
         )
     return (
-        f"| {row['model'].item()} | {chosen} | {float(row['accuracy']):.4f} | {loss:.2f} [{low:.2f}, {high:.2f}] "
-        f"| {float(row['relative_cost']):.3f} | {float(row['accuracy_mixing']):.4f} |"
+        row["model"].item(),
+        rule_text(row),
+        *chosen,
+        f"{float(row['accuracy']):.4f}",
+        with_interval(row, "accuracy_loss", "{:.2f}", 100),
+        f"{float(row['relative_cost']):.3f}",
+        f"{float(row['accuracy_mixing']):.4f}",
     )
+
+
+def time_table(data):
+    points = ok_points(data).sortby(["model", "scenario", "batch", "multiply_adds"])
+    rows = [time_row(points.isel(point=index)) for index in range(points.sizes["point"])]
+    return [
+        page.heading("Times"),
+        page.paragraph(
+            "Measured in runs that really left early. Latencies are of jets, from the hand-over of their batch to their "
+            "answer; — where there are too few batches."
+        ),
+        page.folded(f"All {len(rows)} points", page.table(TIME_COLUMNS, rows, 3)),
+    ]
+
+
+def time_row(row):
+    return (
+        row["model"].item(),
+        rule_text(row),
+        row["scenario"].item(),
+        thresholds_of(row),
+        int(row["batch"]),
+        int(row["repeat"]) if "repeat" in row else 0,
+        with_interval(row, "throughput", "{:,.1f}"),
+        with_interval(row, "batch_time", "{:.4g}", 1e3),
+        *(number(1e3 * value, "{:.4g}") for value in row["latency"].values),
+        int(row["n_samples"]),
+        int(row["jets_run"]),
+        row["stop_reason"].item(),
+    )
+
+
+def conditions(data):
+    """All that the file says about itself."""
+    attributes = ((name, str(value)) for name, value in sorted(data.attrs.items()))
+    return [page.heading("Provenance"), page.folded("Every attribute of the file", page.definitions(attributes))]
+
+
+def number(value, form):
+    return form.format(value) if np.isfinite(value) else "—"
+
+
+def with_interval(row, name, form, factor=1.0):
+    """"0.8426 [0.8353, 0.8496]"; the interval only where there is one."""
+    value, low, high = (factor * float(column(row, f"{name}{end}")) for end in ("", "_ci_low", "_ci_high"))
+    interval = f" [{form.format(low)}, {form.format(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
+    return number(value, form) + interval
 
 
 def rule_text(row):
-    rule = row["rule"].item().replace("|", "\\|")
+    rule = row["rule"].item()
     return f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule
-
-
-def heading(columns):
-    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-
-
-def thresholds_text(row):
-    """One number where the early exits share it, else one for each."""
-    if row["rule"].item() in BASELINES:
-        return "—"
-    if not np.isnan(row["threshold"]):
-        return threshold_text(float(row["threshold"]))
-    own = row["thresholds"].values
-    return " ".join(threshold_text(value) for value in own[~np.isnan(own)])

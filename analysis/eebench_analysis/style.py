@@ -13,6 +13,7 @@ from .load import effort, hardware
 
 COLOURS = ("#0b6fa4", "#c1542b", "#3d8b46", "#7d5ba6", "#a3832a", "#5c6670")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+LINES = ((0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 2)), (0, (2, 3)))
 GREY = "#8a8f94"
 SETTINGS = {
     "figure.dpi": 110,
@@ -30,6 +31,11 @@ SETTINGS = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
 }
+
+
+def line(index):
+    """Colour and dashes of a curve: apart without colours too."""
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": LINES[index % len(LINES)]}
 
 
 def styled(draw):
@@ -78,6 +84,11 @@ def mark(colour, marker="", line="none", **extra):
     return Line2D([], [], color=colour, marker=marker, linestyle=line, **extra)
 
 
+def key(look):
+    """The same of a curve's colour and dashes."""
+    return Line2D([], [], **look)
+
+
 def legend(fig, entries):
     """One legend for all panels, above them; `entries` are artists by label."""
     widest = max(map(len, entries), default=0)
@@ -85,15 +96,16 @@ def legend(fig, entries):
     fig.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=min(columns, len(entries) or 1))
 
 
-def log_ticks(axis):
+def log_ticks(axis, along="x"):
     """A logarithmic axis with plain numbers, as many as fit; call it when all is drawn."""
-    axis.set_xscale("log")
-    low, high = axis.get_xlim()
+    getattr(axis, f"set_{along}scale")("log")
+    low, high = getattr(axis, f"get_{along}lim")()
+    ticks = getattr(axis, f"{along}axis")
     decades = math.log10(high / low)
     if decades < 0.6:
-        axis.xaxis.set_major_locator(MaxNLocator(5))
+        ticks.set_major_locator(MaxNLocator(5))
     else:
         digits = (1, 2, 3, 5) if decades < 1.5 else (1, 3) if decades < 4 else (1,)
-        axis.xaxis.set_major_locator(FixedLocator([d * 10.0**p for p in range(-6, 7) for d in digits]))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.xaxis.set_minor_formatter(NullFormatter())
+        ticks.set_major_locator(FixedLocator([d * 10.0**p for p in range(-6, 7) for d in digits]))
+    ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ticks.set_minor_formatter(NullFormatter())

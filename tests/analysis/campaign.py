@@ -1,5 +1,7 @@
 """A small made-up campaign in the layout of results/README.md, for tests of reading and drawing."""
 
+import json
+
 import numpy as np
 import xarray as xr
 
@@ -17,6 +19,7 @@ ENUMERATIONS = {
 EXITS = {"particlenet": 3, "part-small": 4}
 COST = {"particlenet": 180e6, "part-small": 11e6}
 FLOORS = {50: 11, 90: 64, 99: 662}
+RANKS = 3
 
 
 def settings():
@@ -85,6 +88,8 @@ def make_point(model, batch, rule, fixed, threshold, random, exits=4, samples=40
         flat[order][min(np.searchsorted(share, p / 100), len(flat) - 1)] if samples >= FLOORS[p] else np.nan
         for p in PERCENTILES
     ]
+    right = np.array([correct[taken == k].mean() if (taken == k).any() else np.nan for k in range(own)])
+    median = np.median(seconds)
     values = {
         "state": 1, "model": list(EXITS).index(model), "rule": ENUMERATIONS["rule"].index(rule),
         "scenario": 1 if batch == 1 else 0, "batch": batch, "fixed_exit": fixed, "threshold": threshold,
@@ -96,7 +101,14 @@ def make_point(model, batch, rule, fixed, threshold, random, exits=4, samples=40
         "exit_fraction": fraction, "exit_fraction_multiplicity": per_bin,
         "jets_multiplicity": np.bincount(bins, minlength=7),
         "multiply_adds": mean, "relative_cost": mean / COST[model], "accuracy_mixing": 0.8,
-        "batch_time": np.median(seconds), "latency": np.array(quantile),
+        "calibration_error": 0.02, "exit_calibration_error": pad(np.full(own, 0.03)),
+        "exit_accuracy": pad(right), "exit_accuracy_ci_low": pad(right - 0.02), "exit_accuracy_ci_high": pad(right + 0.02),
+        "batch_time": median, "batch_time_ci_low": 0.99 * median, "batch_time_ci_high": 1.01 * median,
+        "batch_time_rank": median * np.linspace(0.9, 1.0, RANKS), "sample_rank": RANKS - 1,
+        "throughput": RANKS * batch / median, "throughput_ci_low": 0.98 * RANKS * batch / median,
+        "throughput_ci_high": 1.02 * RANKS * batch / median,
+        "segment_time": pad(np.full(own, 0.7 * median / own)), "head_time": pad(np.full(own, 0.2 * median / own)),
+        "compact_time": 0.05 * median, "latency": np.array(quantile),
         "latency_exit": np.tile(quantile, (exits, 1)),
         "n_samples": 3 * samples, "jets_run": 500, "stop_reason": 0, "sample_time": seconds.astype(np.float32),
         "sample_answer_time": time.astype(np.float32), "sample_leaving": leaving.astype(np.int32),
@@ -120,12 +132,15 @@ def choices(random):
 DIMENSIONS = {
     "thresholds": ("exit",), "exit_fraction": ("exit",), "exit_fraction_multiplicity": ("multiplicity", "exit"),
     "jets_multiplicity": ("multiplicity",), "latency": ("percentile",), "latency_exit": ("exit", "percentile"),
+    "exit_calibration_error": ("exit",), "exit_accuracy": ("exit",), "exit_accuracy_ci_low": ("exit",),
+    "exit_accuracy_ci_high": ("exit",), "batch_time_rank": ("rank",), "segment_time": ("exit",), "head_time": ("exit",),
     "sample_time": ("sample",), "sample_answer_time": ("exit", "sample"), "sample_leaving": ("exit", "sample"),
 }  # fmt: skip
 
 
 def write_campaign(folder, task=0, seed=4, **attributes):
-    """Writes folder/tasks/<task>/task.h5; its last two points are failed and pending.
+    """Writes folder/tasks/<task>/task.h5 and its journal; its last two points are failed and pending, the
+    others were measured from the last to the first.
 
     With the attribute choosing_data, its first points have thresholds chosen there.
     """
@@ -133,6 +148,8 @@ def write_campaign(folder, task=0, seed=4, **attributes):
     points = choices(random) if "choosing_data" in attributes else []
     points += [make_point(*setting, random) for setting in settings()]
     points[-1]["state"], points[-2]["state"] = 0, 2
+    for index, point in enumerate(points):
+        point["point_id"] = np.bytes_(f"{task:08x}{index:08x}")
     variables = {}
     for name in points[0]:
         stacked = np.stack([np.asarray(point[name]) for point in points])
@@ -149,15 +166,24 @@ def write_campaign(folder, task=0, seed=4, **attributes):
         variables,
         {
             "point": np.arange(len(points)), "exit": np.arange(4), "percentile": PERCENTILES,
-            "multiplicity": EDGES, "sample": np.arange(40),
+            "multiplicity": EDGES, "rank": np.arange(RANKS), "sample": np.arange(40),
         },
         {
-            "schema_version": "1.2", "campaign": "test-campaign", "suite": "test", "effort": "quick",
-            "cpu": "Test CPU", "device": "cpu", "mpi_size": 8, "threads_per_rank": 1, "cores": 2,
+            "schema_version": "1.4", "campaign": "test-campaign", "suite": "test", "effort": "quick",
+            "cpu": "Test CPU", "device": "cpu", "mpi_size": RANKS, "threads_per_rank": 1, "cores": 2,
             "oversubscribed": 1, "data": "jets_test.h5", "eebench_version": "0.1.0", **attributes,
         },
     )  # fmt: skip
     path = folder / "tasks" / f"{task:04d}"
     path.mkdir(parents=True)
     data.to_netcdf(path / "task.h5", engine="h5netcdf")
+    (path / "journal.jsonl").write_text("".join(journal_lines(points)))
     return folder
+
+
+def journal_lines(points):
+    for index in range(len(points) - 2, -1, -1):
+        entry = {"id": points[index]["point_id"].decode(), "point": index, "state": "ok"}
+        if points[index]["state"] == 2:
+            entry |= {"state": "failed", "error": "disk <full>"}
+        yield json.dumps(entry) + "\n"

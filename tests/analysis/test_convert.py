@@ -461,6 +461,19 @@ def test_refuses_an_incomplete_set(tmp_path, capsys):
     assert "no array pf_vectors.npy" in message
 
 
+def test_refuses_arrays_that_do_not_fit_by_the_names_of_their_files(tmp_path, capsys):
+    shapes = {"labels": (2,), "pf_vectors": (2, 4, 3), "pf_mask": (2, 3)}
+    for name, shape in shapes.items():
+        np.save(tmp_path / f"{name}.npy", np.ones(shape))
+    message = refusal(capsys, tmp_path, "-o", tmp_path / "out.h5")
+    assert "pf_mask.npy has the shape (2, 3), expected (2, 1, 3)" in message
+    np.save(tmp_path / "SMALLpfMask.npy", np.ones((2, 1, 3)))
+    message = refusal(capsys, tmp_path, "-o", tmp_path / "out.h5")
+    assert "SMALLpfMask.npy and pf_mask.npy; keep one set" in message
+    message = refusal(capsys, tmp_path / "nosuch", "-o", tmp_path / "out.h5")
+    assert "nosuch: no such file or folder; check the path" in message
+
+
 def test_other_naming_of_array_sets(tmp_path, samples):
     source = samples / "jetclass/mixed10_500"
     for old, new in (("labels", "SMALLlabels"), ("pf_mask", "SMALLpfMask"), ("pf_vectors", "SMALLpfVectors")):

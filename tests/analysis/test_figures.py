@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import xarray as xr
 from campaign import write_campaign
-from conftest import ROOT
-from eebench_analysis.__main__ import main
+from eebench_analysis import style
 from eebench_analysis.exits import margin
 from eebench_analysis.latency import bound, ecdf, mean_latency
 from eebench_analysis.load import load, ok_points
 from eebench_analysis.pareto import front, mixing_line
-from eebench_analysis.points import given, mixed, select
-from eebench_analysis.report import FIGURES, rule_text, table, thresholds_text
+from eebench_analysis.points import by_threshold, mixed, select
+from eebench_analysis.report import FIGURES
 from eebench_analysis.style import log_ticks
+from eebench_analysis.throughput import parts
 
 matplotlib.use("Agg")
 
@@ -91,6 +91,9 @@ def test_every_figure_states_its_conditions(data, name):
     sizes += " ".join(axis.get_title() for axis in fig.axes)
     assert "jets" in sizes or "batches" in sizes
     for axis in fig.axes:
+        if axis.get_label() == "<colorbar>":
+            assert axis.get_ylabel()
+            continue
         assert axis.get_xlabel() and axis.get_title()
         if "latency" in axis.get_xlabel():
             assert "[ms]" in axis.get_xlabel()
@@ -99,6 +102,10 @@ def test_every_figure_states_its_conditions(data, name):
 
 def legend_of(fig):
     (legend,) = fig.legends
+    return texts(legend)
+
+
+def texts(legend):
     return [text.get_text() for text in legend.get_texts()]
 
 
@@ -154,14 +161,10 @@ def test_rules_with_thresholds_for_each_exit_alone_still_draw(data, rules):
     shared = np.where(np.isin(data["rule"].values, rules), np.nan, data["threshold"].values)
     changed = data.assign(threshold=("point", shared))
     for draw, *_ in FIGURES.values():
-        plt.close(draw(changed))
-
-
-def test_files_of_the_first_format_still_draw(data):
-    old = data.drop_vars([name for name in data if name.startswith("accuracy_loss") or name == "selection"])
-    assert given(old) is old
-    for draw, _ in FIGURES.values():
-        plt.close(draw(old))
+        fig = draw(changed)
+        ticks = [label.get_text() for axis in fig.axes for label in axis.get_xticklabels()]
+        assert not any("nan" in text for text in [*ticks, *(text for legend in fig.legends for text in texts(legend))])
+        plt.close(fig)
 
 
 def test_drawing_leaves_the_callers_style_alone(data):
@@ -186,100 +189,57 @@ def test_one_network_without_rules_still_draws(tmp_path):
         plt.close(draw(lone))
 
 
-def test_table_has_baselines_and_the_front_only(data):
-    lines = table(data)[4:]
-    points = ok_points(data)
-    assert sum("| full |" in line for line in lines) == 2
-    assert sum("| fixed exit " in line for line in lines) == 3 + 4
-    assert len(lines) < points.sizes["point"] / 2
+def test_an_exit_that_nobody_takes_is_not_in_the_time_of_a_batch(data):
+    row = select(ok_points(data), model="particlenet", rule="full", batch=64).isel(point=0)
+    row["segment_time"][:], row["head_time"][:] = [0.5, 0.25, 0.125, np.nan], [np.nan, np.nan, 0.0625, np.nan]
+    assert parts(row.assign(compact_time=0.03125)) == [0.875, 0.0625, 0.03125]
 
 
-def test_report_writes_page_and_pictures(tmp_path, capsys):
-    write_campaign(tmp_path / "c")
-    assert main(["report", str(tmp_path)]) == 0
-    page = tmp_path / "c" / "report" / "report.md"
-    assert capsys.readouterr().out.strip() == str(page)
-    text = page.read_text()
-    for name in FIGURES:
-        picture = page.parent / f"{name}.png"
-        assert picture.read_bytes()[:4] == b"\x89PNG" and picture.stat().st_size > 10_000
-        assert picture.name in text
-    assert "1 failed, 1 missing" in text
+def heights(axis, marker):
+    """Of the marks of one kind, by place."""
+    lines = [line for line in axis.lines if line.get_marker() == marker]
+    return {float(x): float(y) for line in lines for x, y in zip(*line.get_data()) if np.isfinite(y)}
 
 
-def test_report_of_chosen_thresholds(tmp_path):
-    write_campaign(tmp_path / "c", choosing_data="jets_choose.h5")
-    assert main(["report", str(tmp_path)]) == 0
-    lines = (tmp_path / "c" / "report" / "report.md").read_text().splitlines()
-    rows = lines[lines.index("## Chosen thresholds") :]
-    assert "on the jets of jets_choose.h5" in rows[2] and "on those of jets_test.h5" in rows[2]
-    assert rows[6].startswith("| particlenet | full | — | — | — | — | — | 0.")
-    assert [row.split(" | ")[1] for row in rows[7:10]] == ["fixed exit 0", "fixed exit 1", "fixed exit 2"]
-    rest = "0.8300 | 1.00 [0.20, 1.80] | 0.625 | 0.8000 |"
-    assert rows[10:12] == [
-        f"| particlenet | confidence | shared | 0.5 | 0.8125 | 0.8375 | 0.500 | {rest}",
-        f"| particlenet | confidence | per_exit | 0.5 | 0.75 0.5 | 0.8350 | 0.500 | {rest}",
-    ]
-    assert rows[12].startswith("| part-small | full |")
-    front_rows = lines[: lines.index("## Chosen thresholds")]
-    assert sum(line.startswith("| particlenet | confidence | 0.75 0.5 | 0.8300 ") for line in front_rows) == 1
-    assert "biased" not in rows[2]
+def test_a_threshold_for_each_exit_is_drawn_where_there_is_no_other(data):
+    own = data.copy(deep=True)
+    ruled = ~np.isin(own["rule"].values, ("full", "fixed"))
+    own["threshold"][ruled] = np.nan
+    own["thresholds"][ruled, 0] -= 0.1
+    for name in ("exit_fractions", "exit_fractions_multiplicity", "latency", "latency_exit"):
+        fig = FIGURES[name][0](own)
+        drawn = [axis for axis in fig.axes if axis.patches or len(axis.lines) > 1]
+        assert drawn, name
+        plt.close(fig)
+    fig = FIGURES["exit_fractions"][0](own)
+    axis = next(axis for axis in fig.axes if axis.get_title() == "particlenet: entropy")
+    labels = [tick.get_text() for tick in axis.get_xticklabels()]
+    assert labels and all(len(label.split()) == 2 for label in labels)
+    plt.close(fig)
 
 
-def test_an_exit_that_all_jets_pass_by_has_the_threshold_never(data):
-    row = select(data, rule="confidence").isel(point=0)
-    for shared, each, text in ((np.nan, [np.inf, 0.5], "never 0.5"), (np.inf, [np.inf, np.inf], "never")):
-        padded = np.append(each, [np.nan, np.nan])
-        row = row.assign(threshold=shared, thresholds=("exit", padded))
-        assert thresholds_text(row) == text
-    assert rule_text(row.assign(rule="vote|exit")) == "vote\\|exit"
+def test_throughput_stands_at_its_batch(data):
+    fig = FIGURES["throughput"][0](data)
+    axis = next(axis for axis in fig.axes if axis.get_title() == "part-small, offline")
+    (at, shown), *others = heights(axis, "*").items()
+    row = select(ok_points(data), model="part-small", scenario="offline", rule="full").isel(point=0)
+    assert others == [] and shown == pytest.approx(float(row["throughput"]))
+    assert axis.get_xticklabels()[round(at)].get_text() == "64" and "[jets/s]" in axis.get_ylabel()
+    plt.close(fig)
 
 
-def test_report_says_where_gates_know_the_jets_of_the_choice(tmp_path):
-    write_campaign(tmp_path, choosing_data="jets_choose.h5", gates_fitted_on_choosing_data="part-small")
-    assert main(["report", str(tmp_path)]) == 0
-    text = (tmp_path / "report" / "report.md").read_text()
-    assert "The gates of part-small were fitted on the same jets" in text and "biased" in text
-
-
-def test_report_without_chosen_thresholds_has_no_table_of_them(tmp_path):
-    write_campaign(tmp_path)
-    assert main(["report", str(tmp_path)]) == 0
-    assert "Chosen" not in (tmp_path / "report" / "report.md").read_text()
-
-
-def test_report_of_the_example(tmp_path):
-    example = ROOT / "results" / "example"
-    if not example.is_dir():
-        pytest.skip("results/example is not there")
-    assert main(["report", str(example), "-o", str(tmp_path)]) == 0
-    assert (tmp_path / "report.md").is_file()
-
-
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
-        (["reprot", "c"], ["'reprot'", "did you mean 'report'"]),
-        (["report", "c", "--outpt", "x"], ["--outpt", "did you mean '--output'"]),
-        (["convert", "a", "--clases", "b", "-o", "c"], ["--clases", "did you mean '--classes'"]),
-        (["report"], ["DIR", "report --help"]),
-        (["report", "c", "-o"], ["-o/--output: expected one argument;"]),
-        ([], ["COMMAND"]),
-        (["columns", "a.h5", "-o", "a.root", "--exit", "-1"], ["--exit", "invalid choice"]),
-        (["project"], ["ACTION", "project --help"]),
-        (["convert", "a", "-o", "/dev/null"], ["/dev/null: is no ordinary file"]),
-    ],
-)
-def test_wrong_usage_is_one_line_and_2(capsys, arguments, words):
-    assert main(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and len(err.splitlines()) == 1
-    for word in words:
-        assert word in err
-
-
-def test_refuses_a_file_as_folder_of_the_report(tmp_path, capsys):
-    write_campaign(tmp_path / "c")
-    (tmp_path / "file").touch()
-    assert main(["report", str(tmp_path / "c"), "-o", str(tmp_path / "file")]) == 2
-    assert "file: no folder" in capsys.readouterr().err
+def test_risk_is_what_accuracy_leaves(data):
+    fig = FIGURES["risk"][0](data)
+    axis = next(axis for axis in fig.axes if axis.get_title() == "particlenet: entropy")
+    points = by_threshold(select(ok_points(data), model="particlenet", batch=1), "entropy")
+    threshold = points["threshold"].values
+    for marker, values in (
+        ("*", 1 - points["accuracy"].values),
+        ("o", 1 - points["exit_accuracy"].values[:, 0]),
+        ("x", points["calibration_error"].values),
+    ):
+        shown = heights(axis, marker)
+        for at, value in zip(threshold, values):
+            assert np.isnan(value) or shown[at] == pytest.approx(value)
+    assert not heights(axis, style.MARKERS[3])  # it has three exits
+    plt.close(fig)

@@ -1,5 +1,6 @@
 """Campaigns are found, read, joined, and refused with a reason when they cannot be."""
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from campaign import DIMENSIONS, write_campaign
 from conftest import ROOT
 from eebench_analysis.__main__ import main
 from eebench_analysis.errors import InputError
-from eebench_analysis.load import load, newest_campaign, ok_points, provenance
+from eebench_analysis.load import failures, load, newest_campaign, ok_points, provenance
 from eebench_analysis.points import by_threshold, once, panels, rules, select, spread, unique
 
 
@@ -47,6 +48,38 @@ def test_tasks_follow_one_another(tmp_path):
     n = first.sizes["point"]
     assert both.sizes["point"] == 2 * n and both.sizes["exit"] == first.sizes["exit"]
     np.testing.assert_array_equal(both["accuracy"].values[:n], first["accuracy"].values)
+
+
+def test_run_order_is_that_of_the_journals(tmp_path):
+    """Each made-up task was measured from its last point but one to its first."""
+    for task in (0, 1):
+        write_campaign(tmp_path, task=task)
+    order = list(range(52, -1, -1)) + [-1]
+    np.testing.assert_array_equal(load(tmp_path)["run_order"], order + [k + 54 if k >= 0 else k for k in order])
+    (tmp_path / "tasks/0000/journal.jsonl").unlink()
+    assert set(load(tmp_path / "tasks/0000/task.h5")["run_order"].values) == {-1}
+
+
+@pytest.mark.parametrize(
+    "manifest, missing",
+    [
+        ({"points": ["a"] * 60}, 1 + 6),
+        ({"points": ["a"] * 54, "shards": [{"repeat": k, "points": list(range(54))} for k in (0, 1)]}, 1 + 54),
+    ],
+)
+def test_points_of_tasks_not_begun_are_missing(tmp_path, manifest, missing):
+    write_campaign(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert f"52 measured, 1 failed, {missing} missing" in provenance(load(tmp_path))[-1]
+
+
+def test_the_last_entry_of_a_point_counts(tmp_path):
+    journal = write_campaign(tmp_path) / "tasks/0000/journal.jsonl"
+    assert failures(tmp_path) == [("0000000000000034", "disk <full>")]
+    lines = journal.read_text()
+    journal.write_text(lines + '{"id":"0000000000000034","state":"ok"}\n{"id":"00000000000')
+    assert failures(tmp_path) == []
+    assert load(tmp_path)["run_order"].values[52] == 52
 
 
 def test_newest_campaign(tmp_path):
@@ -90,6 +123,39 @@ def test_fixture_follows_the_format_page(data):
         assert has_interval or plain == name, name
 
 
+# ---- older versions of the format -----------------------------------------------------------------
+
+# A few points of campaigns of those days, with the accuracy of the full part-small from the summary of each.
+OLD = {"task_1.1.h5": 0.7838, "task_1.2.h5": 0.7838, "task_1.4.h5": 0.7900}
+
+
+def version_of(file):
+    return file.removeprefix("task_").removesuffix(".h5")
+
+
+@pytest.mark.parametrize("file", OLD)
+def test_files_of_older_versions_still_load_and_report(tmp_path, file):
+    (tmp_path / "tasks/0000").mkdir(parents=True)
+    shutil.copy(ROOT / "tests/analysis/data" / file, tmp_path / "tasks/0000/task.h5")
+    data = load(tmp_path)
+    assert data.attrs["schema_version"] == version_of(file)
+    full = select(data, model="part-small", rule="full")["accuracy"].values
+    np.testing.assert_allclose(full, OLD[file], atol=5e-5)
+    assert set(data["state"].values) == {"ok"} and set(unique(data, "model")) == {"particlenet", "part-small"}
+    assert main(["report", str(tmp_path)]) == 0
+    page = (tmp_path / "report/report.html").read_text()
+    assert "24 measured, 0 failed, 0 missing" in page and "Chosen thresholds" in page
+
+
+def test_there_is_a_file_of_the_version_before():
+    """Whoever raises the version puts a file of the one before beside the others, and a line into the changes."""
+    text = (ROOT / "results/README.md").read_text()
+    major, minor = map(int, re.match(r"# The task file, version (\d+)\.(\d+)", text).groups())
+    assert re.search(r"## Changes\n\n- (.*?):", text)[1] == f"{major}.{minor}"
+    newest = max(tuple(map(int, version_of(file).split("."))) for file in OLD)
+    assert newest >= (major, minor - 1)
+
+
 # ---- wrong inputs ------------------------------------------------------------------------------
 
 
@@ -119,6 +185,14 @@ def test_refuses_other_hdf5_in_one_line(tmp_path):
 def test_refuses_a_later_format(tmp_path):
     with pytest.raises(InputError, match="schema_version 2.0, this program reads 1.x"):
         load(write_campaign(tmp_path, schema_version="2.0"))
+
+
+def test_refuses_a_damaged_manifest(tmp_path):
+    write_campaign(tmp_path)
+    for text in ('{"points": [', '{"shards": [{}]}'):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(InputError, match="manifest.json: damaged"):
+            load(tmp_path)
 
 
 def test_refuses_a_campaign_without_a_measured_point(tmp_path, capsys):

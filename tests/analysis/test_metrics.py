@@ -145,7 +145,7 @@ def test_a_row_of_pelican_s_csv(tmp_path):
     [
         ({"classes": ("a", "b", "c"), "logits": np.zeros((2, 1, 3))}, "answers of 3 classes"),
         ({"label": [1, 1]}, "all jets are QCD"),
-        ({"format": "other"}, "not written by eebench predict"),
+        ({"format": "other"}, "not written by eebench predict; give the file that its -o names"),
         ({"logits": np.full((2, 1, 2), np.nan)}, "the logits of jet 0 are not all finite"),
     ],
 )

@@ -73,6 +73,9 @@ def test_a_new_project_is_a_commented_configuration(tmp_path, capsys):
     assert project("new", tmp_path, "a/b") == 2
     assert "cannot name a project" in refusal(capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["first"]
+    file = tmp_path / "first/project.toml"
+    assert project("new", file, "second") == 2
+    assert refusal(capsys) == f"eebench_analysis: {file / 'second'}: not a directory; check the path"
 
 
 def test_steps_leave_what_the_program_wrote(workspace):

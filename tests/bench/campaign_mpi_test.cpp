@@ -133,34 +133,34 @@ TEST_CASE("jets that lose constituents are counted once, whatever the number of 
   CHECK(bench::TaskReader(folder.task_file()).integer_attribute("jets_cut") == 20);
 }
 
-TEST_CASE("the learned rule runs with the gates of its network as it replays") {
+TEST_CASE("rules that are fitted run with the gates of their network as they replay") {
   const auto comm = comm::Communicator::world();
+  const std::string rule = GENERATE("learned", "lte");
   const test::SharedDir dir(comm);
   const bench::CampaignFolder folder{dir.path() / "c"};
   bench::Hooks with_gates = hooks();
   with_gates.open = [](const bench::ModelEntry&, const bench::Suite&) {
     bench::Subject subject = test::fake_subject({}, 400);
-    const exits::Gate gate = test::surer_with_confidence();
-    subject.gates = {gate, gate};
+    subject.fits = test::fake_fits();
     return subject;
   };
-  bench::run_campaign(comm, suite({"scenario=offline", "rule=learned", "threshold=0.8"}), folder,
+  bench::run_campaign(comm, suite({"scenario=offline", "rule=" + rule, "threshold=0.8"}), folder,
                       false, provenance, with_gates);
   comm.barrier();
   const bench::TaskReader task(folder.task_file());
   const auto rules = task.names("rule");
   const auto flips = task.values("flip_share");
   const auto left = task.values("exit_fraction");
-  int learned = 0;
+  int fitted = 0;
   for (std::size_t point = 0; point < task.points(); ++point) {
     CHECK(flips[point] == 0.0);
-    if (rules[point] == "learned") {
-      ++learned;
+    if (rules[point] == rule) {
+      ++fitted;
       CHECK(left[3 * point] > 0.1);
       CHECK(left[3 * point + 2] > 0.1);
     }
   }
-  CHECK(learned == 4);
+  CHECK(fitted == 4);
 }
 
 TEST_CASE("thresholds chosen on other jets are reported with where they come from") {
@@ -239,6 +239,7 @@ TEST_CASE("gates that know the jets of the choice are named on the terminal and 
   const auto [fitted_on, rule, is_named] = GENERATE(
       table<std::string, std::string, bool>({{"other fake jets", "[confidence, learned]", true},
                                              {"other fake jets", "confidence", false},
+                                             {"other fake jets", "lte", true},
                                              {"third jets", "learned", false}}));
   const auto chosen = bench::parse_suite(
       suite_text + "[choose]\ndata = \"others.h5\"\njets = 300\nloss = [0.05]\n", "fake", "/",
@@ -246,8 +247,7 @@ TEST_CASE("gates that know the jets of the choice are named on the terminal and 
   bench::Hooks with_gates = hooks();
   with_gates.open = [data = fitted_on](const bench::ModelEntry& model, const bench::Suite&) {
     bench::Subject subject = test::fake_subject({}, 400);
-    const exits::Gate gate = test::surer_with_confidence();
-    subject.gates = {gate, gate};
+    subject.fits = test::fake_fits();
     subject.gates_data_sha256 = model.name == "large" ? data : "jets of its own";
     return subject;
   };

@@ -8,14 +8,6 @@
 
 namespace eebench::test {
 
-/// A gate that is as sure as the largest softmax value is high, half sure at 0.6.
-inline exits::Gate surer_with_confidence() {
-  exits::Gate gate{{}, {}, {}, -6.0, std::vector<double>(10)};
-  gate.scale.fill(1.0);
-  gate.weights[0] = 10.0;
-  return gate;
-}
-
 /// A network with jets to report on and others to choose thresholds on.
 inline bench::Subject fake_subject(const FakeExecutor::Settings& settings, std::int64_t jets) {
   bench::Subject subject;

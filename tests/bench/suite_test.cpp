@@ -92,7 +92,8 @@ TEST_CASE("thresholds may be chosen on other jets, and then need not be given") 
   std::string without = minimal;
   without.erase(without.find("threshold"), without.find("batch") - without.find("threshold"));
   CHECK(parse(without + choose).thresholds.empty());
-  CHECK_THROWS_WITH(parse(without), Contains("threshold (or [choose]) is missing"));
+  CHECK_THROWS_WITH(parse(without),
+                    Contains("[axes] threshold is missing; give numbers such as 0.9"));
   CHECK_THROWS_WITH(parse(minimal + "[choose]\ndata = \"val.h5\"\n"),
                     Contains("choose needs both keys data and loss"));
   CHECK_THROWS_WITH(parse(minimal + "[choose]\ndata = \"val.h5\"\nloss = 1\n"),
@@ -113,7 +114,7 @@ TEST_CASE("each rule may have thresholds of its own") {
   CHECK(parse(minimal, {by_rule, "threshold=0.6"}).thresholds_of("margin") ==
         bench::Thresholds{{0.6}});
   CHECK_THROWS_WITH(parse(minimal, {"threshold={confidence = 0.5}"}),
-                    Contains("threshold of rule margin (or [choose]) is missing"));
+                    Contains("threshold of rule margin is missing; give numbers"));
   CHECK_THROWS_WITH(parse(minimal, {"threshold={confidence = 0.5, margin = 0.5, vote = 0.5}"}),
                     Contains("rule vote, which has thresholds, is missing"));
   CHECK_THROWS_WITH(parse(minimal, {"threshold={confidense = 0.5}"}),
@@ -176,7 +177,9 @@ TEST_CASE("mistakes are named with their place and what would be right") {
   CHECK_THROWS_WITH(parse("name = \n"), Contains("line 1"));
   CHECK_THROWS_WITH(parse(minimal, {"threshold=1.5"}), Contains("from 0 to 1, not 1.5"));
   CHECK_NOTHROW(parse(minimal, {"threshold=[[2.0, 0.8]]"}));  // passes one exit by
-  CHECK_THROWS_WITH(parse("name = \"x\"\n"), Contains("data is missing"));
+  CHECK_THROWS_WITH(parse("name = \"x\"\n"), Contains("data is missing; name the file of jets"));
+  CHECK_THROWS_WITH(parse(minimal.substr(0, minimal.find("scenario"))),
+                    Contains("[axes] scenario is missing; give offline or single_stream"));
   CHECK_THROWS_WITH(parse("name = \"x\"\n[models.a]\nfeatures = \"kin\"\n"), Contains("weights"));
   CHECK_THROWS_AS(parse(minimal, {"scenario=server"}), InputError);
 }

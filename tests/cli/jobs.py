@@ -41,7 +41,7 @@ class Job:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
 
-    def finish(self):
+    def finish(self, seconds=SECONDS):
         """Exit code, stdout, stderr; fails where the job hangs."""
-        out, err = self.process.communicate(timeout=SECONDS)
+        out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out, err

@@ -132,15 +132,20 @@ def test_merge_names_what_is_missing_and_counts_it(campaign):
         assert set(file["state"]) == {1}  # what is missing is left out, not filled
 
 
+def assert_same_numbers(merged, whole, besides=()):
+    """Times apart, those of a task that measured all points."""
+    assert merged.attrs["n_missing"] == 0
+    assert set(merged) - set(whole) == {"task"}
+    for name, item in whole.items():
+        timed = item.attrs.get("units", b"") in (b"s", b"s-1") or name in NOT_COMPARED or name in besides
+        assert merged[name].dtype == item.dtype and merged[name].attrs.get("units") == item.attrs.get("units")
+        if not timed:
+            np.testing.assert_array_equal(merged[name][()], item[()], err_msg=name)
+
+
 def test_the_merged_file_is_that_of_an_undisturbed_run(campaign, single):
     with h5py.File(campaign / "out/merged.h5") as merged, h5py.File(single / "tasks/0000/task.h5") as whole:
-        assert merged.attrs["n_missing"] == 0
-        assert set(merged) - set(whole) == {"task"}
-        for name, item in whole.items():
-            timed = item.attrs.get("units", b"") in (b"s", b"s-1") or name in NOT_COMPARED
-            assert merged[name].dtype == item.dtype and merged[name].attrs.get("units") == item.attrs.get("units")
-            if not timed:
-                np.testing.assert_array_equal(merged[name][()], item[()], err_msg=name)
+        assert_same_numbers(merged, whole)
         assert merged["rank_host"].shape == (3, 2) and list(merged["task"]) == [0, 1, 2]
         assert sorted(merged["shard"]) == [0] * 8 + [1] * 8 + [2] * 8
     assert (campaign / "out/summary.csv").read_text().count("\n") == POINTS + 1

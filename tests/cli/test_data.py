@@ -16,6 +16,7 @@ def test_info_as_text_and_json(eebench):
     text = eebench("data", "info", SLICES / "toptag_200.h5")
     assert text.code == 0
     assert "| 1 | top |" in text.out
+    assert "\nconstituents in falling pT: yes\n" in text.out
     end = eebench("data", "info", SLICES / "toptag_200.h5", "--json")
     assert end.code == 0
     info = json.loads(end.out)
@@ -24,6 +25,16 @@ def test_info_as_text_and_json(eebench):
     assert sum(entry["jets"] for entry in info["classes"]) == 200
     assert len(info["sha256"]) == 64
     assert info["share_above_limit"] == 0.0
+    assert info["first_jet_unsorted"] is None
+
+
+def test_the_first_jet_that_is_not_in_falling_pt_is_named(eebench, tmp_path):
+    shutil.copy(SLICES / "toptag_200.h5", tmp_path / "jets.h5")
+    with h5py.File(tmp_path / "jets.h5", "r+") as file:
+        last = file["offsets"][18] - 1  # of jet 17
+        file["part_px"][last], file["part_energy"][last] = 900, 950
+    assert "\nconstituents in falling pT: no, first jet 17\n" in eebench("data", "info", "jets.h5").out
+    assert json.loads(eebench("data", "info", "jets.h5", "--json").out)["first_jet_unsorted"] == 17
 
 
 def test_info_is_printed_once_on_several_ranks(eebench):

@@ -122,6 +122,13 @@ def test_tiers_say_what_one_process_says(deploy, predicted, tiers):
     # At its origin no jet may wait longer than the whole run.
     assert file.latency_jet.values.max() <= file.attrs["seconds"]
     assert "emulated" not in end.out
+    assert ("More ranks than cores: " in end.out) == bool(file.attrs["oversubscribed"])
+
+
+def test_more_threads_than_cores_are_told(deploy):
+    # Of this thread's cores, as the program counts them.
+    end, _ = deploy(TIERS["alone"], "--threads", str(len(os.sched_getaffinity(0)) + 1), jets=16)
+    assert "More ranks than cores: times say how the program behaves" in end.out
 
 
 def test_times_over_emulated_links_are_marked(deploy, predicted):

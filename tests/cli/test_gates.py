@@ -1,4 +1,4 @@
-"""Gates of the learned rule: fitted, stored with the weights, used by a campaign."""
+"""Gates of exit rules: fitted, stored with the weights, used by a campaign."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ effort = "smoke"
 [models.particlenet]
 weights = "{weights}"
 [axes]
-rule = "learned"
+rule = ["learned", "prototype", "lte", "jei"]
 threshold = 0.7
 batch = 32
 scenario = "offline"
@@ -52,7 +52,10 @@ def test_gates_are_fitted_stored_and_used(eebench, tmp_path, weights):
     assert "On the 250 jets" in end.out and str(weights) in end.out
     assert "Of 250 jets 0 had more constituents" in end.out
     with h5py.File(weights) as file:
-        assert sorted(file["gates"]) == ["0", "1"]
+        assert sorted(file["gates"]) == ["0", "1", "jei", "lte", "prototype"]
+        assert [file["gates/prototype"][exit].size for exit in "01"] == [10 * (256 + 1)] * 2
+        assert [file["gates/lte"][exit].size for exit in "01"] == [3 * 256 + 1] * 2
+        assert file.attrs["gates_lambda"] == 0.1
         assert file.attrs["gates_jets"] == 250
         assert file.attrs["sha256"] == before
 
@@ -60,8 +63,32 @@ def test_gates_are_fitted_stored_and_used(eebench, tmp_path, weights):
     assert end.code == 0, end.err
     with h5py.File(tmp_path / "with/tasks/0000/task.h5") as task:
         rules = task["rule"].attrs["flag_meanings"].decode().split()
-        assert [rules[r] for r in task["rule"]] == ["full", "fixed", "fixed", "learned"]
+        assert [rules[r] for r in task["rule"]] == ["full", "fixed", "fixed", "learned", "prototype", "lte", "jei"]
+        assert (task["flip_share"][:] == 0).all()
         assert (task["state"][:] == 1).all()
+
+
+def test_any_ranks_fit_the_same_and_lambda_moves_jei_alone(eebench, tmp_path, weights):
+    def numbers(*more, ranks=0):
+        assert eebench("gates", "--weights", weights, "--data", JETS, *more, ranks=ranks).code == 0
+        with h5py.File(weights) as file:
+            learned = [file["gates"][exit][:].tolist() for exit in "01"]
+            return {"learned": learned} | {
+                rule: [file["gates"][rule][exit][:].tolist() for exit in "01"] for rule in ("jei", "lte", "prototype")
+            }
+
+    alone = numbers()
+    assert numbers(ranks=3) == alone
+    dearer = numbers("--lambda", "0.5")
+    assert [rule for rule in alone if dearer[rule] != alone[rule]] == ["jei"]
+
+
+@pytest.mark.parametrize("rule", ["prototype", "lte", "jei"])
+def test_weights_without_the_gates_of_a_rule_are_refused_by_name(eebench, weights, rule):
+    """As are those of before there were such gates, with the gates of the learned rule alone."""
+    end = eebench("predict", "--weights", weights, "--data", JETS, "--rule", rule, "--threshold", "0.5", "-o", "out.h5")
+    assert end.code == 2 and len(end.err.splitlines()) == 1
+    assert f"rule {rule}: no gates for it in {weights}; fit them with eebench gates --weights" in end.err
 
 
 def write_jets(path, begin, end):

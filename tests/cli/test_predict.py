@@ -122,13 +122,18 @@ def test_three_ranks_write_the_same_file(predict, rule):
     assert end.out.count("accuracy") == 1
 
 
-def test_the_learned_rule_takes_the_gates_of_the_weights(eebench, predict, tmp_path):
+def test_rules_that_are_fitted_take_the_gates_of_the_weights(eebench, predict, tmp_path):
     weights = tmp_path / "weights.h5"
     shutil.copyfile(WEIGHTS, weights)
     assert eebench("gates", "--weights", weights, "--data", JETS).code == 0
     _, file = predict("--rule", "learned", "--threshold", "0.7", weights=weights)
     assert len(set(file.exit_index.values)) == 3
-    assert len(file.attrs["gates_sha256"]) == 64
+    for rule in ("learned", "prototype", "lte", "jei"):
+        _, eager = predict("--rule", rule, "--threshold", "0", weights=weights)
+        assert (eager.exit_index == 0).all()
+        assert len(eager.attrs["gates_sha256"]) == 64
+        _, sure = predict("--rule", rule, "--threshold", "1", weights=weights)
+        assert sure.exit_index.mean() > 1
 
 
 def test_jets_beyond_the_limit_of_constituents_are_counted(predict, tmp_path):
@@ -207,11 +212,14 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
     "changed, message",
     [
         ({"--rule": "confidnce", "--threshold": "0.9"}, "did you mean 'confidence'"),
+        ({"--rule": "", "--threshold": "0.9"}, "--rule: name a rule"),
         ({"--rule": "margin"}, "--rule requires --threshold"),
-        ({"--rule": "margin", "--threshold": "1.5"}, "rule margin must be from 0 to 1, not 1.5"),
+        ({"--rule": "margin", "--threshold": "1.5"}, "--threshold: a threshold of the rule margin must be from 0 to 1"),
         ({"--rule": "p_max *", "--threshold": "0.5"}, "ends early at character 8"),
         ({"--rule": "p_Tbq - 0.5", "--threshold": "0.5"}, "no variable 'p_Tbq'; there are p_max, entropy"),
-        ({"--rule": "margin", "--threshold": "0.1,0.2,0.3"}, "3 thresholds for 3 exits"),
+        ({"--rule": "margin", "--threshold": "nan"}, "--threshold: a threshold of the rule margin must be"),
+        ({"--rule": "margin", "--threshold": "0.1,0.2,0.3"}, "--threshold: 3 thresholds for 3 exits"),
+        ({"--rule": "1/0", "--threshold": "0.5"}, "rule 1/0: depends on nothing of a jet"),
         ({"--weights": "none.h5"}, "none.h5"),
         ({"--weights": SOURCE / "tests/data/state_dict.pt"}, "name one: --model"),
         ({"--features": "kin"}, "particlenet.h5"),

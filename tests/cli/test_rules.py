@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_jets_leave_by_patience_and_by_a_formula(campaign):
         scores = file.load()
     meanings = task["rule"].attrs["flag_meanings"].split()
     assert meanings[:6] == ["full", "fixed", "confidence", "entropy", "margin", "learned"]
-    assert meanings[-2:] == ["comparator", HYBRID]
+    assert meanings[-2:] == ["jei", HYBRID]
     rules, given = names(task["rule"]), names(task["selection"]) == "given"
     assert sorted(rules[given]) == ["fixed"] * 2 + ["full"] + [HYBRID] * 2 + ["patience"] * 2
     assert (names(task["state"]) == "ok").all()
@@ -99,5 +100,5 @@ def test_the_report_names_them(campaign):
         capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(SOURCE / "analysis")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    page = (folder / "report/report.md").read_text()
-    assert f"| particlenet-lite | {HYBRID} |" in page and "| particlenet-lite | patience |" in page
+    page = (folder / "report/report.html").read_text()
+    assert f">{escape(HYBRID)}</td>" in page and ">patience</td>" in page

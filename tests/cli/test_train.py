@@ -116,7 +116,7 @@ def test_config_toml_repeats_the_run(eebench, tmp_path):
 
 def test_a_frozen_backbone_is_compared_before_and_after(eebench, tmp_path):
     assert train(eebench, tmp_path, "-o", "start").code == 0
-    options = ["--weights", "start/weights.h5", "--freeze", "backbone", "--exit-weights", "1", "0"]
+    options = ["--weights", "start/weights.h5", "--freeze", "backbone", "--exit-weights", "1,0"]
     end = train(eebench, tmp_path, *options, "-o", "frozen")
     assert end.code == 0, end.err
     assert "What is frozen is what it was: SHA-256 " in end.out
@@ -129,6 +129,8 @@ def test_a_frozen_backbone_is_compared_before_and_after(eebench, tmp_path):
 
         a.visititems(compare)
     assert changed and all("exits." in name for name in changed)
+    end = train(eebench, tmp_path, "--weights", "start/weights.h5", "--freeze", "backbone,nosuch", "-o", "other")
+    assert end.code == 2 and "'nosuch'" in end.err
 
 
 def test_products_in_bfloat16_are_an_option(eebench, tmp_path):
@@ -242,13 +244,14 @@ def test_a_folder_that_cannot_be_made_is_refused(eebench, tmp_path, output):
     end = train(eebench, tmp_path, "-o", output, ranks=2)
     assert end.code == 2, end.err
     (line,) = end.error_lines()
-    assert f"cannot write into '{output}'" in line and "give another -o" in line
+    assert f"cannot write into '{output}'" in line and "choose another folder" in line
 
 
-def test_a_negative_seed_is_refused(eebench, tmp_path):
-    end = train(eebench, tmp_path, "--seed", "-1", "-o", "out")
+@pytest.mark.parametrize("seed", ["-1", "9223372036854775808", "18446744073709551615"])
+def test_a_seed_that_no_configuration_can_keep_is_refused(eebench, tmp_path, seed):
+    end = train(eebench, tmp_path, "--seed", seed, "-o", "out")
     assert end.code == 2
-    assert "--seed" in end.err and "-1" in end.err and "9223372036854775807" in end.err
+    assert f"--seed: Value {seed} not in range" in end.err and "9223372036854775807" in end.err
     assert not (tmp_path / "out").exists()
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 COMMANDS = [
-    "bench", "compare", "data", "deploy", "doctor", "gates", "list", "merge", "plan", "predict", "profile", "status",
-    "train", "validate",
+    "bench", "compare", "data", "deploy", "doctor", "gates", "list", "merge", "plan", "predict", "profile", "scale",
+    "status", "train", "validate",
 ]
 KINDS = ["models", "rules", "losses", "optimisers", "schedules", "suites", "metrics"]
 
@@ -49,6 +49,8 @@ def test_lists_have_a_name_and_a_sentence_per_line(eebench, kind):
     "arguments, message",
     [
         (["lsit"], "unknown command 'lsit' in eebench (did you mean 'list'?)"),
+        (["nosuch"], "scale, doctor, project\n"),
+        (["projct"], "unknown command 'projct' in eebench (did you mean 'project'?)"),
         (["list", "rulez"], "unknown kind 'rulez' in eebench list (did you mean 'rules'?)"),
         (["list", "rules", "--jsn"], "unknown option '--jsn' in eebench list (did you mean '--json'?)"),
         (["doctor", "--outpt=x"], "unknown option '--outpt' in eebench doctor (did you mean '--output'?)"),

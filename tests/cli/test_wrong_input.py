@@ -70,6 +70,9 @@ def train(eebench, *more, config="mine.toml", data="jets.h5"):
 def test_train(eebench, files):
     refused(train(eebench, config="part-smal"), "'part-smal'", "did you mean 'part-small'")
     refused(train(eebench, data="none.h5"), "none.h5")
+    wants_charge = train(eebench, "--features", "full", "--data-val", str(SLICES / "jetclass_150.h5"))
+    refused(wants_charge, "jetclass_150.h5", "no dataset 'part_", "add the column")
+    assert not (files / "out").exists()
     refused(train(eebench, "--precision", "fp16"), "'fp16'", "fp32, fp64, bf16")
     refused(train(eebench, "--global-batch", "300"), "300", "250")
     refused(train(eebench, "--global-batch", "8", "--weights", "none.pt"), "none.pt")
@@ -96,6 +99,7 @@ def test_bench(eebench, files):
     refused(bench(eebench, "-a", "rule=p_max * p_Tbq"), "'p_Tbq'", "there are p_max", "Tbqq")
     refused(bench(eebench, "-a", "rule=patience", "-a", "threshold={patience=-1}"), "at least 0, not -1")
     refused(bench(eebench, "-a", "threshold={margin=0.5}"), "rule margin, which has thresholds, is missing")
+    refused(bench(eebench, "-a", "threshold=[[0.1, 0.2, 0.3]]"), "[axes] threshold, model particlenet: 3 thresholds")
     refused(bench(eebench, "-a", "batch=999"), "batch 999", "jets")
     refused(bench(eebench, "--effort", "hurried"), "'hurried'", "smoke")
     for threads in ("0", "100000"):
@@ -126,9 +130,9 @@ def test_files_that_are_none(eebench, files):
 def test_bench_output_and_thresholds(eebench, files):
     suite = ["bench", "--suite", "suite.toml"]
     refused(eebench(*suite, "-o", ""), "--output: name a folder")
-    refused(eebench(*suite, "-o", "jets.h5"), "jets.h5", "another -o")
-    refused(eebench(*suite, "-o", "jets.h5/below"), "jets.h5/below", "another -o")
-    refused(eebench(*suite, "-o", "/proc/x"), "/proc/x", "another -o")
+    refused(eebench(*suite, "-o", "jets.h5"), "jets.h5", "choose another folder")
+    refused(eebench(*suite, "-o", "jets.h5/below"), "jets.h5/below", "choose another folder")
+    refused(eebench(*suite, "-o", "/proc/x"), "/proc/x", "choose another folder")
     refused(bench(eebench, "-a", "threshold=1.5"), "-a threshold=1.5", "from 0 to 1, not 1.5")
     refused(bench(eebench, "-a", "threshold=[0.5, -0.1]"), "from 0 to 1, not -0.1")
     refused(bench(eebench, "-a", "threshold=0.8:1.2:0.1"), "from 0 to 1, not 1.1")
@@ -195,7 +199,7 @@ def test_gates(eebench, files):
         ("nowhere/none.h5", ["nowhere/none.h5: no such file", "check the path"]),
         (".", [".: is a folder", "name a file"]),
         ("text.h5", ["text.h5: not an HDF5 file", "copy it again"]),
-        ("jets.h5", ["jets.h5: no group 'weights'", "give a weights.h5"]),
+        ("jets.h5", ["jets.h5: no group 'weights'", "give one that eebench train wrote"]),
         ("newer.h5", ["newer.h5: attribute 'format_version' is 2", "train again"]),
         ("", ["--weights: name a file"]),
     ],

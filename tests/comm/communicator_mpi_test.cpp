@@ -30,6 +30,17 @@ TEST_CASE("all ranks of one machine are local") {
   CHECK(world.local_size() == world.size());
 }
 
+TEST_CASE("the first ranks are a group of their own, the others are alone") {
+  const Communicator world = Communicator::world();
+  for (int ranks = 1; ranks <= world.size(); ++ranks) {
+    const Communicator group = world.first(ranks);
+    const bool inside = world.rank() < ranks;
+    CHECK(group.size() == (inside ? ranks : 1));
+    CHECK(group.rank() == (inside ? world.rank() : 0));
+    CHECK(group.all_reduce(std::int64_t{1}, Reduce::sum) == group.size());
+  }
+}
+
 TEST_CASE("cores of a node are those of all its ranks, each counted once") {
   const Communicator world = Communicator::world();
   const std::array<std::int64_t, 2> mine{world.rank(), world.rank() + 1};

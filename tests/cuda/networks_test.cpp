@@ -195,7 +195,7 @@ void test_executor(const Kind& kind, const data::JetBatch& jets) {
   check(std::abs(parts - trace.seconds) <= 1e-9, name + ": the parts' seconds add up to all");
 
   // Half of the jets leave at the first exit, the others go to the end.
-  const std::vector<float> replayed = executor->replay(jets);
+  const std::vector<float> replayed = executor->replay(jets).logits;
   const auto classes = static_cast<std::size_t>(executor->classes());
   const std::size_t exits = trace.segment_seconds.size();
   std::vector<float> scores;

@@ -117,6 +117,8 @@ TEST_CASE("configurations that cannot be used say where and why") {
   CHECK(error_of(sound).empty());
   CHECK_THAT(error_of(sound + "new_variables: {x: np.cbrt(part_px)}\n"),
              Contains("data.yaml") && Contains("np.cbrt(part_px)") && Contains("supported"));
+  CHECK_THAT(error_of(sound + "new_variable: {x: part_px}\n"),
+             Contains("data.yaml: unknown key 'new_variable' (did you mean 'new_variables'?)"));
   CHECK_THAT(error_of(sound + "selection: jet_pt > 500\n"), Contains("'selection'"));
   CHECK_THAT(error_of(sound + "preprocess: {method: auto}\n"), Contains("'preprocess'"));
   CHECK_THAT(error_of(sound + "labels: {type: simple, value: [isTop]}\n"), Contains("'isTop'"));

@@ -165,6 +165,35 @@ TEST_CASE("what a jet file holds is counted") {
   CHECK_THAT(info.source, Contains("tim-legge/ParT_Interpretability"));
 }
 
+TEST_CASE("the first jet that is not in falling pT is found, whichever chunk it is in") {
+  const test::ScratchDir scratch;
+  JetFileContent content;
+  const auto found = [&] {
+    content.write(scratch.path() / "jets.h5");
+    return data::describe(JetFile(scratch.path() / "jets.h5")).first_unsorted;
+  };
+  CHECK(found() == -1);
+  content.columns["part_px"][5] =
+      9.4F;  // with py = 3 behind (9, -4): above it by less than 2 in 1000
+  CHECK(found() == 2);
+  content.columns["part_px"][5] = std::sqrt(97.0F - 9.0F) * 1.00005F;
+  CHECK(found() == -1);
+
+  // Jets of two equal particles, more than are read at once.
+  constexpr std::size_t jets = 9000;
+  content.offsets.resize(1);
+  content.label.assign(jets, 0);
+  for (std::size_t j = 1; j <= jets; ++j) {
+    content.offsets.push_back(static_cast<std::int64_t>(2 * j));
+  }
+  for (auto& [name, values] : content.columns) {
+    values.assign(name.starts_with("part_") ? 2 * jets : jets, 2.0F);
+  }
+  CHECK(found() == -1);
+  content.columns["part_py"][2 * 8500 + 1] = 3.0F;
+  CHECK(found() == 8500);
+}
+
 TEST_CASE("quantiles are the smallest multiplicities that cover their share") {
   const test::ScratchDir scratch;
   JetFileContent().write(scratch.path() / "jets.h5");

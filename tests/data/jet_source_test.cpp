@@ -131,9 +131,16 @@ TEST_CASE("labels count the classes in the order of the configuration") {
                     Contains("toptag_200.h5") && Contains("'top'"));
 }
 
-TEST_CASE("features that the file lacks are an error that names the column") {
-  const JetSource source(test::data("jetclass_150.h5"), shipped("kinpid"));
-  CHECK_THROWS_WITH(source.read(0, 1), Contains("jetclass_150.h5") && Contains("'part_charge'"));
+TEST_CASE("columns that the file lacks or has cut short are an error when it is opened") {
+  CHECK_THROWS_WITH(JetSource(test::data("jetclass_150.h5"), shipped("kinpid")),
+                    Contains("jetclass_150.h5") && Contains("no dataset 'part_charge'"));
+  test::JetFileContent content;
+  content.columns["jet_eta"].pop_back();
+  const test::ScratchDir scratch;
+  content.write(scratch.path() / "jets.h5");
+  CHECK_THROWS_WITH(JetSource(scratch.path() / "jets.h5", shipped("kin")),
+                    Contains("'jet_eta' has 2 entries, expected 3"));
+  const JetSource source(test::data("jetclass_150.h5"), shipped("kin"));
   CHECK_THROWS_WITH(source.read(0, 151),
                     Contains("jetclass_150.h5") && Contains("it has 150; ask for no more"));
 }

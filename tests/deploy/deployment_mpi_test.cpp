@@ -12,20 +12,19 @@ namespace eebench::deploy {
 namespace {
 
 constexpr std::int64_t jet_count = 90;
-const exits::Rule rule = exits::make_rule("margin", {}, 3, {});
-
 /// A network of three exits, what one process says of the jets, and thresholds by which they leave
 /// at all of the exits.
 struct Reference {
-  explicit Reference(const std::string& network_kind) : kind(network_kind) {
+  explicit Reference(const std::string& network_kind, const std::string& rule_name = "margin")
+      : kind(network_kind) {
     const auto executor = test::executor(kind, false);
-    const std::vector<float> logits = executor->replay(jets);
+    const test::Said said(jets, executor->replay(jets));
+    rule = said.rule(rule_name);
+    const std::vector<float> all = exits::decide(rule, said.answers()).scores;
     for (std::size_t exit = 0; exit < 2; ++exit) {
       std::vector<float> scores;
-      for (std::size_t jet = 0; jet < jets.size(); ++jet) {
-        scores.push_back(
-            exits::score(rule, {std::span(logits).subspan(jet * 30, (exit + 1) * 10), 10,
-                                static_cast<std::int64_t>(jets.multiplicity(jet)), 0.0F}));
+      for (std::size_t at = exit; at < all.size(); at += 2) {
+        scores.push_back(all[at]);
       }
       std::nth_element(scores.begin(), scores.begin() + jet_count / 2, scores.end());
       thresholds.push_back(scores[jet_count / 2]);
@@ -34,6 +33,7 @@ struct Reference {
   }
 
   std::string kind;
+  exits::Rule rule;
   data::JetBatch jets = test::some_jets(jet_count);
   std::vector<double> thresholds;
   exec::BatchTrace answers;
@@ -61,8 +61,8 @@ std::vector<Plan> plans_for(std::int64_t ranks) {
 }
 
 Deployment deploy(const comm::Communicator& comm, const Plan& plan, const Reference& reference) {
-  Stage stage(test::network(reference.kind), plan.segments_of(plan.tier_of(comm.rank())), rule,
-              reference.thresholds, 1);
+  Stage stage(test::network(reference.kind), plan.segments_of(plan.tier_of(comm.rank())),
+              reference.rule, reference.thresholds, 1);
   const auto read = [&](std::int64_t begin, std::int64_t end) {
     return test::part_of(reference.jets, static_cast<std::size_t>(begin),
                          static_cast<std::size_t>(end));
@@ -93,8 +93,13 @@ double sum(const std::vector<double>& values) {
 
 TEST_CASE("tiers of any ranks answer bit for bit as one process") {
   const auto world = comm::Communicator::world();
-  for (const char* kind : {"part", "particlenet"}) {
-    const Reference reference(kind);
+  for (const auto& [kind, rule] :
+       std::vector<std::pair<std::string, std::string>>{{"part", "margin"},
+                                                        {"particlenet", "margin"},
+                                                        {"part", "lte"},
+                                                        {"particlenet", "prototype"}}) {
+    CAPTURE(kind, rule);
+    const Reference reference(kind, rule);
     CHECK(std::count(reference.answers.exit_index.begin(), reference.answers.exit_index.end(), 1) >
           5);
     for (Plan& plan : plans_for(world.size())) {
@@ -175,7 +180,8 @@ TEST_CASE("a rank may have no jets to read") {
   const auto world = comm::Communicator::world();
   const Reference reference("particlenet");
   const Plan plan = plan_of({world.size()}, {3});
-  Stage stage(test::network("particlenet"), plan.segments_of(0), rule, reference.thresholds, 1);
+  Stage stage(test::network("particlenet"), plan.segments_of(0), reference.rule,
+              reference.thresholds, 1);
   const Deployment done = run(
       world, plan, stage,
       [&](std::int64_t begin, std::int64_t end) {

@@ -109,6 +109,7 @@ TEST_CASE("mistakes in a plan are named with their place and what would be right
   unfit("threshold = 0.9", "", "tier 'device': 0 given, but it has 1 early exits");
   unfit("ranks = 2", "threshold = 0.5", "tier 'server': 1 given, but it has 0 early exits");
   unfit("threshold = 0.9", "threshold = -0.1", "a threshold of the rule margin must be");
+  unfit("threshold = 0.9", "threshold = nan", "plan.toml: a threshold of the rule margin must be");
   CHECK_THROWS_WITH(check_ranks(plan_of(sound), 3), Catch::Contains("mpirun -n 6"));
 }
 

@@ -71,7 +71,8 @@ TEST_CASE(
     CHECK(tensors == model::state_dict(*whole).size());
     REQUIRE(answered.size() == 1);
     CHECK(answered[0].exit == exits - 1);
-    const std::vector<float> replayed = exec::make_executor(drawn(config, 1), {})->replay(jets);
+    const std::vector<float> replayed =
+        exec::make_executor(drawn(config, 1), {})->replay(jets).logits;
     const at::Tensor& logits = answered[0].record.get("logits");
     CHECK(logits.sizes() == at::IntArrayRef({5, exits, whole->classes()}));
     CHECK(std::vector<float>(logits.const_data_ptr<float>(),

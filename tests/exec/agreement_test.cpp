@@ -55,7 +55,7 @@ TEST_CASE("a batch of 512 jets leaves as replayed, bit for bit, in deterministic
   const data::JetBatch jets = test::some_jets(512);
   std::vector<float> replayed;
   for (std::size_t first = 0; first < 512; first += 64) {
-    const std::vector<float> part = network->replay(test::part_of(jets, first, first + 64));
+    const std::vector<float> part = network->replay(test::part_of(jets, first, first + 64)).logits;
     replayed.insert(replayed.end(), part.begin(), part.end());
   }
   const std::vector<double> thresholds = thresholds_for_thirds(replayed);
@@ -72,8 +72,8 @@ TEST_CASE("on a CPU the fast kernels are the fixed-order ones: the mode changes 
   const std::string kind = GENERATE("part", "particlenet");
   const auto fast = test::executor(kind, false);
   const data::JetBatch jets = test::some_jets(128);
-  const std::vector<float> replayed = fast->replay(jets);
-  CHECK(test::executor(kind, true)->replay(jets) == replayed);
+  const std::vector<float> replayed = fast->replay(jets).logits;
+  CHECK(test::executor(kind, true)->replay(jets).logits == replayed);
   const std::vector<double> thresholds = thresholds_for_thirds(replayed);
   const Replayed expected = decide(replayed, thresholds);
   for (std::size_t first = 0; first < 128; first += 32) {
@@ -87,7 +87,7 @@ TEST_CASE("on a CPU the fast kernels are the fixed-order ones: the mode changes 
 TEST_CASE("a network cut at an exit answers as that exit does in a replay") {
   const auto network = test::executor(GENERATE("part", "particlenet"), true);
   const data::JetBatch jets = test::some_jets(40);
-  const std::vector<float> replayed = network->replay(jets);
+  const std::vector<float> replayed = network->replay(jets).logits;
   for (std::size_t exit = 0; exit < 3; ++exit) {
     const BatchTrace trace = network->run_fixed(jets, static_cast<std::int64_t>(exit));
     for (std::size_t jet = 0; jet < 40; ++jet) {

@@ -18,34 +18,16 @@ using test::some_jets;
 
 const exits::Rule rule = exits::make_rule("margin", {}, 3, {});
 
-/// The rule of that name; gates are fitted to what a network of three exits answers.
-exits::Rule rule_named(const std::string& name, const data::JetBatch& jets,
-                       std::span<const float> replayed) {
-  std::vector<std::int64_t> multiplicity;
-  for (std::size_t jet = 0; jet < jets.size(); ++jet) {
-    multiplicity.push_back(static_cast<std::int64_t>(jets.multiplicity(jet)));
-  }
-  std::vector<exits::Gate> gates;
-  for (std::size_t exit = 0; exit < 2; ++exit) {
-    std::vector<float> logits;
-    for (std::size_t row = exit * 10; row < replayed.size(); row += 30) {
-      logits.insert(logits.end(), &replayed[row], &replayed[row] + 10);
-    }
-    gates.push_back(exits::fit_gate(logits, jets.labels, multiplicity, 10));
-  }
-  return exits::make_rule(name, gates, 3, std::vector<std::string>(10, "class"));
-}
-
 TEST_CASE("run and replay agree on every jet in deterministic mode, at any batch size") {
   const std::string kind = GENERATE("part", "particlenet");
   const auto exec = executor(kind, true);
   const data::JetBatch jets = some_jets(192);
-  const std::vector<float> replayed = exec->replay(jets);
-  const exits::Rule chosen = rule_named(GENERATE("margin", "learned"), jets, replayed);
+  const test::Said said(jets, exec->replay(jets));
+  const std::vector<float>& replayed = said.said.logits;
+  const exits::Rule chosen = said.rule(GENERATE("margin", "learned", "prototype", "lte", "jei"));
+  const std::vector<float> scores_of_all = exits::decide(chosen, said.answers()).scores;
   const auto score_of = [&](std::size_t jet, std::size_t exit) {
-    return exits::score(chosen, {std::span(replayed).subspan(jet * 30, (exit + 1) * 10), 10,
-                                 static_cast<std::int64_t>(jets.multiplicity(jet)),
-                                 data::transverse_momentum(jets, jet)});
+    return scores_of_all[jet * 2 + exit];
   };
   // The median score of each early exit as its threshold, so that every exit is taken.
   std::vector<double> thresholds;
@@ -158,7 +140,7 @@ TEST_CASE("segments behind an early exit hold less memory when jets have left") 
   const auto exec = executor(kind, false);
   const data::JetBatch jets = test::jets_of(std::vector<std::int64_t>(60, 40));
   const BatchTrace none = exec->run(jets, rule, std::vector<double>{2.0, 2.0});
-  const std::vector<float> logits = exec->replay(jets);
+  const std::vector<float> logits = exec->replay(jets).logits;
   std::vector<float> scores;
   for (std::size_t jet = 0; jet < jets.size(); ++jet) {
     scores.push_back(exits::score(rule, {std::span(logits).subspan(jet * 30, 10), 10, 1, 0.0F}));

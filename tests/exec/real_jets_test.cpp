@@ -7,6 +7,7 @@
 #include "eebench/exec/executor.hpp"
 #include "eebench/model/registry.hpp"
 #include "eebench/model/weights.hpp"
+#include "tests/exec/small_networks.hpp"
 #include "tests/support/paths.hpp"
 
 namespace eebench::exec {
@@ -35,24 +36,26 @@ TEST_CASE("shipped networks leave as replayed on real jets, bit for bit, at any 
        {"particlenet-lite", "confidence"},
        {"particlenet-lite", "patience"},
        {"part-small", "p_max * (patience >= 1)"},
+       {"part-small", "prototype"},
+       {"particlenet", "lte"},
+       {"particlenet-lite", "jei"},
        {"particlenet-lite", "vote * margin - 0.002 * exit * multiplicity + 0.0001 * jet_pt"}}));
   const Shipped network = shipped(name);
-  const exits::Rule rule = exits::make_rule(text, {}, 3, {});
   Executor& executor = *network.executor;
   const data::JetSource source(test::data("jets_test_250.h5"), network.features);
   const auto jets = static_cast<std::size_t>(source.jets());
   const auto exits = static_cast<std::size_t>(executor.exits());
   const auto classes = static_cast<std::size_t>(executor.classes());
   const data::JetBatch all = source.read(0, source.jets());
-  const std::vector<float> replayed = executor.replay(all);
+  const test::Said said(all, executor.replay(all));
+  const std::vector<float>& replayed = said.said.logits;
+  const exits::Rule rule = said.rule(text);
+  const std::vector<float> all_scores = exits::decide(rule, said.answers()).scores;
   const auto logits_of = [&](std::size_t jet, std::size_t exit) {
     return std::span(replayed).subspan((jet * exits + exit) * classes, classes);
   };
   const auto score_of = [&](std::size_t jet, std::size_t exit) {
-    return exits::score(rule,
-                        {std::span(replayed).subspan(jet * exits * classes, (exit + 1) * classes),
-                         executor.classes(), static_cast<std::int64_t>(all.multiplicity(jet)),
-                         data::transverse_momentum(all, jet)});
+    return all_scores[jet * (exits - 1) + exit];
   };
   // The median of each exit; where that is the lowest score, as for patience, the next, or never
   // where all jets have the same.

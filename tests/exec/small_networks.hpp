@@ -11,6 +11,7 @@
 
 #include "eebench/core/random.hpp"
 #include "eebench/exec/executor.hpp"
+#include "eebench/exits/fit.hpp"
 #include "eebench/model/part/part.hpp"
 #include "eebench/model/particlenet/particlenet.hpp"
 
@@ -69,6 +70,41 @@ inline data::JetBatch part_of(const data::JetBatch& all, std::size_t first, std:
   }
   return part;
 }
+
+/// What a network of three exits says of jets, as rules want it. A jet that goes on costs as much
+/// again at each exit.
+struct Said {
+  Said(const data::JetBatch& batch, exec::EveryExit every_exit)
+      : said(std::move(every_exit)), labels(batch.labels) {
+    for (std::size_t jet = 0; jet < batch.size(); ++jet) {
+      multiplicity.push_back(static_cast<std::int64_t>(batch.multiplicity(jet)));
+      jet_pt.push_back(data::transverse_momentum(batch, jet));
+      cost.insert(cost.end(), {1.0, 2.0, 3.0});
+    }
+  }
+  exits::Answers answers() const {
+    return {.logits = said.logits,
+            .labels = labels,
+            .multiplicity = multiplicity,
+            .jet_pt = jet_pt,
+            .cost = cost,
+            .exits = 3,
+            .classes = 10,
+            .embeddings = said.embeddings};
+  }
+  /// The rule of that name or formula; what it needs is fitted to these answers.
+  exits::Rule rule(const std::string& name) const {
+    const exits::Fits fits =
+        exits::is_fitted(name) ? exits::fit_all(answers(), 0.1) : exits::Fits{};
+    return exits::make_rule(name, fits, 3, std::vector<std::string>(10, "class"));
+  }
+
+  exec::EveryExit said;
+  std::vector<std::int64_t> labels;
+  std::vector<std::int64_t> multiplicity;
+  std::vector<float> jet_pt;
+  std::vector<double> cost;
+};
 
 /// A network of three exits and three segments with drawn weights.
 inline std::unique_ptr<model::Network> network(const std::string& kind) {

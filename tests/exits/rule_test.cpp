@@ -11,6 +11,7 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/core/random.hpp"
+#include "eebench/exits/fit.hpp"
 #include "eebench/exits/thresholds.hpp"
 
 using namespace eebench;
@@ -21,6 +22,23 @@ namespace {
 constexpr float inf = std::numeric_limits<float>::infinity();
 const std::vector<std::string> three = {"a", "b", "c"};
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+/// Something for every rule that is fitted, at three early exits with embeddings of two numbers.
+Fits some_fits(std::size_t classes) {
+  const auto gate = [](std::size_t features, std::size_t answers) {
+    return pack(Gate{std::vector<double>(features), std::vector<double>(features, 1.0),
+                     std::vector<double>(features, 0.1), 0.0, std::vector<double>(answers)});
+  };
+  Fits fits;
+  for (int exit = 0; exit < 3; ++exit) {
+    fits.numbers["learned"].push_back(gate(7, classes));
+    fits.numbers["jei"].push_back(gate(4, 0));
+    fits.numbers["lte"].push_back(gate(2, 0));
+    fits.numbers["prototype"].push_back(
+        pack(Prototypes{std::vector<double>(2 * classes, 0.5), std::vector<double>(classes, 2.0)}));
+  }
+  return fits;
+}
 
 /// Score of the last of these exits, of a jet with 30 constituents and 500 GeV. The classes are
 /// called a, b, c and so on.
@@ -33,8 +51,9 @@ float score_of(const std::string& rule, const std::vector<std::vector<float>>& e
   for (const std::vector<float>& exit : exits) {
     logits.insert(logits.end(), exit.begin(), exit.end());
   }
-  return score(make_rule(rule, {}, 4, classes),
-               {logits, static_cast<std::int64_t>(classes.size()), 30, 500.0F});
+  static constexpr std::array embedding = {0.25F, -1.0F};
+  return score(make_rule(rule, some_fits(classes.size()), 4, classes),
+               {logits, static_cast<std::int64_t>(classes.size()), 30, 500.0F, embedding});
 }
 
 /// Scores at every exit of a jet that gets these answers of three classes.
@@ -49,7 +68,10 @@ std::vector<float> scores_of(const std::string& rule, const std::vector<std::siz
   return scores;
 }
 
-Rule learned_rule(const Gate& gate) { return make_rule("learned", {&gate, 1}, 2, three); }
+/// Of a network with one early exit and three classes.
+Rule fitted_rule(const std::string& name, const std::vector<double>& numbers) {
+  return make_rule(name, {.numbers = {{name, {numbers}}}}, 2, three);
+}
 
 /// Jets whose answer is right with a chance that logits and multiplicity both tell.
 struct Sample {
@@ -166,9 +188,7 @@ TEST_CASE("nobody leaves at the threshold never, not even at an infinite value")
   CHECK_FALSE(leaves(infinite, never_leave));
   for (const RuleRow& row : rule_registry()) {
     for (const std::vector<float>& logits : {jet[0], {0.0F, -inf}}) {
-      if (row.name != "learned") {
-        CHECK_FALSE(leaves(score_of(std::string(row.name), {logits}), never_leave));
-      }
+      CHECK_FALSE(leaves(score_of(std::string(row.name), {logits}), never_leave));
     }
   }
 }
@@ -180,15 +200,13 @@ TEST_CASE("a class of probability zero makes no NaN") {
   }
   CHECK(score_of("comparator", {{0.0F, -inf, -inf}}) == -1.0F);
   CHECK(score_of("energy", {{3.0F, -inf, -inf}}) == 3.0F);
-  CHECK(std::isfinite(features_of(summarise(std::vector<float>{0.0F, -inf}), 0)[4]));
+  CHECK(std::isfinite(learned_features(summarise(std::vector<float>{0.0F, -inf}), 0)[4]));
 }
 
 TEST_CASE("logits that are NaN never leave early") {
   std::vector<std::string> rules = {"multiplicity", "p_max * (patience >= 1)", "exit >= 0"};
   for (const RuleRow& row : rule_registry()) {
-    if (row.name != "learned") {
-      rules.emplace_back(row.name);
-    }
+    rules.emplace_back(row.name);
   }
   const std::vector<float> sound = {3.0F, 1.0F, 2.0F};
   for (const std::string& rule : rules) {
@@ -227,7 +245,7 @@ TEST_CASE("task files count on the order of the rules") {
   }
   CHECK(names == std::vector<std::string_view>{"confidence", "entropy", "margin", "learned",
                                                "patience", "vote", "energy", "logit-margin",
-                                               "comparator"});
+                                               "comparator", "prototype", "lte", "jei"});
 }
 
 TEST_CASE("a formula is known by its text without blanks") {
@@ -241,6 +259,10 @@ TEST_CASE("mistakes in a formula are named, with what there is") {
   CHECK_THROWS_WITH(parse_rule("p_max *"),
                     Catch::Contains("p_max *") && Catch::Contains("ends early at character 8"));
   CHECK_THROWS_WITH(parse_rule(""), Catch::Contains("ends early"));
+  for (const char* constant : {"1/0", "0.5", "abs(-2) > 1"}) {
+    CHECK_THROWS_WITH(parse_rule(constant), Catch::Contains("depends on nothing of a jet") &&
+                                                Catch::Contains("p_max, entropy"));
+  }
   CHECK_THROWS_WITH(make_rule("p_max * (patient >= 1)", {}, 3, three),
                     Catch::Contains("no variable 'patient'") &&
                         Catch::Contains("patience, vote, exit, multiplicity, jet_pt, p_<class>"));
@@ -275,23 +297,85 @@ TEST_CASE("thresholds must be scores that the rule can give; a list may pass exi
   }
 }
 
-TEST_CASE("the learned rule wants the gates of its network, the others want none") {
-  const Gate gate{{}, {}, {}, 0.0, {0.0, 0.0, 0.0}};
-  const std::vector<Gate> gates = {gate, gate};
+TEST_CASE("rules that are fitted want the gates of their network, the others want none") {
   CHECK_NOTHROW(make_rule("margin", {}, 3, three));
-  CHECK(make_rule("margin", gates, 3, three).gates.empty());
-  CHECK(make_rule("learned", gates, 3, three).gates.size() == 2);
-  CHECK_THROWS_WITH(make_rule("learned", {}, 3, three), Catch::Contains("eebench gates"));
-  CHECK_THROWS_WITH(make_rule("learned", gates, 4, three), Catch::Contains("not those of 3 early"));
-  CHECK_THROWS_WITH(make_rule("learned", gates, 3, std::vector<std::string>(10, "a")),
+  CHECK(make_rule("margin", some_fits(3), 4, three).gates.empty());
+  CHECK_FALSE(is_fitted("margin"));
+  CHECK_FALSE(is_fitted("p_max * 2"));
+  for (const std::string rule : {"learned", "prototype", "lte", "jei"}) {
+    CAPTURE(rule);
+    CHECK(is_fitted(rule));
+    Fits fits = some_fits(3);
+    fits.where = "net.h5";
+    const Rule made = make_rule(rule, fits, 4, three);
+    CHECK(made.gates.size() + made.prototypes.size() == 3);
+    CHECK_THROWS_WITH(make_rule(rule, fits, 5, three),
+                      Catch::Contains("3 gates in net.h5 are not those of 4 early exits"));
+    fits.numbers[rule][1].pop_back();
+    CHECK_THROWS_WITH(make_rule(rule, fits, 4, three),
+                      Catch::Contains("3 classes; fit them again"));
+    fits.numbers.erase(rule);
+    CHECK_THROWS_WITH(make_rule(rule, fits, 4, three),
+                      Catch::Contains("rule " + rule + ": no gates for it in net.h5") &&
+                          Catch::Contains("eebench gates --weights"));
+  }
+  CHECK_THROWS_WITH(make_rule("learned", some_fits(3), 4, std::vector<std::string>(10, "a")),
                     Catch::Contains("10 classes"));
+  CHECK(embedding_rules({}, 4, three).empty());
+  const std::vector<Rule> both = embedding_rules(some_fits(3), 4, three);
+  REQUIRE(both.size() == 2);
+  CHECK(both[0].embedding_rule == "prototype");
+  CHECK(both[1].embedding_rule == "lte");
+}
+
+TEST_CASE("the gate on embeddings is a logistic regression of the exit's own") {
+  const std::vector<double> other = pack(Gate{{0.0, 0.0}, {1.0, 1.0}, {9.0, 9.0}, 9.0});
+  const std::vector<double> own = pack(Gate{{1.0, 0.0}, {2.0, 1.0}, {0.5, -1.0}, 0.25});
+  const Rule rule = make_rule("lte", {.numbers = {{"lte", {other, own}}}}, 3, three);
+  const std::vector<float> logits(6, 1.0F);
+  const auto score_at = [&](const std::vector<float>& embedding) {
+    return score(rule, {logits, 3, 30, 0.0F, embedding});
+  };
+  CHECK(score_at({3.0F, 0.75F}) == 0.5F);                         // z = 1/4 + 1/2 - 3/4
+  CHECK(score_at({3.0F, -0.25F}) == Approx(0.7310585786300049));  // z = 1
+  CHECK_THROWS_WITH(score_at({3.0F}),
+                    Catch::Contains("rule lte: exit 1 has an embedding of 1 numbers") &&
+                        Catch::Contains("eebench gates"));
+}
+
+TEST_CASE("prototype is the softmax of distances in units of the scatter") {
+  const std::vector<double> means = {0.0, 0.0, 3.0, 4.0, 0.0, 2.0};
+  const auto score_at = [&](const std::vector<double>& scale, const std::vector<float>& embedding) {
+    return score(fitted_rule("prototype", pack(Prototypes{means, scale})),
+                 {std::vector<float>(3), 3, 30, 0.0F, embedding});
+  };
+  CHECK(score_at({1.0, 2.0, 1.0}, {0.0F, 0.0F}) ==
+        Approx(1.0 / (1.0 + std::exp(-2.5) + std::exp(-2.0))));
+  CHECK(score_at({1.0, 2.0, 0.0}, {0.0F, 0.0F}) == Approx(0.9241418199787566));  // distances 0, 2.5
+  CHECK(score_at({1.0, 2.0, 0.0}, {3.0F, 4.0F}) == Approx(0.9933071490757153));  // 5, 0
+  CHECK(score_at({1.0, 2.0, 0.0}, {3e30F, 3e30F}) <= 1.0F);
+  CHECK(std::isnan(score_at({0.0, 0.0, 0.0}, {0.0F, 0.0F})));
+  CHECK(std::isnan(score_at({1.0, 2.0, 1.0}, {0.0F, not_a_number})));
+}
+
+TEST_CASE("the gate of JEI-DNN looks at four scores") {
+  const std::vector<float> logits = {std::log(2.0F), 0.0F, 0.0F};  // 1/2, 1/4, 1/4
+  const JeiFeatures features = jei_features(logits);
+  CHECK(features[0] == Approx(0.5));
+  CHECK(features[1] == Approx(1.0 - 1.5 * std::log(2.0) / std::log(3.0)));
+  CHECK(features[2] == Approx(0.25));
+  // of 2/3, 1/6, 1/6
+  CHECK(features[3] == Approx(1.0 - (std::log(1.5) * 2.0 + std::log(6.0)) / 3.0 / std::log(3.0)));
+  const Gate gate{{0.25, 0.0, 0.0, 0.0}, {0.5, 1.0, 1.0, 1.0}, {2.0, 0.0, -4.0, 0.0}, 0.5};
+  CHECK(score(fitted_rule("jei", pack(gate)), {logits, 3, 30, 0.0F}) ==
+        Approx(0.6224593312018546));  // z = 1/2 + 1 - 1
 }
 
 TEST_CASE("a gate learns when its exit is right, and says so in calibrated chances") {
   const Sample train = synthetic(1, 20000);
   const Sample test = synthetic(2, 20000);
-  const Gate gate = fit_gate(train.logits, train.labels, train.multiplicity, 3);
-  const Rule learned = learned_rule(gate);
+  const Gate gate = fit_learned(train.logits, train.labels, train.multiplicity, 3);
+  const Rule learned = fitted_rule("learned", pack(gate));
   std::vector<double> expected(10);
   std::vector<double> right(10);
   std::vector<double> count(10);
@@ -322,11 +406,10 @@ TEST_CASE("a gate learns when its exit is right, and says so in calibrated chanc
 
 TEST_CASE("a gate survives packing bit for bit") {
   const Sample sample = synthetic(3, 500);
-  const Gate gate = fit_gate(sample.logits, sample.labels, sample.multiplicity, 3);
-  const Gate again = unpack(pack(gate));
+  const Gate gate = fit_learned(sample.logits, sample.labels, sample.multiplicity, 3);
+  const Gate again = unpack_gate(pack(gate), gate.mean.size());
   CHECK(pack(again) == pack(gate));
   CHECK(again.answer_bias.size() == 3);
-  CHECK_THROWS_AS(unpack(std::vector<double>(5)), InputError);
 }
 
 TEST_CASE("a gate whose exit is always right stays finite") {
@@ -335,8 +418,8 @@ TEST_CASE("a gate whose exit is always right stays finite") {
   for (std::size_t i = 0; i < 200; ++i) {
     labels.push_back(summarise(std::span(sample.logits).subspan(3 * i, 3)).answer);
   }
-  const Gate gate = fit_gate(sample.logits, labels, sample.multiplicity, 3);
-  const Rule learned = learned_rule(gate);
+  const Gate gate = fit_learned(sample.logits, labels, sample.multiplicity, 3);
+  const Rule learned = fitted_rule("learned", pack(gate));
   const float sure = score(learned, {std::span(sample.logits).first(3), 3, 30, 0.0F});
   CHECK(sure > 0.99F);
   CHECK(sure <= 1.0F);
@@ -344,14 +427,14 @@ TEST_CASE("a gate whose exit is always right stays finite") {
 
 TEST_CASE("input a gate cannot be fitted to is refused") {
   Sample sample = synthetic(5, 10);
-  CHECK_THROWS_AS(fit_gate({}, {}, {}, 3), InputError);
-  CHECK_THROWS_AS(fit_gate(sample.logits, sample.labels, sample.multiplicity, 4), InputError);
+  CHECK_THROWS_AS(fit_learned({}, {}, {}, 3), InputError);
+  CHECK_THROWS_AS(fit_learned(sample.logits, sample.labels, sample.multiplicity, 4), InputError);
   sample.labels[7] = 3;
-  CHECK_THROWS_WITH(fit_gate(sample.logits, sample.labels, sample.multiplicity, 3),
+  CHECK_THROWS_WITH(fit_learned(sample.logits, sample.labels, sample.multiplicity, 3),
                     Catch::Contains("jet 7"));
   sample.labels[7] = 0;
   sample.logits[4] = not_a_number;
-  CHECK_THROWS_WITH(fit_gate(sample.logits, sample.labels, sample.multiplicity, 3),
+  CHECK_THROWS_WITH(fit_learned(sample.logits, sample.labels, sample.multiplicity, 3),
                     Catch::Contains("jet 1"));
 }
 

@@ -73,19 +73,27 @@ TEST_CASE("gates travel with the weights and say what they were fitted on") {
   const test::ScratchDir dir;
   const auto path = dir.path() / "weights.h5";
   const auto network = small_network();
-  const Gates gates = {.numbers = {{0.25, -1.0, 1e-300}, {3.0, 4.0, 5.0}},
+  const Gates gates = {.numbers = {{"learned", {{0.25, -1.0, 1e-300}, {3.0, 4.0, 5.0}}},
+                                   {"lte", {{6.0}, {7.0, 8.0}}}},
                        .data = "val.h5",
                        .data_sha256 = "abc",
-                       .jets = 77};
+                       .jets = 77,
+                       .lambda = 0.1};
   write_weights(path, {.tensors = state_dict(*network), .config = "", .gates = gates});
   const Weights read = read_weights(path);
   CHECK(read.gates.numbers == gates.numbers);
   CHECK(read.gates.data == "val.h5");
   CHECK(read.gates.data_sha256 == "abc");
   CHECK(read.gates.jets == 77);
+  CHECK(read.gates.lambda == 0.1);
   CHECK(sha256(read.tensors) == sha256(state_dict(*network)));
   CHECK(sha256(read.gates) == sha256(gates));
-  CHECK(sha256(gates) != sha256(Gates{.numbers = {{0.25, -1.0}, {1e-300, 3.0, 4.0, 5.0}}}));
+  const auto sha256_of = [](const std::string& rule, std::vector<std::vector<double>> numbers) {
+    return sha256(Gates{.numbers = {{rule, std::move(numbers)}}});
+  };
+  CHECK(sha256_of("lte", {{0.25, -1.0}, {3.0}}) == sha256_of("lte", {{0.25, -1.0}, {3.0}}));
+  CHECK(sha256_of("lte", {{0.25, -1.0}, {3.0}}) != sha256_of("lte", {{0.25}, {-1.0, 3.0}}));
+  CHECK(sha256_of("lte", {{0.25, -1.0}, {3.0}}) != sha256_of("jei", {{0.25, -1.0}, {3.0}}));
   {
     h5::File file = h5::File::open_writable(path);
     file.dataset("gates/1").write(std::vector<double>{3.0, 4.0, 5.5});
@@ -202,7 +210,7 @@ TEST_CASE("weights of another network are refused, early heads may be missing on
   CHECK_THROWS_WITH(
       load_state_dict(*with_exits, wrong, "w.pt"),
       Catch::Contains("'edge_convs.0.convs.0.weight' has shape [8, 26, 1, 1], the network wants "
-                      "[8, 34, 1, 1]; check --model and --features"));
+                      "[8, 34, 1, 1]; name the model and the features they were trained with"));
   CHECK_THROWS_WITH(load_state_dict(*with_exits, backbone, "w.pt", false),
                     Catch::Contains(" more"));
 }

@@ -29,15 +29,21 @@ class FakeExecutor final : public exec::Executor {
   std::int64_t exits() const override { return settings_.exits; }
   std::int64_t classes() const override { return settings_.classes; }
 
-  std::vector<float> replay(const data::JetBatch& batch) override {
-    std::vector<float> logits;
+  /// Embeddings are the logits.
+  exec::EveryExit replay(const data::JetBatch& batch) override {
+    exec::EveryExit said;
+    said.embeddings.resize(static_cast<std::size_t>(settings_.exits - 1));
     for (std::size_t jet = 0; jet < batch.size(); ++jet) {
       for (std::int64_t exit = 0; exit < settings_.exits; ++exit) {
         const std::vector<float> row = answer(batch, jet, exit);
-        logits.insert(logits.end(), row.begin(), row.end());
+        said.logits.insert(said.logits.end(), row.begin(), row.end());
+        if (exit + 1 < settings_.exits) {
+          auto& embedding = said.embeddings[static_cast<std::size_t>(exit)];
+          embedding.insert(embedding.end(), row.begin(), row.end());
+        }
       }
     }
-    return logits;
+    return said;
   }
 
   exec::BatchTrace run(const data::JetBatch& batch, const exits::Rule& rule,
@@ -46,13 +52,14 @@ class FakeExecutor final : public exec::Executor {
     for (std::size_t jet = 0; jet < batch.size(); ++jet) {
       std::int32_t exit = 0;
       std::vector<float> said = answer(batch, jet, 0);
+      std::vector<float> last = said;
       while (exit + 1 < settings_.exits &&
              !exits::leaves(exits::score(rule, {said, settings_.classes,
                                                 static_cast<std::int64_t>(batch.multiplicity(jet)),
-                                                data::transverse_momentum(batch, jet)}),
+                                                data::transverse_momentum(batch, jet), last}),
                             thresholds[static_cast<std::size_t>(exit)])) {
-        const std::vector<float> next = answer(batch, jet, ++exit);
-        said.insert(said.end(), next.begin(), next.end());
+        last = answer(batch, jet, ++exit);
+        said.insert(said.end(), last.begin(), last.end());
       }
       const auto key = random_key(3, Stream::split, {static_cast<std::uint64_t>(batch.index[jet])});
       if (exit + 1 < settings_.exits && uniform(key, 0) < settings_.flip_share) {
@@ -156,6 +163,19 @@ class FakeExecutor final : public exec::Executor {
   Settings settings_;
   std::uint64_t calls_ = 0;
 };
+
+/// Gates for two early exits. That of `learned` is as sure as the largest softmax value is high,
+/// half sure at 0.6; that of `lte` as the first number of the embedding is.
+inline exits::Fits fake_fits() {
+  const auto gate = [](std::size_t features, double weight, double bias, std::size_t classes) {
+    exits::Gate made{std::vector<double>(features), std::vector<double>(features, 1.0),
+                     std::vector<double>(features), bias, std::vector<double>(classes)};
+    made.weights[0] = weight;
+    return exits::pack(made);
+  };
+  return {
+      .numbers = {{"learned", {2, gate(7, 10.0, -6.0, 10)}}, {"lte", {2, gate(10, 1.0, 0.0, 0)}}}};
+}
 
 inline std::vector<std::string> ten_classes() {
   return {"QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl"};

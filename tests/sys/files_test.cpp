@@ -80,7 +80,7 @@ TEST_CASE("A place that cannot be written is found before the work; a try leaves
   CHECK(fs::is_directory(scratch / "b" / "c"));
   sys::publish_text(scratch / "file", "x");
   CHECK_THROWS_WITH(sys::make_writable_folder(scratch / "file" / "c"),
-                    Contains("file/c") && Contains("give another -o"));
+                    Contains("file/c") && Contains("choose another folder"));
 }
 
 TEST_CASE("What is no file to read is named for what it is") {

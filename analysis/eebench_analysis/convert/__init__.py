@@ -91,7 +91,7 @@ def open_source(path, classes):
     if path.is_dir():
         return open_npy(path, classes)
     if not path.is_file():
-        raise InputError(f"{path}: no such file or folder")
+        raise InputError(f"{path}: no such file or folder; check the path")
     with open(path, "rb") as file:
         magic = file.read(6)
     if magic == b"\x93NUMPY":

@@ -5,6 +5,8 @@ The names may carry a prefix and be written pfVectors instead of pf_vectors. pf_
 standardising lost stays lost: |tanh d0| = 1 becomes 8.7 mm, errors above 1 mm stay at 1 mm.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from ..errors import InputError
@@ -38,7 +40,7 @@ def find_arrays(folder):
         plain = path.stem.replace("_", "").lower()
         name = next((name for name in NAMES if plain.endswith(name)), None)
         if name in arrays:
-            raise InputError(f"{folder}: two arrays of {name}; keep one set in a folder")
+            raise InputError(f"{folder}: {file_name(arrays[name])} and {path.name}; keep one set in a folder")
         if name:
             try:
                 arrays[name] = np.load(path, mmap_mode="r")
@@ -53,6 +55,10 @@ def find_arrays(folder):
     return arrays
 
 
+def file_name(array):
+    return Path(array.filename).name
+
+
 def check_shapes(arrays, folder):
     jets, _, slots = arrays["pfvectors"].shape if arrays["pfvectors"].ndim == 3 else (0, 0, 0)
     expected = {
@@ -64,12 +70,12 @@ def check_shapes(arrays, folder):
     for name, shape in expected.items():
         if name in arrays and arrays[name].shape != shape:
             raise InputError(
-                f"{folder}: {name} has the shape {arrays[name].shape}, expected {shape} "
+                f"{folder}: {file_name(arrays[name])} has the shape {arrays[name].shape}, expected {shape} "
                 "(jets, columns, slots)"
             )
     if len(arrays["labels"]) != jets or arrays["labels"].ndim > 2:
         raise InputError(
-            f"{folder}: labels have the shape {arrays['labels'].shape} for {jets} jets; expected "
+            f"{folder}: {file_name(arrays['labels'])} has the shape {arrays['labels'].shape} for {jets} jets; expected "
             "one number or one row of 0/1 a jet"
         )
 

@@ -64,10 +64,9 @@ class Driver {
     hooks_.say(describe(suite_, points_));
     if (const std::string models = fitted_on_choosing(); !models.empty()) {
       hooks_.say(fmt::format(
-          "the gates of {} were fitted on {}, where thresholds are chosen: those of the rule "
-          "learned are biased, they tend to lose more elsewhere; fit gates (eebench gates) or "
-          "choose on "
-          "other jets",
+          "the gates of {} were fitted on {}, where thresholds are chosen: those of rules with "
+          "gates are biased, they tend to lose more elsewhere; fit gates (eebench gates) or choose "
+          "on other jets",
           models, suite_.choosing->data.string()));
     }
     const Manifest manifest = claim_shard(comm_, folder_, suite_, points_, provenance, resume);
@@ -115,7 +114,7 @@ class Driver {
   }
   exits::Rule rule_at(const Point& point) {
     const Subject& subject = station_of(point).subject;
-    return rule_of(point, subject.gates, subject.classes);
+    return rule_of(point, subject.fits, subject.classes);
   }
   const std::string& model_of(const Point& point) const {
     return suite_.models[static_cast<std::size_t>(point.model)].name;
@@ -176,9 +175,8 @@ void Driver::take(const Shard& shard) {
 /// Networks, with commas, whose gates decide and know the jets that thresholds are chosen on.
 std::string Driver::fitted_on_choosing() const {
   std::vector<std::string> models;
-  const bool learned =
-      std::find(suite_.rules.begin(), suite_.rules.end(), "learned") != suite_.rules.end();
-  for (std::size_t m = 0; suite_.choosing && learned && m < stations_.size(); ++m) {
+  const bool fitted = std::any_of(suite_.rules.begin(), suite_.rules.end(), &exits::is_fitted);
+  for (std::size_t m = 0; suite_.choosing && fitted && m < stations_.size(); ++m) {
     const Subject& subject = stations_[m].subject;
     if (subject.gates_data_sha256 == subject.choosing.sha256) {
       models.push_back(suite_.models[m].name);
@@ -217,6 +215,7 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
   Subject& subject = station.subject;
   const store::Origin origin = {{"weights_sha256", subject.weights_sha256},
                                 {"network_sha256", subject.network_sha256},
+                                {"gates_sha256", subject.gates_sha256},
                                 {"data_sha256", jets.sha256},
                                 {"device", suite_.device},
                                 {"deterministic", suite_.deterministic ? "true" : "false"},
@@ -226,8 +225,10 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
     return std::move(*found);
   }
   hooks_.on_stage(name + ": all exits");
-  const store::AllExits share = store::all_exits_pass(comm_, *subject.executor, jets.read, count,
-                                                      subject.classes, hooks_.on_pass);
+  const store::AllExits share = store::all_exits_pass(
+      comm_, *subject.executor, jets.read, count, subject.classes, hooks_.on_pass, 64,
+      {.scored_by =
+           exits::embedding_rules(subject.fits, subject.executor->exits(), subject.classes)});
   // Shards that measure at the same time may do the same pass: each writes in its own folder.
   const std::filesystem::path part = folder_.task() / (name + ".scores.part");
   store::write_scores(folder_.scores(name), part, comm_, share, origin);
@@ -249,7 +250,7 @@ void Driver::choose() {
         all_exits(station, subject.jets, jets_of(subject, suite_), suite_.models[m].name);
     hooks_.on_stage("choose thresholds");
     choose_thresholds(comm_, points_, model, jets, cost_table(*subject.executor, jets.multiplicity),
-                      subject.gates);
+                      subject.fits);
   }
 }
 

@@ -25,8 +25,8 @@ double mean_of_last_exit(std::span<const double> values, std::size_t exits) {
 /// Fronts of one network on the jets that choose, by rule and kind of thresholds.
 class Fronts {
  public:
-  Fronts(const store::AllExits& jets, const CostTable& costs, std::span<const exits::Gate> gates)
-      : jets_(jets), costs_(costs), gates_(gates) {}
+  Fronts(const store::AllExits& jets, const CostTable& costs, const exits::Fits& fits)
+      : jets_(jets), costs_(costs), fits_(fits) {}
 
   exits::Choice choice(const Point& point) {
     const exits::Decisions& decisions = decisions_of(point);
@@ -39,7 +39,7 @@ class Fronts {
   const exits::Decisions& decisions_of(const Point& point) {
     auto [entry, is_new] = decisions_.try_emplace(point.rule);
     if (is_new) {
-      entry->second = exits::decide(rule_of(point, gates_, jets_.classes),
+      entry->second = exits::decide(rule_of(point, fits_, jets_.classes),
                                     store::answers_of(jets_, costs_.multiply_adds));
     }
     return entry->second;
@@ -56,7 +56,7 @@ class Fronts {
 
   const store::AllExits& jets_;
   const CostTable& costs_;
-  std::span<const exits::Gate> gates_;
+  const exits::Fits& fits_;
   std::map<std::string, exits::Decisions> decisions_;
   std::map<std::pair<std::string, Selection>, std::vector<exits::Choice>> fronts_;
 };
@@ -97,7 +97,7 @@ std::vector<std::int64_t> marks(const comm::Communicator& comm, const Jets& jets
 
 void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, std::int64_t model,
                        const store::AllExits& jets, const CostTable& costs,
-                       std::span<const exits::Gate> gates) {
+                       const exits::Fits& fits) {
   std::vector<Point*> asking;
   for (Point& point : points) {
     if (point.model == model && point.selection != Selection::given) {
@@ -111,7 +111,7 @@ void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, 
     }
     const double full_cost =
         mean_of_last_exit(costs.plain_multiply_adds, static_cast<std::size_t>(jets.exits));
-    Fronts fronts(jets, costs, gates);
+    Fronts fronts(jets, costs, fits);
     for (const Point* point : asking) {
       const exits::Choice choice = fronts.choice(*point);
       numbers.insert(numbers.end(), choice.thresholds.begin(), choice.thresholds.end());

@@ -20,7 +20,7 @@ namespace eebench::bench {
 /// worth there. The root's jets count.
 void choose_thresholds(const comm::Communicator& comm, std::span<Point> points, std::int64_t model,
                        const store::AllExits& jets, const CostTable& costs,
-                       std::span<const exits::Gate> gates);
+                       const exits::Fits& fits);
 
 /// \collective Of the first jets of `a`, those that are also among the first of `b`: with the same
 /// label and the same inputs. Every rank holds eight bytes for each jet of `b`. No network is run.

@@ -39,7 +39,7 @@ std::string point_id(const Point& point, const Suite& suite, const ModelFacts& m
     settings["choosing"] = {model.choosing_sha256, suite.choosing->jets, point.max_loss,
                             point.selection};
   }
-  if (point.rule == "learned") {
+  if (exits::is_fitted(point.rule)) {
     settings["gates"] = model.gates_sha256;
   }
   return sha256(settings.dump()).substr(0, 16);
@@ -103,7 +103,8 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
             try {
               point.thresholds = exits::thresholds_for(thresholds, model.exits);
             } catch (const InputError& error) {
-              throw InputError(fmt::format("model {}: {}", model.name, error.what()));
+              throw InputError(
+                  fmt::format("[axes] threshold, model {}: {}", model.name, error.what()));
             }
             add(point, model);
           }

@@ -200,10 +200,10 @@ CostTable cost_table(const exec::Executor& executor, std::span<const std::int64_
   return table;
 }
 
-exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates,
+exits::Rule rule_of(const Point& point, const exits::Fits& fits,
                     std::span<const std::string> classes) {
   return point.is_baseline() ? exits::Rule{}
-                             : exits::make_rule(point.rule, gates, point.exits, classes);
+                             : exits::make_rule(point.rule, fits, point.exits, classes);
 }
 
 std::vector<std::int32_t> replayed_exits(const store::AllExits& jets, const Point& point,

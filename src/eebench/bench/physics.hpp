@@ -30,9 +30,9 @@ struct Bootstrap {
   std::int64_t replicas = 200;
 };
 
-/// Rule of a point for its network: the gates fitted for that, empty where there are none, and the
-/// names of its classes. Throws InputError as exits::make_rule does.
-exits::Rule rule_of(const Point& point, std::span<const exits::Gate> gates,
+/// Rule of a point for its network: what was fitted for that, and the names of its classes. Throws
+/// InputError as exits::make_rule does.
+exits::Rule rule_of(const Point& point, const exits::Fits& fits,
                     std::span<const std::string> classes);
 
 /// Exit [jets] that each jet takes at this point.

@@ -57,7 +57,7 @@ std::vector<Point> grid_of(const Suite& suite, std::span<const Subject> subjects
   std::vector<Point> points = make_grid(suite, facts, ranks);
   for (const Point& point : points) {
     const Subject& subject = subjects[static_cast<std::size_t>(point.model)];
-    rule_of(point, subject.gates, subject.classes);
+    rule_of(point, subject.fits, subject.classes);
   }
   return points;
 }

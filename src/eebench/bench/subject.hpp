@@ -36,9 +36,9 @@ struct Subject {
   std::string weights_sha256;
   std::string network_sha256;        ///< of what network and inputs are built from
   std::vector<std::string> classes;  ///< names, in the order of the logits
-  std::vector<exits::Gate> gates;    ///< [exits - 1] for the rule `learned`; empty where not fitted
-  std::string gates_sha256;
-  std::string gates_data_sha256;  ///< of the jet file that they were fitted on
+  exits::Fits fits;                  ///< for rules that need them
+  std::string gates_sha256;          ///< of these fits
+  std::string gates_data_sha256;     ///< of the jet file that they were fitted on
   Jets jets;
   Jets choosing;  ///< those that thresholds are chosen on; none where the suite has them given
 };

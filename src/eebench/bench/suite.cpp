@@ -293,27 +293,31 @@ toml::table parse_override(const std::string& key, const std::string& text) {
 }
 
 void check_complete(const Suite& suite, const std::string& origin) {
-  const auto require = [&](bool present, std::string_view what) {
+  const auto require = [&](bool present, std::string_view what, std::string_view remedy) {
     if (!present) {
-      throw InputError(fmt::format("{}: {} is missing", origin, what));
+      throw InputError(fmt::format("{}: {} is missing; {}", origin, what, remedy));
     }
   };
-  require(!suite.name.empty(), "name");
-  require(!suite.data.empty(), "data");
-  require(!suite.models.empty(), "[models.<name>]");
-  require(!suite.rules.empty(), "[axes] rule");
+  constexpr std::string_view scores =
+      "give numbers such as 0.9 or \"0.5:0.99:0.05\", or a table [choose]";
+  require(!suite.name.empty(), "name", "give one, for reports and folders");
+  require(!suite.data.empty(), "data", "name the file of jets to measure on");
+  require(!suite.models.empty(), "[models.<name>]", "name weights there, a file of eebench train");
+  require(!suite.rules.empty(), "[axes] rule", "give names of `eebench list rules`, or formulas");
   require(!suite.thresholds.empty() || !suite.rule_thresholds.empty() || suite.choosing,
-          "[axes] threshold (or [choose])");
-  require(!suite.batches.empty(), "[axes] batch");
-  require(!suite.scenarios.empty(), "[axes] scenario");
+          "[axes] threshold", scores);
+  require(!suite.batches.empty(), "[axes] batch", "give jets a batch, such as [1, 64]");
+  require(!suite.scenarios.empty(), "[axes] scenario",
+          fmt::format("give {} or {}", scenario_names[0].name, scenario_names[1].name));
   for (const auto& [rule, thresholds] : suite.rule_thresholds) {
     require(std::find(suite.rules.begin(), suite.rules.end(), rule) != suite.rules.end(),
-            fmt::format("[axes] rule {}, which has thresholds,", rule));
+            fmt::format("[axes] rule {}, which has thresholds,", rule),
+            "add the rule or take its thresholds away");
   }
   for (const std::string& rule : suite.rules) {
     const Thresholds& all = suite.thresholds_of(rule);
-    require(!all.empty() || suite.choosing,
-            fmt::format("[axes] threshold of rule {} (or [choose])", rule));
+    require(!all.empty() || suite.choosing, fmt::format("[axes] threshold of rule {}", rule),
+            scores);
     for (const std::vector<double>& thresholds : all) {
       located(origin, [&] { exits::check_thresholds(rule, thresholds); });
     }

@@ -4,6 +4,7 @@
 
 #include "eebench/cli/provenance.hpp"
 #include "eebench/core/error.hpp"
+#include "eebench/exits/rule.hpp"
 #include "eebench/sys/files.hpp"
 
 namespace eebench::cli {
@@ -56,7 +57,7 @@ h5::Attributes origin(const comm::Communicator& comm, const AnswersFile& file,
   if (!file.rule.empty()) {
     attributes["thresholds"] = file.thresholds;
   }
-  if (file.rule == "learned") {
+  if (exits::is_fitted(file.rule)) {
     attributes["gates_sha256"] = subject.gates_sha256;
   }
   return attributes;

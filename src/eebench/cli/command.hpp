@@ -80,6 +80,7 @@ Runner setup_merge(CLI::App& app);
 Runner setup_plan(CLI::App& app);
 Runner setup_predict(CLI::App& app);
 Runner setup_profile(CLI::App& app);
+Runner setup_scale(CLI::App& app);
 Runner setup_status(CLI::App& app);
 Runner setup_train(CLI::App& app);
 Runner setup_validate(CLI::App& app);

@@ -43,6 +43,8 @@ void print_json(const data::DataInfo& info, const std::filesystem::path& file) {
   out["limit"] = info.limit;
   out["jets_above_limit"] = info.above_limit;
   out["share_above_limit"] = share(info.above_limit, info.jets);
+  out["first_jet_unsorted"] = info.first_unsorted < 0 ? nlohmann::ordered_json()
+                                                      : nlohmann::ordered_json(info.first_unsorted);
   out["particle_columns"] = info.particle_columns;
   out["jet_columns"] = info.jet_columns;
   fmt::print("{}\n", out.dump(2));
@@ -73,6 +75,9 @@ void print_text(const data::DataInfo& info, const std::filesystem::path& file) {
   }
   fmt::print("\nabove {:<7} {} jets ({:.3g} %); networks keep the first {} constituents\n",
              info.limit, info.above_limit, 100.0 * share(info.above_limit, info.jets), info.limit);
+  fmt::print(
+      "constituents in falling pT: {}\n",
+      info.first_unsorted < 0 ? "yes" : fmt::format("no, first jet {}", info.first_unsorted));
   fmt::print("per particle  {}\n", fmt::join(info.particle_columns, " "));
   fmt::print("per jet       {}\n\n", fmt::join(info.jet_columns, " "));
   print_classes(info.classes, "jets", info.jets);

@@ -13,6 +13,7 @@
 #include "eebench/cli/answers_file.hpp"
 #include "eebench/cli/command.hpp"
 #include "eebench/cli/deployment_report.hpp"
+#include "eebench/cli/provenance.hpp"
 #include "eebench/cli/subject.hpp"
 #include "eebench/comm/same_input.hpp"
 #include "eebench/report/progress.hpp"
@@ -128,7 +129,7 @@ class Run {
     comm_.agree([&] {
       const std::int64_t exits = opened.network->exits();
       thresholds = deploy::thresholds_for(plan_, exits);
-      rule = exits::make_rule(plan_.rule, subject.gates, exits, subject.classes);
+      rule = exits::make_rule(plan_.rule, subject.fits, exits, subject.classes);
     });
     const std::int64_t jets =
         plan_.jets == 0 ? subject.jets.count : std::min(plan_.jets, subject.jets.count);
@@ -152,8 +153,9 @@ class Run {
     store::write_predictions(
         options_.output, comm_, deployment.share, attributes,
         [&](store::ShareFile& file) { write_report(file, plan_, deployment, report); });
+    const bool crowded = oversubscribed(comm_, options_.threads);
     if (comm_.is_root()) {
-      print(report, jets, cut);
+      print(report, jets, cut, crowded);
     }
   }
 
@@ -181,12 +183,16 @@ class Run {
             .settings = {.threads = options_.threads}};
   }
 
-  void print(const DeploymentReport& report, std::int64_t jets, std::int64_t cut) const {
+  void print(const DeploymentReport& report, std::int64_t jets, std::int64_t cut,
+             bool crowded) const {
     fmt::print(
-        "{}\n{} jets in {} s, {} jets/s{}. {} had more constituents than the network keeps and "
+        "{}\n{}{} jets in {} s, {} jets/s{}. {} had more constituents than the network keeps and "
         "were cut. The answers are in {}\n",
-        report::to_markdown(to_table(plan_, report)), jets, report::number(report.figures.seconds),
-        report::number(report.throughput),
+        report::to_markdown(to_table(plan_, report)),
+        crowded ? "More ranks than cores: times say how the program behaves, not how fast the "
+                  "machine is.\n"
+                : "",
+        jets, report::number(report.figures.seconds), report::number(report.throughput),
         plan_.emulated() ? ", over emulated links: times, batches and bytes are what they make them"
                          : "",
         cut, options_.output.string());

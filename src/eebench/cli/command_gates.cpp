@@ -2,13 +2,15 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "eebench/bench/physics.hpp"
 #include "eebench/cli/command.hpp"
 #include "eebench/cli/subject.hpp"
-#include "eebench/exits/replay.hpp"
+#include "eebench/exits/fit.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/report/table.hpp"
@@ -22,14 +24,16 @@ namespace {
 struct Options {
   std::filesystem::path weights;
   std::filesystem::path data;
+  double lambda = 0.1;
   std::string device = "cpu";
   int threads = 1;
 };
 
 struct Pass {
-  store::AllExits jets;     ///< all of them on the root, none elsewhere
-  std::int64_t cut = 0;     ///< jets that lost constituents
-  std::string data_sha256;  ///< of the jet file
+  store::AllExits jets;      ///< all of them on the root, none elsewhere; with embeddings
+  std::vector<double> cost;  ///< [jets, exits] of a jet that leaves there
+  std::int64_t cut = 0;      ///< jets that lost constituents
+  std::string data_sha256;   ///< of the jet file
 };
 
 /// \collective
@@ -66,19 +70,10 @@ Pass all_exits(const Options& options, Context& context) {
   const std::int64_t cut = bench::count_cut(context.comm, subject.jets, subject.jets.count);
   const store::AllExits share =
       store::all_exits_pass(context.comm, *subject.executor, subject.jets.read, subject.jets.count,
-                            subject.classes, advance);
-  return {store::all_on_root(context.comm, share), cut, subject.jets.sha256};
-}
-
-std::vector<exits::Gate> fit(const store::AllExits& jets) {
-  const auto classes = static_cast<std::int64_t>(jets.classes.size());
-  std::vector<exits::Gate> gates;
-  for (std::int32_t exit = 0; exit + 1 < jets.exits; ++exit) {
-    const std::vector<std::int32_t> here(jets.labels.size(), exit);
-    gates.push_back(exits::fit_gate(exits::taken_logits(jets.logits, here, jets.exits, classes),
-                                    jets.labels, jets.multiplicity, classes));
-  }
-  return gates;
+                            subject.classes, advance, 64, {.kept = true});
+  store::AllExits jets = store::all_on_root(context.comm, share);
+  std::vector<double> cost = bench::cost_table(*subject.executor, jets.multiplicity).multiply_adds;
+  return {std::move(jets), std::move(cost), cut, subject.jets.sha256};
 }
 
 /// How well a rule's scores at an exit tell right answers from wrong ones.
@@ -93,27 +88,32 @@ double separation(const exits::Decisions& decisions, std::size_t exit) {
   return stats::binary_auc(right, wrong);
 }
 
-report::Table table_of(const store::AllExits& jets, const std::vector<exits::Gate>& gates) {
-  const auto decided = [&](std::string_view rule) {
-    return exits::decide(exits::make_rule(rule, gates, jets.exits, jets.classes),
-                         store::answers_of(jets));
-  };
-  const exits::Decisions learned = decided("learned");
-  const exits::Decisions confidence = decided("confidence");
+/// A row for each early exit, with the AUC of every rule that was fitted and that of confidence.
+report::Table table_of(const store::AllExits& jets, const exits::Fits& fits) {
   report::Table table;
-  table.columns = {{"exit", "", {}},
-                   {"accuracy", "", {}},
-                   {"AUC of the gate, right or wrong", "", {}},
-                   {"of confidence", "", {}}};
-  for (std::size_t exit = 0; exit < gates.size(); ++exit) {
-    double right = 0.0;
-    for (std::size_t i = exit; i < learned.right.size(); i += gates.size() + 1) {
-      right += learned.right[i];
+  table.columns = {{"exit", "", {}}, {"accuracy", "", {}}};
+  const auto early = static_cast<std::size_t>(jets.exits - 1);
+  const auto add = [&](std::string_view rule) {
+    const exits::Decisions decisions = exits::decide(
+        exits::make_rule(rule, fits, jets.exits, jets.classes), store::answers_of(jets));
+    report::Table::Column column{fmt::format("AUC of {}", rule), "", {}};
+    for (std::size_t exit = 0; exit < early; ++exit) {
+      column.cells.push_back(report::number(separation(decisions, exit)));
+    }
+    table.columns.push_back(column);
+    return decisions;
+  };
+  const std::vector<std::uint8_t> right = add("confidence").right;
+  for (const auto& [rule, gates] : fits.numbers) {
+    add(rule);
+  }
+  for (std::size_t exit = 0; exit < early; ++exit) {
+    double sum = 0.0;
+    for (std::size_t i = exit; i < right.size(); i += early + 1) {
+      sum += right[i];
     }
     table.columns[0].cells.push_back(std::to_string(exit));
-    table.columns[1].cells.push_back(report::number(right / static_cast<double>(jets.jets())));
-    table.columns[2].cells.push_back(report::number(separation(learned, exit)));
-    table.columns[3].cells.push_back(report::number(separation(confidence, exit)));
+    table.columns[1].cells.push_back(report::number(sum / static_cast<double>(jets.jets())));
   }
   return table;
 }
@@ -126,19 +126,19 @@ ExitCode fit_gates(const Options& options, Context& context) {
       return;
     }
     const store::AllExits& jets = pass.jets;
-    const std::vector<exits::Gate> gates = fit(jets);
+    const exits::Fits fits = exits::fit_all(store::answers_of(jets, pass.cost), options.lambda);
     model::Weights weights = model::read_weights(options.weights);
-    weights.gates = {
-        .data = options.data.filename(), .data_sha256 = pass.data_sha256, .jets = jets.jets()};
-    for (const exits::Gate& gate : gates) {
-      weights.gates.numbers.push_back(exits::pack(gate));
-    }
+    weights.gates = {.numbers = fits.numbers,
+                     .data = options.data.filename(),
+                     .data_sha256 = pass.data_sha256,
+                     .jets = jets.jets(),
+                     .lambda = options.lambda};
     model::write_weights(options.weights, weights);
     fmt::print(
-        "On the {0} jets that the gates were fitted on:\n\n{1}\nOf {0} jets {2} had more "
+        "On the {0} jets that the gates were fitted on, with the AUC of scores of right answers "
+        "against wrong ones:\n\n{1}\nOf {0} jets {2} had more "
         "constituents than the network keeps and were cut. The gates are in {3}\n",
-        jets.jets(), report::to_markdown(table_of(jets, gates)), pass.cut,
-        options.weights.string());
+        jets.jets(), report::to_markdown(table_of(jets, fits)), pass.cut, options.weights.string());
   });
   return ExitCode::ok;
 }
@@ -151,6 +151,10 @@ Runner setup_gates(CLI::App& app) {
       ->required()
       ->check(named("file"));
   app.add_option("--data", o->data, "Jets (HDF5) that the network was not trained on")->required();
+  app.add_option("--lambda", o->lambda,
+                 "Loss (nats) that the cost of the whole network is worth, for the rule jei")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--device", o->device, "cpu or cuda (one GPU per local rank)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();

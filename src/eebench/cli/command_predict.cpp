@@ -13,7 +13,6 @@
 #include "eebench/cli/performance.hpp"
 #include "eebench/cli/subject.hpp"
 #include "eebench/exits/rule.hpp"
-#include "eebench/exits/thresholds.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/store/predictions_file.hpp"
 
@@ -85,9 +84,8 @@ class Prediction {
     std::vector<double> thresholds;
     comm_.agree([&] {
       const std::int64_t exits = subject_.executor->exits();
-      rule = exits::make_rule(options_.rule, subject_.gates, exits, subject_.classes);
-      thresholds = exits::thresholds_for(options_.thresholds, exits);
-      exits::check_thresholds(options_.rule, options_.thresholds);
+      rule = exits::make_rule(options_.rule, subject_.fits, exits, subject_.classes);
+      thresholds = option_thresholds(options_.rule, options_.thresholds, exits);
     });
     const store::TakenExits share =
         store::leaving_pass(comm_, *subject_.executor, subject_.jets.read, jets_, subject_.classes,
@@ -153,7 +151,8 @@ Runner setup_predict(CLI::App& app) {
       ->capture_default_str();
   auto* rule = app.add_option("--rule", o->rule,
                               "Jets leave early by this rule (`eebench list rules`) or formula; "
-                              "default: nobody leaves and every exit answers");
+                              "default: nobody leaves and every exit answers")
+                   ->check(named("rule"));
   auto* threshold = app.add_option("--threshold", o->thresholds,
                                    "A jet leaves where its score is at least this: one number, or "
                                    "one for each early exit with commas")

@@ -10,7 +10,7 @@ std::span<const Command> command_table() {
               &setup_list},
       Command{"data", "Look into jet files", &setup_data},
       Command{"train", "Train a network with exits, data-parallel over ranks", &setup_train},
-      Command{"gates", "Fit the gates of the rule learned and store them with the weights",
+      Command{"gates", "Fit the gates of exit rules that have them and store them with the weights",
               &setup_gates},
       Command{"profile", "Cost of each part of a network, by formula and measured", &setup_profile},
       Command{"predict", "Answers of a network, of every exit or leaving early, as a file",
@@ -25,6 +25,8 @@ std::span<const Command> command_table() {
       Command{"merge", "Join the tasks of a campaign into one file", &setup_merge},
       Command{"compare", "Times of two campaigns, with a verdict on each point", &setup_compare},
       Command{"validate", "Check a result file against its format", &setup_validate},
+      Command{"scale", "Measure training, inference or all-reduce over numbers of ranks",
+              &setup_scale},
       Command{"doctor", "Look at this machine and say what to do", &setup_doctor},
   };
   return table;

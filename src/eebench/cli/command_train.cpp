@@ -161,9 +161,10 @@ Runner setup_train(CLI::App& app) {
                  "Weights to begin with (.h5 or .pt); early heads may be missing")
       ->check(named("file"));
   app.add_option("--freeze", o->freeze,
-                 "What does not train: backbone (all but the early heads), names of modules or "
-                 "parameters such as exits.0, or none" +
-                     from("none"));
+                 "What does not train, with commas or blanks: backbone (all but the early heads), "
+                 "names of modules or parameters such as exits.0, or none" +
+                     from("none"))
+      ->delimiter(',');
   app.add_option("--global-batch", o->global_batch,
                  "Jets a step, over all ranks" + from(d.global_batch));
   app.add_option("--epochs", o->epochs, "Passes over the data" + from(d.epochs));
@@ -181,16 +182,20 @@ Runner setup_train(CLI::App& app) {
                  "Share of the steps with rising learning rate" + from(d.warmup));
   app.add_option("--clip", o->clip, "Bound on the gradient's norm; 0: none" + from(d.clip));
   app.add_option("--exit-weights", o->exit_weights,
-                 "Weight of each exit's loss, the final one last; default: the configuration's");
+                 "Weight of each exit's loss, the final one last, with commas or blanks; default: "
+                 "the configuration's")
+      ->delimiter(',');
   app.add_option(
       "--best", o->best,
       "Formula of accuracy_<k> and loss_<k> of exit k, highest where the weights to keep "
       "are; default: the configuration's, else mean accuracy by exit weights");
   app.add_option("--patience", o->patience,
                  "Epochs without improvement before stopping; 0: never" + from(d.patience));
-  // A configuration keeps it as TOML's integer.
+  // A configuration keeps it as TOML's integer. Read as unsigned, as what is beyond the largest
+  // integer would be read as that.
   app.add_option("--seed", o->seed, "Of initial weights, order and dropout" + from(d.seed))
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
+      ->check(
+          CLI::Range(std::uint64_t{0}, std::uint64_t{std::numeric_limits<std::int64_t>::max()}));
   app.add_option("--precision", o->precision,
                  "fp32, fp64, or bf16 for the products of linear layers" + from(d.precision));
   app.add_option("--checkpoint-steps", o->checkpoint_steps,

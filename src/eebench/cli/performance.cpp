@@ -17,17 +17,20 @@ constexpr std::uint64_t seed = 1;
 constexpr std::int64_t replicas = 200;
 constexpr std::size_t most_jets = 1'000'000;
 
-/// With its interval, unless there are so many jets that it is narrow and takes long.
+/// With its interval, unless there is none or there are so many jets that it is narrow and takes
+/// long.
 std::string auc_text(const stats::Predictions& predictions) {
   const double auc = stats::macro_auc(predictions);
   if (std::isnan(auc)) {
     return {};
   }
-  if (predictions.labels.size() > most_jets) {
-    return fmt::format("{:.5f}", auc);
+  if (predictions.labels.size() <= most_jets) {
+    const stats::Interval interval = stats::macro_auc_interval(predictions, seed, replicas);
+    if (!std::isnan(interval.low)) {
+      return fmt::format("{:.5f} ({:.5f} to {:.5f})", auc, interval.low, interval.high);
+    }
   }
-  const stats::Interval interval = stats::macro_auc_interval(predictions, seed, replicas);
-  return fmt::format("{:.5f} ({:.5f} to {:.5f})", auc, interval.low, interval.high);
+  return fmt::format("{:.5f}", auc);
 }
 
 std::string share(std::size_t jets, std::size_t all) {

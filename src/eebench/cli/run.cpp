@@ -70,7 +70,10 @@ std::string prefix(const std::string& full_name) {
 [[noreturn]] void throw_usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = named_command(app);
   const std::string name = full_name(command);
-  const auto names = command_names(command);
+  auto names = command_names(command);
+  if (command.get_parent() == nullptr) {
+    names.emplace_back("project");  // of Python; main() hands it over
+  }
   const auto extras = app.remaining(true);
   // What was misspelt is first missed, if it is required, and only then left over.
   if (!extras.empty()) {

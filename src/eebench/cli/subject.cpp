@@ -9,6 +9,8 @@
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
+#include "eebench/exits/rule.hpp"
+#include "eebench/exits/thresholds.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -23,15 +25,6 @@ bench::Jets open_jets(Context& context, const std::shared_ptr<data::JetSource>& 
   jets.read = [source](std::int64_t begin, std::int64_t end) { return source->read(begin, end); };
   jets.cut = [source](std::int64_t begin, std::int64_t end) { return source->cut(begin, end); };
   return jets;
-}
-
-/// Empty where none were fitted.
-std::vector<exits::Gate> gates_of(const model::Weights& weights) {
-  std::vector<exits::Gate> gates;
-  for (const std::vector<double>& numbers : weights.gates.numbers) {
-    gates.push_back(exits::unpack(numbers));
-  }
-  return gates;
 }
 
 /// SHA-256 over what network and inputs are built from, wherever their files lie.
@@ -58,7 +51,7 @@ Opened open_network(Context& context, const bench::ModelEntry& entry,
                                  ? model::sha256(loaded.weights.tensors)
                                  : loaded.weights.whole_sha256;
     subject.network_sha256 = network_sha256(loaded.config, *source);
-    subject.gates = gates_of(loaded.weights);
+    subject.fits = {entry.weights.string(), loaded.weights.gates.numbers};
     subject.gates_sha256 = model::sha256(loaded.weights.gates);
     subject.gates_data_sha256 = loaded.weights.gates.data_sha256;
     subject.classes = source->classes();
@@ -99,6 +92,16 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
     subject.choosing = open_jets(context, choosing);
   }
   return std::move(opened.subject);
+}
+
+std::vector<double> option_thresholds(const std::string& rule, const std::vector<double>& given,
+                                      std::int64_t exits) {
+  try {
+    exits::check_thresholds(rule, given);
+    return exits::thresholds_for(given, exits);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("--threshold: {}", error.what()));
+  }
 }
 
 }  // namespace eebench::cli

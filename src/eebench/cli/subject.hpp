@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "eebench/bench/subject.hpp"
 #include "eebench/cli/command.hpp"
@@ -25,5 +27,11 @@ Opened open_network(Context& context, const bench::ModelEntry& entry,
 /// \collective
 bench::Subject open_subject(Context& context, const bench::ModelEntry& model,
                             const bench::Suite& suite, int threads);
+
+/// One threshold for each early exit of a network of `exits`, from those of --threshold. Throws
+/// InputError, which names the option, for another number of them and for what is no score of the
+/// rule.
+std::vector<double> option_thresholds(const std::string& rule, const std::vector<double>& given,
+                                      std::int64_t exits);
 
 }  // namespace eebench::cli

@@ -13,10 +13,10 @@ namespace eebench::cli {
 std::string version_text() {
   const BuildInfo build = build_info();
   return fmt::format(
-      "eebench {}\ngit      {}{}\ncompiler {}\nbuild    {} ({})\nLibTorch {}\nMPI      {}\n"
+      "eebench {}\ngit      {}\ncompiler {}\nbuild    {} ({})\nLibTorch {}\nMPI      {}\n"
       "HDF5     {}",
-      version, build.git_sha, build.git_dirty ? " with changes" : "", build.compiler,
-      build.build_type, build.flags, TORCH_VERSION, comm::mpi_library(), h5::hdf5_version());
+      version, build.commit(), build.compiler, build.build_type, build.flags, TORCH_VERSION,
+      comm::mpi_library(), h5::hdf5_version());
 }
 
 }  // namespace eebench::cli

@@ -62,6 +62,10 @@ double size_bytes(const Buffer& buffer) {
   return static_cast<double>(buffer.count * each);
 }
 
+std::string_view default_back_end(bool on_gpu, const Communicator& comm) {
+  return comm.size() == 1 ? "self" : on_gpu ? "nccl" : "mpi";
+}
+
 std::unique_ptr<AllReducer> make_all_reducer(std::string_view name, const Communicator& comm) {
   if (name == "self") {
     if (comm.size() != 1) {

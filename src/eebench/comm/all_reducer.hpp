@@ -39,6 +39,9 @@ class AllReducer {
   virtual double seconds_hidden() const = 0;
 };
 
+/// What fits: "self" for one rank, else "nccl" for device memory, "mpi" for host memory.
+std::string_view default_back_end(bool on_gpu, const Communicator& comm);
+
 /// \collective `name` is "self", "mpi" or "nccl". Throws InputError for another name or `self` on
 /// several ranks, EnvironmentError where the back end cannot run here.
 std::unique_ptr<AllReducer> make_all_reducer(std::string_view name, const Communicator& comm);

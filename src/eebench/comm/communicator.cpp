@@ -50,6 +50,14 @@ int Communicator::local_rank() const { return transport_ ? transport_->local_ran
 int Communicator::local_size() const { return transport_ ? transport_->local_size() : 1; }
 const void* Communicator::native() const { return transport_ ? transport_->native() : nullptr; }
 
+Communicator Communicator::first(int ranks) const {
+  Communicator group;
+  if (transport_) {
+    group.transport_ = transport_->first(ranks);
+  }
+  return group;
+}
+
 void Communicator::barrier() const {
   if (transport_) {
     transport_->barrier();

@@ -23,6 +23,9 @@ class Communicator {
   /// \collective The world of the running MpiSession, duplicated.
   static Communicator world();
 
+  /// \collective The group of ranks 0 to `ranks` - 1; each of the others comes back alone.
+  Communicator first(int ranks) const;
+
   int rank() const;
   int size() const;
   bool is_root() const { return rank() == 0; }

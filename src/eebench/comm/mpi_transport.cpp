@@ -41,8 +41,8 @@ void in_pieces(std::span<T> values, const Call& call) {
 
 class MpiTransport final : public Transport {
  public:
-  MpiTransport() {
-    check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup");
+  /// Takes over the communicator.
+  explicit MpiTransport(MPI_Comm comm) : comm_(comm) {
     check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     check_mpi(MPI_Comm_rank(comm_, &rank_), "MPI_Comm_rank");
     check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
@@ -70,6 +70,13 @@ class MpiTransport final : public Transport {
   int local_rank() const override { return local_rank_; }
   int local_size() const override { return local_size_; }
   const void* native() const override { return &comm_; }
+
+  std::shared_ptr<const Transport> first(int ranks) const override {
+    MPI_Comm group = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_split(comm_, rank_ < ranks ? 0 : MPI_UNDEFINED, rank_, &group),
+              "MPI_Comm_split");
+    return group == MPI_COMM_NULL ? nullptr : std::make_shared<const MpiTransport>(group);
+  }
 
   void barrier() const override { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
 
@@ -136,8 +143,10 @@ Communicator Communicator::world() {
   if (initialized == 0) {
     throw Error(ExitCode::internal, "Communicator::world() was called without an MpiSession");
   }
+  MPI_Comm comm = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "MPI_Comm_dup");
   Communicator world;
-  world.transport_ = std::make_shared<const MpiTransport>();
+  world.transport_ = std::make_shared<const MpiTransport>(comm);
   return world;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "eebench/comm/communicator.hpp"
@@ -17,6 +18,7 @@ class Transport {
   virtual int size() const = 0;
   virtual int local_rank() const = 0;
   virtual int local_size() const = 0;
+  virtual std::shared_ptr<const Transport> first(int ranks) const = 0;
   virtual void barrier() const = 0;
   virtual void all_reduce(std::span<double> values, Reduce op) const = 0;
   virtual void all_reduce(std::span<float> values, Reduce op) const = 0;

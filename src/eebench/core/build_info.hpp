@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace eebench {
@@ -12,6 +13,9 @@ struct BuildInfo {
   std::string_view build_type;
   std::string_view flags;
   std::string_view source_dir;
+
+  /// The commit, "... with changes" where it is not all.
+  std::string commit() const { return std::string(git_sha) + (git_dirty ? " with changes" : ""); }
 };
 
 BuildInfo build_info();

@@ -10,9 +10,15 @@
 
 #include "eebench/core/digest.hpp"
 #include "eebench/core/error.hpp"
+#include "eebench/core/names.hpp"
 
 namespace eebench::data {
 namespace {
+
+/// What weaver-core 0.5.3 knows at the top of a data configuration.
+constexpr std::array<std::string_view, 12> weaver_keys{
+    "treename",      "branch_magic", "file_magic", "selection", "test_time_selection", "preprocess",
+    "new_variables", "inputs",       "labels",     "observers", "monitor_variables",   "weights"};
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
   throw InputError(fmt::format("{}: {}", path.string(), what));
@@ -159,6 +165,12 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
   }
   if (!root.IsMap() || !root["inputs"]) {
     fail(path, "no key 'inputs'; expected a weaver data configuration (YAML)");
+  }
+  for (const auto& item : root) {
+    if (const auto key = item.first.as<std::string>();
+        std::find(weaver_keys.begin(), weaver_keys.end(), key) == weaver_keys.end()) {
+      throw_unknown("key", key, "", weaver_keys);
+    }
   }
   for (const char* key : {"selection", "weights", "preprocess"}) {
     const YAML::Node node = root[key];

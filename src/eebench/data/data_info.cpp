@@ -31,6 +31,23 @@ std::vector<MultiplicityQuantile> quantiles(const std::vector<std::int64_t>& jet
   return result;
 }
 
+/// The first of these jets, which begin at jet `begin` of the file, with a constituent of more pT
+/// than the one before it; -1 for none.
+std::int64_t first_unsorted(const JetColumns& jets, std::int64_t begin) {
+  constexpr float rounding = 1e-4F;
+  const Column& px = jets.values.at("part_px");
+  const Column& py = jets.values.at("part_py");
+  for (std::size_t j = 0; j + 1 < jets.offsets.size(); ++j) {
+    const auto end = static_cast<std::size_t>(jets.offsets[j + 1]);
+    for (auto p = static_cast<std::size_t>(jets.offsets[j]) + 1; p < end; ++p) {
+      if (std::hypot(px[p], py[p]) > (1.0F + rounding) * std::hypot(px[p - 1], py[p - 1])) {
+        return begin + static_cast<std::int64_t>(j);
+      }
+    }
+  }
+  return -1;
+}
+
 }  // namespace
 
 DataInfo describe(const JetFile& file, std::int64_t limit) {
@@ -59,6 +76,9 @@ DataInfo describe(const JetFile& file, std::int64_t limit) {
   for (std::int64_t begin = 0; begin < info.jets; begin += jets_per_read) {
     const JetColumns jets = file.read(begin, std::min(begin + jets_per_read, info.jets), columns);
     info.particles += jets.offsets.back();
+    if (info.first_unsorted < 0) {
+      info.first_unsorted = first_unsorted(jets, begin);
+    }
     for (std::size_t j = 0; j < jets.labels.size(); ++j) {
       ++info.classes[static_cast<std::size_t>(jets.labels[j])].jets;
       const std::int64_t n = jets.offsets[j + 1] - jets.offsets[j];

@@ -33,6 +33,8 @@ struct DataInfo {
   std::vector<MultiplicityQuantile> multiplicity;  ///< at 0, 0.05, 0.25, 0.5, 0.75, 0.95, 1
   std::int64_t limit = 0;
   std::int64_t above_limit = 0;  ///< jets with more constituents than the limit
+  /// The first whose constituents do not stand in falling pT, within 1e-4; -1 for none.
+  std::int64_t first_unsorted = -1;
   std::vector<std::string> particle_columns;
   std::vector<std::string> jet_columns;
 };

@@ -19,6 +19,23 @@ constexpr std::int64_t format_version = 1;
 constexpr const char* convert_again =
     "make the file again with `python -m eebench_analysis convert`";
 
+h5::Dataset open_column(const h5::File& file, const std::filesystem::path& path,
+                        const std::string& name, std::int64_t expected) {
+  if (!file.has(name)) {
+    fail(path,
+         fmt::format("no dataset '{}', which the chosen features need; choose features that "
+                     "the file has (kin needs part_px, part_py, part_pz, part_energy, jet_pt, "
+                     "jet_eta, jet_phi and jet_energy) or add the column",
+                     name));
+  }
+  h5::Dataset dataset = file.dataset(name);
+  if (dataset.length() != static_cast<hsize_t>(expected)) {
+    fail(path, fmt::format("dataset '{}' has {} entries, expected {}; {}", name, dataset.length(),
+                           expected, convert_again));
+  }
+  return dataset;
+}
+
 }  // namespace
 
 JetFile::JetFile(std::filesystem::path path)
@@ -87,6 +104,12 @@ void JetFile::check_transverse(const JetColumns& jets, std::int64_t start) const
 
 JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
                          const std::vector<std::string>& names) const {
+  const auto is_per_jet = [](const std::string& name) { return name.starts_with("jet_"); };
+  std::vector<h5::Dataset> datasets;
+  datasets.reserve(names.size());
+  for (const std::string& name : names) {
+    datasets.push_back(open_column(file_, path_, name, is_per_jet(name) ? jets_ : particles_));
+  }
   JetColumns jets;
   if (begin >= end) {
     return jets;
@@ -120,24 +143,12 @@ JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
     }
     jets.labels.push_back(static_cast<std::int64_t>(label));
   }
-  for (const std::string& name : names) {
-    if (!file_.has(name)) {
-      fail(path_,
-           fmt::format("no dataset '{}', which the chosen features need; choose features that "
-                       "the file has (kin needs part_px, part_py, part_pz, part_energy, jet_pt, "
-                       "jet_eta, jet_phi and jet_energy) or add the column",
-                       name));
-    }
-    const h5::Dataset dataset = file_.dataset(name);
+  for (std::size_t n = 0; n < names.size(); ++n) {
+    const std::string& name = names[n];
     const bool positive = name == "part_energy" || name == "jet_pt" || name == "jet_energy";
-    const bool per_jet = name.starts_with("jet_");
-    const std::int64_t expected = per_jet ? jets_ : particles_;
-    if (dataset.length() != static_cast<hsize_t>(expected)) {
-      fail(path_, fmt::format("dataset '{}' has {} entries, expected {}; {}", name,
-                              dataset.length(), expected, convert_again));
-    }
+    const bool per_jet = is_per_jet(name);
     const hsize_t from = per_jet ? first : static_cast<hsize_t>(start);
-    Column values = dataset.read<float>({from}, {per_jet ? count : particles});
+    Column values = datasets[n].read<float>({from}, {per_jet ? count : particles});
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values[i])) {
         fail(path_,

@@ -38,7 +38,7 @@ class JetFile {
   /// Names of all that the file holds, also where it is no dataset and read() refuses it.
   std::vector<std::string> columns() const { return file_.names(); }
   bool has(const std::string& column) const { return file_.has(column); }
-  /// Jets [begin, end) with the named columns.
+  /// Jets [begin, end) with the named columns, which must be there even for an empty range.
   JetColumns read(std::int64_t begin, std::int64_t end,
                   const std::vector<std::string>& names) const;
 

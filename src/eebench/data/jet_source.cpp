@@ -113,6 +113,7 @@ JetSource::JetSource(const std::filesystem::path& path, DataConfig config)
     derive_angles_ = !jets->has("part_deta") || !jets->has("part_dphi");
     columns_ = config_.columns(derive_angles_);
     class_of_label_ = match_classes(*jets, classes());
+    jets->read(0, 0, columns_);  // whether all are there: to be known before hours of work
   }
 }
 

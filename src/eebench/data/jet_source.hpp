@@ -18,8 +18,8 @@ namespace eebench::data {
 /// wants them.
 class JetSource {
  public:
-  /// Throws InputError where the file has a class that the configuration does not list, or images
-  /// where it is of jets.
+  /// Throws InputError where the file lacks a column or has a class that the configuration does not
+  /// list, or holds images where it is of jets.
   JetSource(const std::filesystem::path& path, DataConfig config);
 
   const std::filesystem::path& path() const;

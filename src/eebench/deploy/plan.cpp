@@ -10,7 +10,6 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/exits/rule.hpp"
-#include "eebench/exits/thresholds.hpp"
 #include "eebench/model/settings.hpp"
 #include "eebench/sys/files.hpp"
 
@@ -203,7 +202,9 @@ std::vector<double> thresholds_for(const Plan& plan, std::int64_t exits) {
                         tier.name, given, early,
                         early == 0 ? "none" : "one number, or a list with one for each"));
     const std::vector<double> own =
-        early == 0 ? std::vector<double>() : exits::thresholds_for(tier.thresholds, early + 1);
+        given == early
+            ? tier.thresholds
+            : std::vector<double>(static_cast<std::size_t>(early), tier.thresholds.front());
     all.insert(all.end(), own.begin(), own.end());
   }
   try {

@@ -95,13 +95,14 @@ Underway Stage::run(Underway jets, std::vector<Answers>& answered) {
   nn::Context context;
   for (std::int64_t k = segments_.first; k < segments_.last && jets.size() > 0; ++k) {
     jets.state = network_->segment(k, jets.state, context);
-    const at::Tensor logits = network_->head(k, jets.state, context).logits;
+    const model::HeadOutput said = network_->head(k, jets.state, context);
     jets.record.set("logits", Axis::sample,
-                    at::cat({jets.record.get("logits"), logits.unsqueeze(1)}, 1));
+                    at::cat({jets.record.get("logits"), said.logits.unsqueeze(1)}, 1));
+    const at::Tensor embedding = said.embedding.contiguous();
     std::vector<std::int64_t> leaving;
     std::vector<std::int64_t> staying;
     for (std::int64_t jet = 0; jet < jets.size(); ++jet) {
-      (leaves(jets.record, jet, k) ? leaving : staying).push_back(jet);
+      (leaves(jets.record, jet, k, embedding) ? leaving : staying).push_back(jet);
     }
     if (!leaving.empty()) {
       answered.push_back({k, jets.record.select(leaving)});
@@ -111,16 +112,20 @@ Underway Stage::run(Underway jets, std::vector<Answers>& answered) {
   return jets;
 }
 
-bool Stage::leaves(const State& record, std::int64_t jet, std::int64_t exit) const {
+bool Stage::leaves(const State& record, std::int64_t jet, std::int64_t exit,
+                   const at::Tensor& embedding) const {
   if (exit + 1 == network_->exits()) {
     return true;
   }
   const auto row = static_cast<std::size_t>(jet);
   const auto width = static_cast<std::size_t>((exit + 1) * network_->classes());
+  const auto numbers = static_cast<std::size_t>(embedding.size(1));
   const float score =
       exits::score(rule_, {values<float>(record, "logits").subspan(row * width, width),
-                           network_->classes(), values<std::int64_t>(record, "multiplicity")[row],
-                           values<float>(record, "jet_pt")[row]});
+                           network_->classes(),
+                           values<std::int64_t>(record, "multiplicity")[row],
+                           values<float>(record, "jet_pt")[row],
+                           {embedding.const_data_ptr<float>() + row * numbers, numbers}});
   return exits::leaves(score, thresholds_[static_cast<std::size_t>(exit)]);
 }
 

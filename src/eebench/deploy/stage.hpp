@@ -51,7 +51,9 @@ class Stage {
   Underway run(Underway jets, std::vector<Answers>& answered);
 
  private:
-  bool leaves(const model::State& record, std::int64_t jet, std::int64_t exit) const;
+  /// `embedding`: [B, E] of this exit.
+  bool leaves(const model::State& record, std::int64_t jet, std::int64_t exit,
+              const at::Tensor& embedding) const;
 
   std::unique_ptr<model::Network> network_;
   model::Segments segments_;

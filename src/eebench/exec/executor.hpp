@@ -16,6 +16,12 @@ class Network;
 
 namespace eebench::exec {
 
+/// What every exit says of a batch.
+struct EveryExit {
+  std::vector<float> logits;                   ///< [B, exits, classes]
+  std::vector<std::vector<float>> embeddings;  ///< [exits - 1] of [B, E]
+};
+
 /// How a network is run.
 struct Settings {
   std::string device = "cpu";  ///< "cpu" or "cuda": one GPU per rank of a node
@@ -58,8 +64,8 @@ class Executor {
   virtual std::int64_t exits() const = 0;
   virtual std::int64_t classes() const = 0;
 
-  /// Runs every segment and every head: logits [B, exits, classes].
-  virtual std::vector<float> replay(const data::JetBatch& batch) = 0;
+  /// Runs every segment and every head.
+  virtual EveryExit replay(const data::JetBatch& batch) = 0;
   /// Really leaves: after each head the jets whose score reaches the threshold are done, and only
   /// the others go on. `thresholds`: [exits - 1].
   virtual BatchTrace run(const data::JetBatch& batch, const exits::Rule& rule,

@@ -37,16 +37,22 @@ class NetworkExecutor final : public Executor {
   std::int64_t exits() const override { return network_->exits(); }
   std::int64_t classes() const override { return network_->classes(); }
 
-  std::vector<float> replay(const data::JetBatch& batch) override {
+  EveryExit replay(const data::JetBatch& batch) override {
     const at::NoGradGuard no_grad;
     nn::Context context = fresh_context();
+    EveryExit result;
     std::vector<at::Tensor> logits;
     model::State state = stem(batch, context);
     for (std::int64_t k = 0; k < exits(); ++k) {
       state = network_->segment(k, state, context);
-      logits.push_back(network_->head(k, state, context).logits);
+      const model::HeadOutput said = network_->head(k, state, context);
+      logits.push_back(said.logits);
+      if (k + 1 < exits()) {
+        result.embeddings.push_back(to_host(said.embedding));
+      }
     }
-    return to_host(at::stack(logits, 1));
+    result.logits = to_host(at::stack(logits, 1));
+    return result;
   }
 
   BatchTrace run(const data::JetBatch& batch, const exits::Rule& rule,
@@ -58,8 +64,12 @@ class NetworkExecutor final : public Executor {
     const auto width = static_cast<std::size_t>(classes());
     const std::size_t all = static_cast<std::size_t>(exits()) * width;
     std::vector<float> said(batch.size() * all);  // [B, exits, classes] so far
-    return trace(batch, [&](std::int64_t k, const std::vector<float>& logits,
+    return trace(batch, [&](std::int64_t k, const at::Tensor& embedding,
+                            const std::vector<float>& logits,
                             const std::vector<std::int64_t>& jets) {
+      const bool is_read = !rule.embedding_rule.empty() && k + 1 < exits();
+      const std::vector<float> read = is_read ? to_host(embedding) : std::vector<float>();
+      const std::size_t numbers = read.size() / jets.size();
       const std::size_t before = static_cast<std::size_t>(k) * width;
       std::vector<std::int64_t> survivors;
       for (std::size_t row = 0; row < jets.size() && k + 1 < exits(); ++row) {
@@ -69,7 +79,8 @@ class NetworkExecutor final : public Executor {
         const float score = exits::score(rule, {{own, before + width},
                                                 classes(),
                                                 static_cast<std::int64_t>(batch.multiplicity(jet)),
-                                                data::transverse_momentum(batch, jet)});
+                                                data::transverse_momentum(batch, jet),
+                                                std::span(read).subspan(row * numbers, numbers)});
         if (!exits::leaves(score, thresholds[static_cast<std::size_t>(k)])) {
           survivors.push_back(static_cast<std::int64_t>(row));
         }
@@ -83,7 +94,10 @@ class NetworkExecutor final : public Executor {
       throw InputError(fmt::format("exit {} of a network with {} exits", exit, exits()));
     }
     return trace(
-        batch, [](std::int64_t, const auto&, const auto&) { return std::vector<std::int64_t>{}; },
+        batch,
+        [](std::int64_t, const auto&, const auto&, const auto&) {
+          return std::vector<std::int64_t>{};
+        },
         exit);
   }
 
@@ -159,8 +173,9 @@ class NetworkExecutor final : public Executor {
       if (k < first_head) {
         continue;
       }
-      const std::vector<float> logits = to_host(network_->head(k, state, context).logits);
-      const std::vector<std::int64_t> rows = stay(k, logits, jets);
+      const model::HeadOutput said = network_->head(k, state, context);
+      const std::vector<float> logits = to_host(said.logits);
+      const std::vector<std::int64_t> rows = stay(k, said.embedding, logits, jets);
       std::vector<bool> goes_on(jets.size(), false);
       for (const std::int64_t row : rows) {
         goes_on[static_cast<std::size_t>(row)] = true;

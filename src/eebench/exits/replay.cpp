@@ -25,20 +25,47 @@ void check(const Answers& answers) {
   }
 }
 
+/// Scores [jets, exits - 1] that were kept; none where they follow from the answers.
+std::span<const float> kept_scores(const Rule& rule, const Answers& answers) {
+  if (rule.embedding_rule.empty() || !answers.embeddings.empty()) {
+    return {};
+  }
+  const std::size_t scores = answers.labels.size() * static_cast<std::size_t>(answers.exits - 1);
+  if (answers.scores != nullptr) {
+    if (const auto kept = answers.scores->find(rule.embedding_rule);
+        kept != answers.scores->end() && kept->second.size() == scores) {
+      return kept->second;
+    }
+  }
+  throw InputError(
+      fmt::format("rule {}: these answers were kept without its scores", rule.embedding_rule));
+}
+
 }  // namespace
 
 Decisions decide(const Rule& rule, const Answers& answers) {
   check(answers);
   const auto exits = static_cast<std::size_t>(answers.exits);
   const auto classes = static_cast<std::size_t>(answers.classes);
-  Decisions result{{}, {}, {answers.cost.begin(), answers.cost.end()}, answers.exits};
+  const std::span<const float> kept = kept_scores(rule, answers);
+  Decisions result{
+      {kept.begin(), kept.end()}, {}, {answers.cost.begin(), answers.cost.end()}, answers.exits};
+  const auto embedding = [&](std::size_t jet, std::size_t exit) -> std::span<const float> {
+    if (answers.embeddings.empty()) {
+      return {};
+    }
+    const std::span<const float> all = answers.embeddings[exit];
+    const std::size_t width = all.size() / answers.labels.size();
+    return all.subspan(jet * width, width);
+  };
   for (std::size_t jet = 0; jet < answers.labels.size(); ++jet) {
     const std::span<const float> logits =
         answers.logits.subspan(jet * exits * classes, exits * classes);
     for (std::size_t exit = 0; exit < exits; ++exit) {
-      if (exit + 1 < exits) {
-        result.scores.push_back(score(rule, {logits.first((exit + 1) * classes), answers.classes,
-                                             answers.multiplicity[jet], answers.jet_pt[jet]}));
+      if (exit + 1 < exits && kept.empty()) {
+        result.scores.push_back(
+            score(rule, {logits.first((exit + 1) * classes), answers.classes,
+                         answers.multiplicity[jet], answers.jet_pt[jet], embedding(jet, exit)}));
       }
       const std::int64_t answer = stats::answer_of(logits.subspan(exit * classes, classes));
       result.right.push_back(answer == answers.labels[jet] ? 1 : 0);

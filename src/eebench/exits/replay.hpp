@@ -1,12 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "eebench/exits/rule.hpp"
 
 namespace eebench::exits {
+
+/// Scores [jets, exits - 1] of rules that look at embeddings, by rule: kept instead of these.
+using EmbeddingScores = std::map<std::string, std::vector<float>, std::less<>>;
 
 /// What every exit says of every jet: the result of one pass through all exits.
 struct Answers {
@@ -19,6 +24,9 @@ struct Answers {
   std::span<const double> cost;
   std::int64_t exits;
   std::int64_t classes;
+  /// What rules that look at embeddings need: [exits - 1] of [jets, E], or the scores instead.
+  std::span<const std::vector<float>> embeddings = {};
+  const EmbeddingScores* scores = nullptr;
 };
 
 /// Outcome of an exit rule on jets: what thresholds are chosen from. Owns its numbers.
@@ -30,8 +38,8 @@ struct Decisions {
   std::int64_t jets() const { return static_cast<std::int64_t>(right.size()) / exits; }
 };
 
-/// Throws InputError on sizes that do not fit, or fewer than 2 classes. `rule`: made for these
-/// exits and classes.
+/// Throws InputError on sizes that do not fit, fewer than 2 classes, or a rule that needs
+/// embeddings which are not there. `rule`: made for these exits and classes.
 Decisions decide(const Rule& rule, const Answers& answers);
 
 /// Exit [jets] at which each jet leaves: the first whose score reaches its threshold, else the

@@ -37,8 +37,40 @@ double margin(const Rule& /*rule*/, const Evidence& evidence) {
 }
 
 double learned(const Rule& rule, const Evidence& evidence) {
-  return chance_right(rule.gates[static_cast<std::size_t>(evidence.exit())],
-                      summarise(evidence.own()), evidence.multiplicity);
+  const Gate& gate = rule.gates[static_cast<std::size_t>(evidence.exit())];
+  const Summary summary = summarise(evidence.own());
+  return chance(gate, learned_features(summary, evidence.multiplicity),
+                gate.answer_bias[static_cast<std::size_t>(summary.answer)]);
+}
+
+double jei(const Rule& rule, const Evidence& evidence) {
+  return chance(rule.gates[static_cast<std::size_t>(evidence.exit())],
+                jei_features(evidence.own()));
+}
+
+/// Throws InputError unless the embedding is of the width that the rule was fitted to.
+std::span<const float> embedding_of(const Rule& rule, const Evidence& evidence, std::size_t width) {
+  if (evidence.embedding.size() != width) {
+    throw InputError(fmt::format(
+        "rule {}: exit {} has an embedding of {} numbers, its gate is for {}; fit it again with "
+        "eebench gates",
+        rule.embedding_rule, evidence.exit(), evidence.embedding.size(), width));
+  }
+  return evidence.embedding;
+}
+
+double lte(const Rule& rule, const Evidence& evidence) {
+  const Gate& gate = rule.gates[static_cast<std::size_t>(evidence.exit())];
+  return answer_of(evidence.own()) == no_answer
+             ? not_a_number
+             : chance(gate, embedding_of(rule, evidence, gate.weights.size()));
+}
+
+double prototype(const Rule& rule, const Evidence& evidence) {
+  const Prototypes& prototypes = rule.prototypes[static_cast<std::size_t>(evidence.exit())];
+  return answer_of(evidence.own()) == no_answer
+             ? not_a_number
+             : nearness(prototypes, embedding_of(rule, evidence, prototypes.width()));
 }
 
 /// Zhou et al., BERT Loses Patience (arXiv:2006.04152), whose counter this is.
@@ -89,12 +121,42 @@ double jet_pt(const Rule& /*rule*/, const Evidence& evidence) {
   return static_cast<double>(evidence.jet_pt);
 }
 
+bool load_gate(Rule& rule, std::span<const double> numbers, std::size_t features,
+               std::size_t classes) {
+  if (features == 0 || numbers.size() != 3 * features + 1 + classes) {
+    return false;
+  }
+  rule.gates.push_back(unpack_gate(numbers, features));
+  return true;
+}
+
+bool load_learned(Rule& rule, std::span<const double> numbers, std::size_t classes) {
+  return load_gate(rule, numbers, std::tuple_size_v<LearnedFeatures>, classes);
+}
+
+bool load_jei(Rule& rule, std::span<const double> numbers, std::size_t /*classes*/) {
+  return load_gate(rule, numbers, std::tuple_size_v<JeiFeatures>, 0);
+}
+
+bool load_lte(Rule& rule, std::span<const double> numbers, std::size_t /*classes*/) {
+  return load_gate(rule, numbers, numbers.size() / 3, 0);
+}
+
+bool load_prototypes(Rule& rule, std::span<const double> numbers, std::size_t classes) {
+  if (numbers.size() < 2 * classes || numbers.size() % classes != 0) {
+    return false;
+  }
+  rule.prototypes.push_back(unpack_prototypes(numbers, classes));
+  return true;
+}
+
 constexpr std::array registry = {
     RuleRow{"confidence", &confidence, 0.0, 1.0, "largest softmax value"},
     RuleRow{"entropy", &entropy, 0.0, 1.0, "1 minus the entropy of softmax over its maximum"},
     RuleRow{"margin", &margin, 0.0, 1.0, "largest minus second largest softmax value"},
     RuleRow{"learned", &learned, 0.0, 1.0,
-            "chance that this exit is right, by a small gate fitted on validation jets"},
+            "chance that this exit is right, by a small gate fitted on validation jets",
+            &load_learned},
     RuleRow{"patience", &patience, 0.0, infinity,
             "exits directly before this one that gave its answer without a break; 0 at exit 0"},
     RuleRow{"vote", &vote, 0.0, 1.0,
@@ -106,6 +168,15 @@ constexpr std::array registry = {
     RuleRow{"comparator", &comparator, -infinity, -1.0,
             "minus the sum of exp(logit - largest logit), for hardware: no division; threshold "
             "-1/t is confidence t"},
+    RuleRow{"prototype", &prototype, 0.0, 1.0,
+            "nearness of the embedding to the mean of a class, distances in units of its scatter",
+            &load_prototypes, true},
+    RuleRow{"lte", &lte, 0.0, 1.0,
+            "chance that this exit is right, by a linear gate on its embedding (BERxiT)", &load_lte,
+            true},
+    RuleRow{"jei", &jei, 0.0, 1.0,
+            "chance that going on is not worth its cost, by a gate on four scores (JEI-DNN)",
+            &load_jei},
 };
 
 /// What a formula reads; beside these p_<class>, the softmax value of a class.
@@ -184,24 +255,30 @@ bool is_unknown_word(std::string_view text) {
   });
 }
 
-std::vector<Gate> check_gates(std::span<const Gate> gates, std::int64_t exits,
-                              std::size_t classes) {
-  if (gates.empty()) {
+Rule fitted_rule(const RuleRow& row, const Fits& fits, std::int64_t exits, std::size_t classes) {
+  const auto found = fits.numbers.find(row.name);
+  if (found == fits.numbers.end()) {
     throw InputError(
-        "rule learned: these weights carry no gates; fit them with eebench gates --weights FILE "
-        "--data JETS, or choose another rule");
+        fmt::format("rule {}: no gates for it in {}; fit them with eebench gates --weights FILE "
+                    "--data JETS, or "
+                    "choose another rule",
+                    row.name, fits.where));
   }
+  Rule rule{.score = row.score,
+            .embedding_rule = row.reads_embedding ? row.name : std::string_view()};
+  const std::vector<std::vector<double>>& gates = found->second;
   const bool fit = static_cast<std::int64_t>(gates.size()) == exits - 1 &&
-                   std::all_of(gates.begin(), gates.end(), [&](const Gate& gate) {
-                     return gate.answer_bias.size() == classes;
+                   std::all_of(gates.begin(), gates.end(), [&](const std::vector<double>& numbers) {
+                     return row.load(rule, numbers, classes);
                    });
   if (!fit) {
     throw InputError(
-        fmt::format("rule learned: the weights carry {} gates that are not those of {} early exits "
-                    "and {} classes; fit them again with eebench gates",
-                    gates.size(), exits - 1, classes));
+        fmt::format("rule {}: the {} gates in {} are not those of {} early exits and {} classes; "
+                    "fit them again "
+                    "with eebench gates",
+                    row.name, gates.size(), fits.where, exits - 1, classes));
   }
-  return {gates.begin(), gates.end()};
+  return rule;
 }
 
 }  // namespace
@@ -229,18 +306,31 @@ std::string parse_rule(std::string_view text) {
     known.emplace_back("or a formula such as \"p_max * (patience >= 1)\"");
     throw_unknown("exit rule", text, "", known);
   }
-  std::string canonical = Expression(std::string(text)).text();
+  const Expression parsed{std::string(text)};
+  if (parsed.names().empty()) {
+    throw InputError(fmt::format(
+        "rule {}: depends on nothing of a jet, so that all or none leave; use one of {}", text,
+        formula_variables()));
+  }
+  std::string canonical = parsed.text();
   std::erase_if(canonical, [](unsigned char c) { return std::isspace(c) != 0; });
   return canonical;
 }
 
-Rule make_rule(std::string_view text, std::span<const Gate> gates, std::int64_t exits,
+bool is_fitted(std::string_view rule) {
+  const RuleRow* row = find_rule(rule);
+  return row != nullptr && row->load != nullptr;
+}
+
+Rule make_rule(std::string_view text, const Fits& fits, std::int64_t exits,
                std::span<const std::string> classes) {
   if (const RuleRow* row = find_rule(text)) {
-    return {row->score, row->score == &learned ? check_gates(gates, exits, classes.size())
-                                               : std::vector<Gate>()};
+    return row->load != nullptr ? fitted_rule(*row, fits, exits, classes.size())
+                                : Rule{.score = row->score};
   }
-  Rule rule{&formula, {}, Expression(parse_rule(text)), {classes.begin(), classes.end()}};
+  Rule rule{.score = &formula,
+            .formula = Expression(parse_rule(text)),
+            .classes = {classes.begin(), classes.end()}};
   for (const std::string& name : rule.formula->names()) {
     if (find_variable(name) == nullptr && class_of(name, classes) == classes.size()) {
       throw InputError(
@@ -249,6 +339,17 @@ Rule make_rule(std::string_view text, std::span<const Gate> gates, std::int64_t 
     }
   }
   return rule;
+}
+
+std::vector<Rule> embedding_rules(const Fits& fits, std::int64_t exits,
+                                  std::span<const std::string> classes) {
+  std::vector<Rule> rules;
+  for (const RuleRow& row : registry) {
+    if (row.reads_embedding && fits.numbers.contains(row.name)) {
+      rules.push_back(make_rule(row.name, fits, exits, classes));
+    }
+  }
+  return rules;
 }
 
 void check_thresholds(std::string_view rule, std::span<const double> thresholds) {

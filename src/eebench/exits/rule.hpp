@@ -11,6 +11,7 @@
 
 #include "eebench/core/expression.hpp"
 #include "eebench/exits/gate.hpp"
+#include "eebench/exits/prototypes.hpp"
 
 namespace eebench::exits {
 
@@ -20,6 +21,9 @@ struct Evidence {
   std::int64_t classes;           ///< at least 2
   std::int64_t multiplicity;      ///< constituents of the jet
   float jet_pt;                   ///< GeV, of the summed constituents
+  /// [E] what the last linear layer of the exit that asks reads; only rules that look at it need
+  /// it.
+  std::span<const float> embedding = {};
 
   std::int64_t exit() const { return static_cast<std::int64_t>(logits.size()) / classes - 1; }
   /// Logits [classes] of one of these exits.
@@ -44,9 +48,11 @@ double confidence(const Rule& rule, const Evidence& evidence);
 /// threshold of the exit.
 struct Rule {
   Score score = &confidence;
-  std::vector<Gate> gates = {};            ///< [exits - 1] for `learned`, else empty
-  std::optional<Expression> formula = {};  ///< of a rule that is one
-  std::vector<std::string> classes = {};   ///< names, for a formula
+  std::vector<Gate> gates = {};             ///< [exits - 1] of a rule that has them
+  std::vector<Prototypes> prototypes = {};  ///< [exits - 1] of `prototype`
+  std::string_view embedding_rule = {};     ///< name of a rule that looks at embeddings
+  std::optional<Expression> formula = {};   ///< of a rule that is one
+  std::vector<std::string> classes = {};    ///< names, for a formula
 };
 
 struct RuleRow {
@@ -55,6 +61,10 @@ struct RuleRow {
   double lowest;   ///< no score is below
   double highest;  ///< or above
   std::string_view sentence;
+  /// Of a rule that is fitted: takes over the numbers of the next exit, unless they are none of a
+  /// network with so many classes.
+  bool (*load)(Rule& rule, std::span<const double> numbers, std::size_t classes) = nullptr;
+  bool reads_embedding = false;
 };
 
 /// The rules that have a name. Task files count on the order.
@@ -67,12 +77,18 @@ std::string formula_variables();
 /// InputError, which lists the rules, for a word that is neither, and for what is no formula.
 std::string parse_rule(std::string_view text);
 
+/// Whether the rule of that name needs what `eebench gates` fits.
+bool is_fitted(std::string_view rule);
+
 /// The rule of that name or formula for a network of `exits` exits and classes of these names.
-/// `gates`: those fitted for it, empty where there are none; only `learned` needs them and throws
-/// InputError where they are missing or those of another network, a formula where it has a variable
-/// that does not exist.
-Rule make_rule(std::string_view text, std::span<const Gate> gates, std::int64_t exits,
+/// Throws InputError where what a rule needs is not among `fits` or of another network, and where a
+/// formula has a variable that does not exist.
+Rule make_rule(std::string_view text, const Fits& fits, std::int64_t exits,
                std::span<const std::string> classes);
+
+/// Those rules among `fits` that look at embeddings.
+std::vector<Rule> embedding_rules(const Fits& fits, std::int64_t exits,
+                                  std::span<const std::string> classes);
 
 /// Threshold above every score: nobody leaves.
 inline constexpr double never_leave = std::numeric_limits<double>::infinity();

@@ -23,7 +23,14 @@ namespace {
 constexpr std::int64_t format_version = 1;
 constexpr const char* group = "weights";
 
-std::string gate_name(std::size_t exit) { return fmt::format("gates/{}", exit); }
+constexpr const char* gates_group = "gates";
+
+/// In names of datasets and in digests: those of `learned`, for long the only ones, lie bare.
+std::string prefix_of(const std::string& rule) { return rule == "learned" ? "" : rule + "/"; }
+
+std::string gate_name(const std::string& rule, std::size_t exit) {
+  return fmt::format("{}/{}{}", gates_group, prefix_of(rule), exit);
+}
 
 std::string reference_name(std::string name) {
   if (name.starts_with("mod.")) {
@@ -61,15 +68,22 @@ std::string first_few(const std::vector<std::string>& names) {
 
 Gates read_gates(const h5::File& file) {
   Gates gates;
-  while (file.has(gate_name(gates.numbers.size()))) {
-    gates.numbers.push_back(file.dataset(gate_name(gates.numbers.size())).read<double>());
-  }
-  if (gates.numbers.empty()) {
+  if (!file.has(gates_group)) {
     return gates;
+  }
+  std::vector<std::string> rules = file.names(gates_group);
+  rules.emplace_back("learned");
+  for (const std::string& rule : rules) {
+    for (std::size_t exit = 0; file.has(gate_name(rule, exit)); ++exit) {
+      gates.numbers[rule].push_back(file.dataset(gate_name(rule, exit)).read<double>());
+    }
   }
   gates.data = file.attribute<std::string>("gates_data");
   gates.data_sha256 = file.attribute<std::string>("gates_data_sha256");
   gates.jets = file.attribute<std::int64_t>("gates_jets");
+  if (file.has_attribute("gates_lambda")) {
+    gates.lambda = file.attribute<double>("gates_lambda");
+  }
   if (file.attribute<std::string>("gates_sha256") != sha256(gates)) {
     throw InputError(fmt::format(
         "{}: the gates do not match their checksum; fit them again: eebench gates", file.where()));
@@ -78,13 +92,15 @@ Gates read_gates(const h5::File& file) {
 }
 
 void write_gates(h5::File& file, const Gates& gates) {
-  for (std::size_t exit = 0; exit < gates.numbers.size(); ++exit) {
-    const std::vector<double>& numbers = gates.numbers[exit];
-    file.array<double>(gate_name(exit), {numbers.size()}).write(numbers);
+  for (const auto& [rule, of_exits] : gates.numbers) {
+    for (std::size_t exit = 0; exit < of_exits.size(); ++exit) {
+      file.array<double>(gate_name(rule, exit), {of_exits[exit].size()}).write(of_exits[exit]);
+    }
   }
   file.set_attribute("gates_data", gates.data);
   file.set_attribute("gates_data_sha256", gates.data_sha256);
   file.set_attribute("gates_jets", gates.jets);
+  file.set_attribute("gates_lambda", gates.lambda);
   file.set_attribute("gates_sha256", sha256(gates));
 }
 
@@ -92,8 +108,8 @@ Weights read_h5(const std::filesystem::path& path) {
   const h5::File file = h5::File::open(path);
   if (!file.has(group)) {
     throw InputError(
-        fmt::format("{}: no group '{}', so it holds no weights; give a weights.h5 that "
-                    "eebench train wrote, or a .pt file",
+        fmt::format("{}: no group '{}', so it is no file of weights; give one that eebench train "
+                    "wrote",
                     path.string(), group));
   }
   if (const auto version = file.attribute<std::int64_t>("format_version");
@@ -185,8 +201,11 @@ std::string sha256(const Gates& gates) {
     return "";
   }
   Digest digest;
-  for (const std::vector<double>& numbers : gates.numbers) {
-    digest.add(fmt::format("{}\n", numbers.size())).add_values(std::span<const double>(numbers));
+  for (const auto& [rule, of_exits] : gates.numbers) {
+    digest.add(prefix_of(rule));
+    for (const std::vector<double>& numbers : of_exits) {
+      digest.add(fmt::format("{}\n", numbers.size())).add_values(std::span<const double>(numbers));
+    }
   }
   return digest.hex();
 }
@@ -213,8 +232,8 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
     // Dimensions of length 1 differ between versions of a reference.
     if (found->second.squeeze().sizes() != own.squeeze().sizes()) {
       throw InputError(fmt::format(
-          "{}: '{}' has shape [{}], the network wants [{}]; check --model and "
-          "--features",
+          "{}: '{}' has shape [{}], the network wants [{}]; name the model and the features they "
+          "were trained with",
           where, name, fmt::join(found->second.sizes(), ", "), fmt::join(own.sizes(), ", ")));
     }
     own.copy_(found->second.view(own.sizes()));
@@ -225,11 +244,11 @@ void load_state_dict(Network& network, const StateDict& tensors, const std::stri
     unexpected.push_back(name);
   }
   if (!missing.empty() || !unexpected.empty()) {
-    throw InputError(
-        fmt::format("{}: weights of another network ({}{}{}{}); check --model and its exits", where,
-                    missing.empty() ? "" : "missing " + first_few(missing),
-                    !missing.empty() && !unexpected.empty() ? "; " : "",
-                    unexpected.empty() ? "" : "unexpected " + first_few(unexpected), ""));
+    throw InputError(fmt::format(
+        "{}: weights of another network ({}{}{}); name the model and exits they belong to", where,
+        missing.empty() ? "" : "missing " + first_few(missing),
+        !missing.empty() && !unexpected.empty() ? "; " : "",
+        unexpected.empty() ? "" : "unexpected " + first_few(unexpected)));
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,15 +39,17 @@ StateDict piece_of(const Network& network, const Segments& segments);
 void load_piece(Network& network, const StateDict& piece, const std::string& where,
                 const Segments& segments);
 
-/// Gates of the learned rule as plain numbers, and the jets that they were fitted on.
+/// What was fitted for exit rules, as plain numbers, and the jets that it was fitted on.
 struct Gates {
-  std::vector<std::vector<double>> numbers;  ///< of each early exit; empty where none were fitted
-  std::string data;                          ///< name of the jet file
+  /// By rule, of each early exit; empty where nothing was fitted.
+  std::map<std::string, std::vector<std::vector<double>>, std::less<>> numbers;
+  std::string data;  ///< name of the jet file
   std::string data_sha256;
   std::int64_t jets = 0;
+  double lambda = 0.0;  ///< that those of `jei` were fitted with
 };
 
-/// SHA-256 over the numbers; empty without gates.
+/// SHA-256 over rules and numbers; empty without gates.
 std::string sha256(const Gates& gates);
 
 /// Weights of a file and what is stored with them (nothing in a .pt file).

@@ -213,8 +213,8 @@ std::string chosen_preamble(const TaskReader& task) {
   const std::string bias =
       task.has_attribute(known_gates)
           ? fmt::format(
-                " The gates of {} were fitted on the same jets, so thresholds of the rule "
-                "learned are biased: they tend to lose more elsewhere.",
+                " The gates of {} were fitted on the same jets, so thresholds of rules with "
+                "gates are biased: they tend to lose more elsewhere.",
                 task.attribute(known_gates))
           : "";
   return fmt::format(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -122,6 +123,11 @@ Interval macro_auc_interval(const Predictions& predictions, std::uint64_t seed,
     if (pairs > 0) {
       values.push_back(sum / static_cast<double>(pairs));
     }
+  }
+  // Where all jets are ranked right, or all alike, every replica says the same, however few they
+  // are.
+  if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end()) {
+    return {nan, nan};
   }
   return {nearest_rank(values, 0.025), nearest_rank(values, 0.975)};
 }

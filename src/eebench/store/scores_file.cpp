@@ -1,5 +1,7 @@
 #include "eebench/store/scores_file.hpp"
 
+#include <numeric>
+
 #include "eebench/core/error.hpp"
 #include "eebench/exits/scores.hpp"
 #include "eebench/h5/file.hpp"
@@ -27,6 +29,14 @@ void write_scores(const std::filesystem::path& path, const std::filesystem::path
   file.write("confidence", {"jet", "exit"}, confidence, "largest softmax value");
   file.write("entropy", {"jet", "exit"}, entropy, "1 - entropy of the softmax / ln(classes)");
   file.write("margin", {"jet", "exit"}, margin, "largest minus second largest softmax value");
+  if (!share.scores.empty()) {
+    std::vector<std::int32_t> early(static_cast<std::size_t>(share.exits - 1));
+    std::iota(early.begin(), early.end(), 0);
+    file.dimension("early_exit", early);
+  }
+  for (const auto& [rule, scores] : share.scores) {
+    file.write(rule, {"jet", "early_exit"}, scores, "score of the rule " + rule);
+  }
   file.write("label", {"jet"}, narrowed(share.labels), "class index");
   file.write("multiplicity", {"jet"}, narrowed(share.multiplicity), "constituents");
   file.write("jet_pt", {"jet"}, share.jet_pt, "transverse momentum of the summed constituents",
@@ -47,6 +57,11 @@ AllExits read_scores(const std::filesystem::path& path) {
   all.labels = file.dataset("label").read<std::int64_t>();
   all.multiplicity = file.dataset("multiplicity").read<std::int64_t>();
   all.jet_pt = file.dataset("jet_pt").read<float>();
+  for (const exits::RuleRow& row : exits::rule_registry()) {
+    if (const std::string rule(row.name); row.reads_embedding && file.has(rule)) {
+      all.scores[rule] = file.dataset(rule).read<float>();
+    }
+  }
   return all;
 }
 

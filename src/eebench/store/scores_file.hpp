@@ -14,8 +14,9 @@ namespace eebench::store {
 using Origin = std::map<std::string, std::string>;
 
 /// \collective Writes every rank's share into one file for xarray: dimensions jet, exit, class;
-/// logits, the rules' scores, label, multiplicity, jet_pt. The file appears complete or not at all;
-/// until then it is `part`, a path that no other job writes.
+/// logits, the rules' scores (dimension early_exit for those that look at embeddings), label,
+/// multiplicity, jet_pt. The file appears complete or not at all; until then it is `part`, a path
+/// that no other job writes.
 void write_scores(const std::filesystem::path& path, const std::filesystem::path& part,
                   const comm::Communicator& comm, const AllExits& share, const Origin& origin);
 

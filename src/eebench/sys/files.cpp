@@ -119,8 +119,8 @@ void make_writable_folder(const fs::path& folder) {
     error.assign(errno, std::generic_category());
   }
   if (error) {
-    throw InputError(fmt::format("cannot write into '{}': {}; give another -o", folder.string(),
-                                 error.message()));
+    throw InputError(fmt::format("cannot write into '{}': {}; choose another folder",
+                                 folder.string(), error.message()));
   }
 }
 

@@ -18,13 +18,6 @@
 namespace eebench::train {
 namespace {
 
-std::string back_end_of(const Session& session, at::Device device, const comm::Communicator& comm) {
-  if (!session.back_end.empty()) {
-    return session.back_end;
-  }
-  return comm.size() == 1 ? "self" : device.is_cuda() ? "nccl" : "mpi";
-}
-
 /// Each back end sums where it can: mpi in host memory, nccl on the GPUs.
 void check_back_end(const Session& session) {
   const bool gpu = session.device == "cuda";
@@ -154,8 +147,11 @@ Summary run(const Session& asked, const data::JetSource& training,
           "then decided by jets that the network knows; give others as --data-val");
     }
   }
+  const std::string_view back_end = session.back_end.empty()
+                                        ? comm::default_back_end(device.is_cuda(), comm)
+                                        : std::string_view(session.back_end);
   TrainingRun run(session, *network, training, validation, inputs, device,
-                  comm::make_all_reducer(back_end_of(session, device, comm), comm), comm);
+                  comm::make_all_reducer(back_end, comm), comm);
   comm.agree([&] {
     if (comm.is_root()) {
       sys::publish_text(session.output / "config.toml",

@@ -226,14 +226,13 @@ bool TrainingRun::without_improvement() const {
 void TrainingRun::save_best() {
   comm_.agree([&] {
     if (comm_.is_root()) {
-      const BuildInfo build = build_info();
-      model::write_weights(session_.output / "weights.h5",
-                           {.tensors = model::state_dict(network_),
-                            .config = session_.model.text(),
-                            .origin = fmt::format(
-                                "eebench {}, commit {}{}, {} ranks: {}\nstep {}: {}", version,
-                                build.git_sha, build.git_dirty ? " with changes" : "", comm_.size(),
-                                session_.command_line, trainer_->steps_done(), curve_)});
+      model::Weights weights;
+      weights.tensors = model::state_dict(network_);
+      weights.config = session_.model.text();
+      weights.origin = fmt::format("eebench {}, commit {}, {} ranks: {}\nstep {}: {}", version,
+                                   build_info().commit(), comm_.size(), session_.command_line,
+                                   trainer_->steps_done(), curve_);
+      model::write_weights(session_.output / "weights.h5", weights);
     }
   });
 }

@@ -1,0 +1,226 @@
+"""What `eebench scale` measured as a model of a step, and what more ranks would take.
+
+A step of n ranks with j jets each, whose all-reduce sums b bytes, takes
+
+    c0 + c1 j        computing                          + i j        reading
+    + w sqrt(2 ln n) waiting for the slowest (the largest of n normal deviations grows like this)
+    + alpha s(n) + beta v(n) b     the all-reduce
+
+with s(n) = 2 (n - 1), v(n) = 2 (n - 1) / n for a ring, and s(n) = v(n) = log2 n for a tree (Thakur, Rabenseifner,
+Gropp, IJHPCA 19 (2005) 49), whichever fits better. Coefficients are at least 0 and fitted to relative deviations.
+"""
+
+import itertools
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+
+from . import style
+from .errors import InputError
+from .load import ENGINE
+from .outputs import check_output_file
+from .tables import markdown
+
+REPLICAS = 400
+FORMS = {
+    "ring": (lambda n: 2 * (n - 1), lambda n: 2 * (n - 1) / n),
+    "tree": (np.log2, np.log2),
+}
+PARTS = ("compute", "input", "wait", "communication")
+
+
+def read_scaling(path, alone):
+    """A file of `eebench scale`; `alone`: whether of all-reduces by themselves."""
+    try:
+        with xr.open_dataset(path, engine=ENGINE, phony_dims="sort") as file:
+            data = file.load()
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: not a readable file ({reason}); eebench scale writes one") from error
+    if data.attrs.get("format") != "eebench scaling":
+        raise InputError(f"{path}: not written by eebench scale; give a file that is")
+    if (data.attrs["stage"] == "allreduce") != alone:
+        wanted = "eebench scale --stage allreduce" if alone else "eebench scale --stage train or infer"
+        raise InputError(f"{path}: is of --stage {data.attrs['stage']}; give one of {wanted}")
+    return data
+
+
+def points_of(data):
+    """A row a point: what the model is fitted to. Ranks that share cores say nothing of ranks that do not."""
+    keep = np.flatnonzero(data.oversubscribed.values == 0)
+    ranks = data.ranks.values[keep]
+    part = {name: data[f"{name}_time"].values[keep] for name in PARTS}
+    return {
+        "ranks": ranks,
+        "jets": data.jets.values[keep] / ranks,
+        "bytes": data.bytes.values[keep],
+        "samples": data.sample_step_time.values[keep],
+        "compute": np.nanmean(part["compute"], axis=1),
+        "input": np.nanmean(part["input"], axis=1),
+        "wait": np.nanmean(part["wait"], axis=1),
+        "communication": part["communication"][:, 0],
+    }
+
+
+def chosen(points, rows):
+    return {name: values[rows] for name, values in points.items()}
+
+
+def least_squares(columns, values):
+    """Coefficients of at least 0 that minimise relative deviations: the best of all subsets of columns."""
+    rows = values > 0
+    columns = np.stack(columns, axis=-1)[rows] / values[rows, None]
+    best, least = np.zeros(columns.shape[1]), float(rows.sum())
+    for size in range(1, columns.shape[1] + 1):
+        for subset in map(list, itertools.combinations(range(columns.shape[1]), size)):
+            found, *_ = np.linalg.lstsq(columns[:, subset], np.ones(len(columns)), rcond=None)
+            left = float(((columns[:, subset] @ found - 1) ** 2).sum())
+            if (found >= 0).all() and left < least * (1 - 1e-9):
+                best, least = np.zeros(columns.shape[1]), left
+                best[subset] = found
+    return best, least
+
+
+class Model:
+    """Fitted to points, and to all-reduces by themselves where there are any."""
+
+    def __init__(self, points, sums=None):
+        ranks, jets = points["ranks"], points["jets"]
+        (self.c0, self.c1), _ = least_squares((np.ones_like(jets), jets), points["compute"])
+        (self.i,), _ = least_squares((jets,), points["input"])
+        (self.w,), _ = least_squares((spread(ranks),), points["wait"])
+        self.form, self.alpha, self.beta = self.fit_all_reduce(sums or points, "communication")
+
+    @staticmethod
+    def fit_all_reduce(points, time):
+        rows = points["ranks"] > 1
+        ranks, size, seconds = points["ranks"][rows], points["bytes"][rows], points[time][rows]
+        fits = {name: least_squares((s(ranks), v(ranks) * size), seconds) for name, (s, v) in FORMS.items()}
+        form = min(fits, key=lambda name: fits[name][1])
+        return form, *fits[form][0]
+
+    def all_reduce(self, ranks, size):
+        s, v = FORMS[self.form]
+        return self.alpha * s(ranks) + self.beta * v(ranks) * size
+
+    def step(self, ranks, jets, size):
+        """Seconds; `jets` of each rank."""
+        ranks = np.asarray(ranks, float)
+        computing = self.c0 + (self.c1 + self.i) * jets
+        return computing + self.w * spread(ranks) + np.where(ranks > 1, self.all_reduce(ranks, size), 0.0)
+
+
+def spread(ranks):
+    return np.sqrt(2 * np.log(ranks))
+
+
+def drawn_again(points, random):
+    """Points as another run might have had them: samples drawn with replacement, parts in proportion."""
+    samples = points["samples"]
+    index = random.integers(samples.shape[1], size=samples.shape)
+    ratio = np.take_along_axis(samples, index, 1).mean(1) / samples.mean(1)
+    return points | {name: points[name] * ratio for name in PARTS}
+
+
+def predict(points, sums, ranks, jets, size, seed=1):
+    """Median and 95 % band of the step, s, [ranks]: from samples drawn again, times the deviations that the fit leaves."""
+    random = np.random.default_rng(seed)
+    fitted = Model(points, sums)
+    left = points["samples"].mean(1) / fitted.step(points["ranks"], points["jets"], points["bytes"])
+    steps = []
+    for _ in range(REPLICAS):
+        again = Model(drawn_again(points, random), drawn_again(sums, random) if sums else None)
+        steps.append(again.step(ranks, jets, size) * random.choice(left))
+    low, high = np.quantile(steps, (0.025, 0.975), axis=0)
+    return fitted.step(ranks, jets, size), low, high
+
+
+def validation(points, sums):
+    """Each number of ranks from the third on, predicted from the smaller ones: rows of ranks, measured, predicted, low, high."""
+    counts = np.unique(points["ranks"])
+    rows = []
+    for count in counts[2:]:
+        (at,) = np.flatnonzero(points["ranks"] == count)[:1]
+        smaller = chosen(points, points["ranks"] < count)
+        fewer = chosen(sums, sums["ranks"] < count) if sums is not None else None
+        if fewer is not None and len(fewer["ranks"]) == 0:
+            fewer = None
+        predicted = predict(smaller, fewer, [count], points["jets"][at], points["bytes"][at])
+        rows.append((int(count), points["samples"][at].mean(), *(float(value[0]) for value in predicted)))
+    return rows
+
+
+def scaling(path, sums_path, more_ranks, output):
+    """Prints the model, its validation and its prediction, and draws them."""
+    output = Path(output)
+    check_output_file(output, [path, *([sums_path] if sums_path else [])])
+    data = read_scaling(path, alone=False)
+    points = points_of(data)
+    if len(np.unique(points["ranks"])) < 3:
+        raise InputError(
+            f"{path}: {len(np.unique(points['ranks']))} numbers of ranks had cores of their own, a fit takes 3; "
+            "measure more, or with --emulate"
+        )
+    sums = points_of(read_scaling(sums_path, alone=True)) if sums_path else None
+    if sums is not None and len(sums["ranks"]) == 0:
+        raise InputError(f"{sums_path}: all of its ranks shared cores; measure fewer ranks")
+    weak = data.attrs["mode"] == "weak"
+    total = points["jets"] * points["ranks"]
+    counts = np.array(sorted({*points["ranks"].astype(int), *more_ranks}), float)
+    jets = np.full_like(counts, points["jets"][0]) if weak else total[0] / counts
+    predicted = predict(points, sums, counts, jets, points["bytes"][-1])
+    model = Model(points, sums)
+    print(
+        f"A step takes {model.c0:.4g} s + {model.c1:.4g} s a jet to compute, {model.i:.4g} s a jet to read, "
+        f"{model.w:.4g} s sqrt(2 ln n) to wait, and an all-reduce as a {model.form} with alpha {model.alpha:.4g} s "
+        f"and beta {model.beta:.4g} s a byte.\n"
+    )
+    print(markdown(
+        ("ranks left out", "measured [s]", "predicted from fewer [s]", "95 % band", "within"),
+        [(n, f"{m:.4g}", f"{p:.4g}", f"{low:.4g} to {high:.4g}", "yes" if low <= m <= high else "no")
+         for n, m, p, low, high in validation(points, sums)],
+    ))  # fmt: skip
+    base = predicted[0][0] / jets[0]
+    print()
+    print(markdown(
+        ("ranks", "jets of each", "predicted [s]", "95 % band", "predicted efficiency"),
+        [(int(n), f"{j:.4g}", f"{p:.4g}", f"{low:.4g} to {high:.4g}", f"{base * j / p:.3f}")
+         for n, j, p, low, high in zip(counts, jets, *predicted)],
+    ))  # fmt: skip
+    figure = draw(data, points, counts, jets, predicted)
+    figure.savefig(output)
+    plt.close(figure)
+    print(f"\nThe figure is {output}")
+
+
+@style.styled
+def draw(data, points, counts, jets, predicted):
+    """Time of a step and efficiency: measured and predicted apart."""
+    figure, (time, efficiency) = style.grid([2], 4.4)
+    mark = data.step_time.attrs["mark"]
+    step, low, high = predicted
+    ranks, mean = points["ranks"], points["samples"].mean(1)
+    for axis, scale in ((time, lambda x, j: 1e3 * x), (efficiency, lambda x, j: (step[0] / jets[0]) * j / x)):
+        axis.fill_between(counts, scale(low, jets), scale(high, jets), color=style.COLOURS[1], alpha=0.2, lw=0)
+        axis.plot(counts, scale(step, jets), "--", color=style.COLOURS[1], label="predicted, 95 % band")
+        axis.plot(ranks, scale(mean, points["jets"]), "o", color=style.COLOURS[0], label=mark)
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(counts, [str(int(n)) for n in counts])
+        axis.minorticks_off()
+        axis.set_xlabel("ranks")
+    time.set_ylabel("step [ms]")
+    time.set_yscale("log")
+    efficiency.set_ylabel("efficiency")
+    efficiency.axhline(1, color=style.GREY, lw=0.8, ls=":", label="ideal")
+    efficiency.set_ylim(0, 1.15)
+    efficiency.legend()
+    a = data.attrs
+    style.caption(
+        figure,
+        f"{a['stage']}, {a['mode']}, {int(points['jets'][0] * ranks[0])} jets a step"
+        f"{' of each rank' if a['mode'] == 'weak' else ''}, n = {points['samples'].shape[1]} steps a point, {mark}; "
+        f"{a['cpu']}",
+    )
+    return figure
