@@ -57,6 +57,10 @@ def count(text):
     return number
 
 
+def counts(text):
+    return [count(part) for part in text.split(",")]
+
+
 def seed(text):
     number = int(text)
     if number < 0:
@@ -152,7 +156,7 @@ def parse(arguments):
     scaling.add_argument("measured", metavar="SCALING.h5", help="of eebench scale --stage train or infer")
     scaling.add_argument("--sums", metavar="SUMS.h5", help="of eebench scale --stage allreduce, for the all-reduce's part")
     scaling.add_argument(
-        "--ranks", metavar="N,...", type=lambda text: [count(part) for part in text.split(",")], default=[],
+        "--ranks", metavar="N,...", type=counts, default=[],
         help="predict these too",
     )  # fmt: skip
     scaling.add_argument("-o", "--output", required=True, metavar="FIGURE.png")

@@ -220,6 +220,9 @@ def test_tasks_of_other_machines_or_programs_are_not_merged(eebench, campaign, t
         (["status", "."], {}, "manifest.json: no such file"),
         (["merge", "."], {}, "manifest.json: no such file"),
         (["validate", "out/manifest.json"], {}, "not an HDF5 file"),
+        (["validate", str(JETS)], {}, "is no task.h5 or merged.h5 of a campaign"),
+        (["plan", "--effort", "quick", "--like", "out", "--dry-run"], {}, "was measured with effort smoke, this suite asks for quick"),
+        (["compare", "out", "out", "--fail-on", "slow:nan%"], {}, "--fail-on slow:nan%: write it as slow:5%"),
         (["compare", "out", "out", "--fail-on", "slow:x"], {}, "--fail-on slow:x: write it as slow:5%"),
         (["compare", "out", "out", "--fail-on", "slow:5%"], {}, "needs 9 repeats of every point on both sides, there are 1"),
         (["compare", "out", "bare"], {}, "bare is not merged; run eebench merge bare"),
@@ -256,6 +259,11 @@ def test_repeats_tell_a_slower_campaign_from_the_same(eebench, suite, tmp_path):
     assert end.code == 0 and "SAME 3, FAST 0, SLOW 0, AMBG 0" in end.out
     assert end.out.count("9, 9") == 3
     end = eebench("compare", "a", "slower", "--fail-on", "slow:5%")
-    assert end.code == 1 and end.out.endswith("slow:5%: 3 points are slower by more than that\n")
+    assert end.code == 1 and end.out.endswith("3 points are slower by more than that, 0 were not measured again\n")
     assert " SLOW 3," in end.out and "| 1.100 [" in re.sub(" +", " ", end.out)
     assert " FAST 3," in eebench("compare", "slower", "a").out
+    with h5py.File(tmp_path / "slower/tasks/0000/task.h5", "r+") as file:
+        file["point_id"][0] = b"0123456789abcdef"
+        file["jets_run"][:] = 7
+    end = eebench("compare", "a", "slower")
+    assert "weights, network or jets of 1 points: other ones" in end.out and "jets_run of" in end.out

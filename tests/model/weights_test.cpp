@@ -135,7 +135,7 @@ TEST_CASE("damaged and foreign weight files are refused in words") {
   }
   SECTION("an HDF5 file without weights") {
     h5::File::create(path).close();
-    CHECK_THROWS_WITH(read_weights(path), Catch::Contains("holds no weights"));
+    CHECK_THROWS_WITH(read_weights(path), Catch::Contains("so it is no file of weights"));
   }
   SECTION("not HDF5") {
     std::ofstream(path) << "text";

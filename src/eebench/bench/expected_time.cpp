@@ -44,6 +44,12 @@ ExpectedTime time_as_in(const std::filesystem::path& campaign, const Suite& suit
       continue;
     }
     const TaskReader task(folder.task_file());
+    if (const std::string effort = task.attribute("effort"); effort != suite.effort) {
+      throw InputError(
+          fmt::format("{} was measured with effort {}, this suite asks for {}; name a "
+                      "campaign of that effort",
+                      folder.task_file().string(), effort, suite.effort));
+    }
     const std::vector<std::string> models = task.names("model");
     const std::vector<std::string> scenarios = task.names("scenario");
     const std::vector<double> batches = task.values("batch");

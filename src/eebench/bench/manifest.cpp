@@ -72,7 +72,10 @@ Manifest parse_manifest(const std::string& text, const std::string& origin) {
     whole = whole && std::all_of(shard.points.begin(), shard.points.end(), is_point);
   }
   if (!whole) {
-    throw InputError(fmt::format("{} is damaged; give another -o", origin));
+    throw InputError(
+        fmt::format("{} is damaged; the tasks beside it can be read one by one, for the campaign "
+                    "take another folder",
+                    origin));
   }
   return manifest;
 }

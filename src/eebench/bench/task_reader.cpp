@@ -10,6 +10,9 @@
 namespace eebench::bench {
 
 TaskReader::TaskReader(const std::filesystem::path& path) : file_(h5::File::open(path)) {
+  if (!file_.has_attribute("schema_version")) {
+    throw InputError(path.string() + ": is no task.h5 or merged.h5 of a campaign; name one");
+  }
   const std::string version = attribute("schema_version");
   if (version.substr(0, version.find('.')) != std::to_string(schema_major)) {
     throw InputError(

@@ -27,7 +27,7 @@ double margin_of(const std::string& gate) {
   } catch (const std::exception&) {
     read = 0;
   }
-  if (!gate.starts_with(gate_prefix) || percent < 0.0 ||
+  if (!gate.starts_with(gate_prefix) || !(percent >= 0.0) ||
       gate.substr(gate_prefix.size() + read) != "%") {
     throw InputError(fmt::format("--fail-on {}: write it as slow:5%", gate));
   }
@@ -64,8 +64,9 @@ ExitCode run_compare(const Options& options, Context& context) {
     fmt::print("{}", report::comparison_text(comparison));
     if (!options.fail_on.empty()) {
       const std::int64_t slow = slow_points(comparison, margin);
-      has_failed = slow > 0;
-      fmt::print("{}: {} points are slower by more than that\n", options.fail_on, slow);
+      has_failed = slow > 0 || comparison.only_a > 0;
+      fmt::print("{}: {} points are slower by more than that, {} were not measured again\n",
+                 options.fail_on, slow, comparison.only_a);
     }
   });
   return context.comm.all(!has_failed) ? ExitCode::ok : ExitCode::gate_failed;
@@ -82,7 +83,7 @@ Runner setup_compare(CLI::App& app) {
       ->required()
       ->check(CLI::ExistingPath);
   app.add_option("--fail-on", o->fail_on,
-                 "slow:5%: exit code 1 where a point is SLOW by more than 5 %")
+                 "slow:5%: exit code 1 where a point is SLOW by more than 5 %, or is missing in b")
       ->check(named("margin, such as slow:5%"));
   return [o](Context& context) { return run_compare(*o, context); };
 }

@@ -224,9 +224,10 @@ Runner setup_scale(CLI::App& app) {
   app.add_option("--steps", o->plan.steps, "Measured in a round, after one that is not")
       ->check(at_least(1))
       ->capture_default_str();
-  app.add_flag("--emulate", o->emulate,
-               "Ranks sleep for as long as training on their jets took rank 0 alone; the "
-               "all-reduce is real. More ranks than cores then behave as on cores of their own");
+  app.add_flag(
+      "--emulate", o->emulate,
+      "Ranks sleep for as long as training on their jets took rank 0 alone just before; the "
+      "all-reduce is real. More ranks than cores then behave as on cores of their own");
   app.add_option("--seed", o->plan.seed, "Of the orders and intervals")
       ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{std::numeric_limits<std::int64_t>::max()}))
       ->capture_default_str();

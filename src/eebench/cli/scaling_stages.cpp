@@ -18,7 +18,6 @@
 #include "eebench/core/error.hpp"
 #include "eebench/data/sampler.hpp"
 #include "eebench/nn/device.hpp"
-#include "eebench/stats/quantile.hpp"
 #include "eebench/sys/timer.hpp"
 #include "eebench/train/trainer.hpp"
 
@@ -125,44 +124,48 @@ class Sums {
   at::Tensor values_;
 };
 
+/// The root trains before each step as many jets as a rank has, alone; then all sleep as long.
 class EmulatedTraining final : public bench::ScalingStage {
  public:
-  EmulatedTraining(const ScalingWork& work, const comm::Communicator& group)
-      : jets_(static_cast<double>(global_jets(work, group.size())) / group.size()),
-        sums_(calibrate(work, group), group, at::kCPU) {}
-
-  bench::StepTimes step() override {
-    std::this_thread::sleep_for(std::chrono::duration<double>(seconds_));
-    return {.input = 0.0, .blocked = sums_.sum()};
-  }
-  double jets() const override { return jets_; }
-  double bytes() const override { return sums_.bytes(); }
-
- private:
-  /// Bytes of a step's all-reduce; the time of its computation goes to seconds_.
-  double calibrate(ScalingWork work, const comm::Communicator& group) {
-    constexpr int steps = 9;
-    std::vector<double> figures{0.0, 0.0};
+  EmulatedTraining(ScalingWork work, const comm::Communicator& group)
+      : group_(group),
+        resting_(group.first(group.size())),
+        jets_(static_cast<double>(global_jets(work, group.size())) / group.size()) {
     if (group.is_root()) {
       work.jets = static_cast<std::int64_t>(std::ceil(jets_));
-      Training alone(work, comm::Communicator());
-      std::vector<double> seconds;
-      for (int i = 0; i <= steps; ++i) {
-        const sys::Timer timer;
-        alone.step();
-        seconds.push_back(timer.seconds());
-      }
-      figures = {stats::median(std::span(seconds).subspan(1)), alone.bytes()};
+      alone_ = std::make_unique<Training>(work, comm::Communicator());
+      alone_->step();
     }
-    comm::all_arrive(group.first(group.size()), std::numeric_limits<double>::infinity());
-    figures = group.all_gather(std::span<const double>(figures));
-    seconds_ = figures[0];
-    return figures[1];
+    sums_.emplace(from_root(alone_ ? alone_->bytes() : 0.0), group, at::kCPU);
   }
 
+  void prepare() override {
+    const sys::Timer timer;
+    if (alone_) {
+      alone_->step();
+    }
+    seconds_ = from_root(timer.seconds());
+  }
+  bench::StepTimes step() override {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds_));
+    return {.input = 0.0, .blocked = sums_->sum()};
+  }
+  double jets() const override { return jets_; }
+  double bytes() const override { return sums_->bytes(); }
+
+ private:
+  /// The others leave the cores to the root until it comes.
+  double from_root(double value) const {
+    comm::all_arrive(resting_, std::numeric_limits<double>::infinity());
+    return group_.all_gather(value).front();
+  }
+
+  comm::Communicator group_;
+  comm::Communicator resting_;
   double jets_;
+  std::unique_ptr<Training> alone_;
+  std::optional<Sums> sums_;
   double seconds_ = 0.0;
-  Sums sums_;
 };
 
 class Inference final : public bench::ScalingStage {

@@ -22,10 +22,11 @@ constexpr double same_within = 0.05;
 constexpr std::uint64_t bootstrap_seed = 1;
 
 /// Without which times are those of something else.
-constexpr const char* compared_texts[] = {"data_sha256", "effort",   "device",          "cpu",
-                                          "governor",    "libtorch", "eebench_version", "git_sha"};
+constexpr const char* compared_texts[] = {
+    "data_sha256",     "effort",  "device",   "cpu",        "governor", "libtorch",
+    "eebench_version", "git_sha", "compiler", "build_type", "flags"};
 constexpr const char* compared_integers[] = {"mpi_size", "threads_per_rank", "cores",
-                                             "oversubscribed"};
+                                             "oversubscribed", "deterministic"};
 
 /// What tells points apart: network, rule, thresholds or choice, scenario, batch.
 using Key = std::tuple<std::string, std::string, std::string, std::string, double>;
@@ -33,6 +34,8 @@ using Key = std::tuple<std::string, std::string, std::string, std::string, doubl
 struct Times {
   std::string threshold;
   std::vector<double> seconds;
+  std::string id;  ///< digest of settings, weights, data and network
+  double jets = 0.0;
 };
 
 struct Campaign {
@@ -51,6 +54,8 @@ Campaign read(const bench::TaskReader& task) {
   const std::vector<double> thresholds = task.values("thresholds");
   const std::vector<double> fixed = task.values("fixed_exit");
   const std::vector<double> seconds = task.values("batch_time");
+  const std::vector<double> jets = task.values("jets_run");
+  const std::vector<std::string> ids = task.texts("point_id");
   Campaign campaign;
   for (std::size_t p = 0; p < task.points(); ++p) {
     if (states[p] != "ok") {
@@ -60,7 +65,8 @@ Campaign read(const bench::TaskReader& task) {
     const std::string choice =
         selections[p] == "given" ? threshold : fmt::format("{}, loss {}", selections[p], losses[p]);
     const Key key{models[p], rules[p], choice, scenarios[p], batches[p]};
-    const auto [place, is_new] = campaign.times.try_emplace(key, Times{choice, {}});
+    const auto [place, is_new] =
+        campaign.times.try_emplace(key, Times{choice, {}, ids[p], jets[p]});
     if (is_new) {
       campaign.order.push_back(key);
     }
@@ -113,15 +119,20 @@ Comparison compare(const bench::TaskReader& a, const bench::TaskReader& b) {
   const Campaign right = read(b);
   Comparison comparison;
   comparison.differences = differences(a, b);
+  std::int64_t others = 0;
+  std::int64_t fewer = 0;
   for (const Key& key : left.order) {
     const auto other = right.times.find(key);
     if (other == right.times.end()) {
       ++comparison.only_a;
       continue;
     }
+    const Times& before = left.times.at(key);
+    others += before.id != other->second.id ? 1 : 0;
+    fewer += before.jets != other->second.jets ? 1 : 0;
     ComparedPoint point;
     std::tie(point.model, point.rule, point.threshold, point.scenario, point.batch) = key;
-    point.a = left.times.at(key).seconds;
+    point.a = before.seconds;
     point.b = other->second.seconds;
     point.ratio = stats::median(point.b) / stats::median(point.a);
     point.interval = stats::median_ratio_interval(point.a, point.b, bootstrap_seed);
@@ -133,6 +144,13 @@ Comparison compare(const bench::TaskReader& a, const bench::TaskReader& b) {
     throw InputError(
         "the campaigns have no point in common (network, rule, thresholds, scenario, batch); "
         "compare campaigns of one suite");
+  }
+  if (others > 0) {
+    comparison.differences.push_back(
+        fmt::format("weights, network or jets of {} points: other ones", others));
+  }
+  if (fewer > 0) {
+    comparison.differences.push_back(fmt::format("jets_run of {} points: not as many", fewer));
   }
   comparison.only_b = static_cast<std::int64_t>(right.order.size()) -
                       static_cast<std::int64_t>(comparison.points.size());
