@@ -130,14 +130,14 @@ TEST_CASE("a formula is part of a point's id, and stands behind the named rules 
   const auto points = bench::make_grid(own, facts, 2);
   CHECK(ids(points).size() == points.size());
   const std::vector<std::string> names = bench::rule_names(points);
-  REQUIRE(names.size() == 13);
+  REQUIRE(names.size() == 16);
   CHECK(std::vector(names.begin(), names.begin() + 3) ==
         std::vector<std::string>{"full", "fixed", "confidence"});
   CHECK(names[10] == "comparator");
-  CHECK(names[11] == "p_max*(patience>=1)");
-  CHECK(names[12] == "abs(p_a-0.5)");
+  CHECK(names[14] == "p_max*(patience>=1)");
+  CHECK(names[15] == "abs(p_a-0.5)");
   CHECK(bench::settings_of(points[0], names).at("rule")[0] == 0.0);
-  CHECK(bench::settings_of(points[3], names).at("rule")[0] == 11.0);
+  CHECK(bench::settings_of(points[3], names).at("rule")[0] == 14.0);
   own.rules[0] = "p_max*(patience>=2)";
   const auto changed = bench::make_grid(own, facts, 2);
   CHECK(changed[3].id != points[3].id);
