@@ -123,6 +123,14 @@ def test_status_tells_the_shards_apart(campaign, eebench):
     assert f"{POINTS} of {POINTS} points measured, 0 failed" in end.out and "All done: eebench merge" in end.out
 
 
+def test_files_that_are_gone_or_damaged_are_lost(campaign, eebench, tmp_path):
+    shutil.copytree(campaign / "out", tmp_path / "out")
+    os.truncate(tmp_path / "out/tasks/0000/task.h5", 20_000)
+    (tmp_path / "out/tasks/0002/task.h5").unlink()
+    end = eebench("status", "out")
+    assert end.code == 0 and "Submit again (lost or failed):  --array=0,2" in end.out and "All done" not in end.out
+
+
 def test_merge_names_what_is_missing_and_counts_it(campaign):
     (line,) = [line for line in (campaign / "merge.txt").read_text().splitlines() if "eebench" in line]
     assert "2 of 3 tasks are not finished: tasks/0001/task.h5 (" in line

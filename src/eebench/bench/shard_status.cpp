@@ -6,6 +6,9 @@
 
 #include "eebench/bench/journal.hpp"
 #include "eebench/bench/recorder.hpp"
+#include "eebench/bench/task_reader.hpp"
+#include "eebench/core/error.hpp"
+#include "eebench/sys/files.hpp"
 
 namespace eebench::bench {
 namespace {
@@ -25,6 +28,15 @@ double idle_seconds(const std::filesystem::path& folder) {
   return least;
 }
 
+bool can_be_read(const std::filesystem::path& task) {
+  try {
+    const TaskReader reader(task);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 ShardStatus status_of(const CampaignFolder& folder, const Shard& shard, double lost_after) {
   ShardStatus status;
   status.repeat = shard.repeat;
@@ -36,8 +48,13 @@ ShardStatus status_of(const CampaignFolder& folder, const Shard& shard, double l
     seconds += entry.seconds;
   }
   status.seconds_per_point = seconds / static_cast<double>(status.ok + status.failed);
-  if (std::filesystem::exists(folder.task_file())) {
+  const std::filesystem::path task = folder.task_file();
+  const bool ended = std::filesystem::exists(task);
+  const bool has_points = status.ok + status.failed > 0;
+  if (ended && can_be_read(task)) {
     status.state = status.failed > 0 ? ShardState::failed : ShardState::done;
+  } else if (ended || (has_points && !std::filesystem::exists(sys::part_of(task)))) {
+    status.state = ShardState::lost;
   } else if (!std::isnan(status.idle_seconds)) {
     status.state = status.idle_seconds > lost_after ? ShardState::lost : ShardState::running;
   }

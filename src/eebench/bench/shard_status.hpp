@@ -12,7 +12,7 @@ namespace eebench::bench {
 enum class ShardState {
   waiting,  ///< nothing of it on disk
   running,  ///< begun, and something was written lately
-  lost,     ///< begun, and nothing was written for long
+  lost,     ///< begun, and nothing was written for long, or its file is gone or damaged
   failed,   ///< finished, but some of its points failed
   done
 };

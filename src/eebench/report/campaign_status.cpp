@@ -82,7 +82,8 @@ std::string status_text(const std::filesystem::path& campaign,
   if (!waiting.empty()) {
     text += fmt::format("Not begun:  --array={}\n", bench::array_of(waiting));
   }
-  if (ok + failed == points && shards_that_are(shards, std::vector{ShardState::running}).empty()) {
+  const auto open = shards_that_are(shards, std::vector{ShardState::running, ShardState::lost});
+  if (ok + failed == points && open.empty()) {
     text += fmt::format("All done: eebench merge {}\n", shell_quoted(campaign.string()));
   }
   return text;
