@@ -18,8 +18,8 @@ class Parser(argparse.ArgumentParser):
         known = list(self._option_string_actions)
         for action in self._actions:
             known += map(str, action.choices or [])
-        wrong = re.search("invalid choice|unrecognized arguments", message)
-        words = re.split(r"[\s=':,/]+", message.split(" (choose from ")[0]) if wrong else []
+        wrong = re.search(r"(?:invalid choice|unrecognized arguments): (.*?)(?: \(choose from|$)", message)
+        words = re.split(r"[\s=':,/]+", wrong[1]) if wrong else []
         near = [match for word in words if word not in known for match in difflib.get_close_matches(word, known, 1)]
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         raise InputError(f"{message}{hint}; see {self.prog} --help")
