@@ -29,7 +29,8 @@ struct ScalingWork {
 bench::OpenStage open_training(const ScalingWork& work);
 
 /// The same with computation replaced by sleep, as long as it took rank 0 alone for as many jets
-/// just before; the all-reduce is real. More ranks than cores then behave as ranks with cores of their own.
+/// just before; the all-reduce is real. More ranks than cores then behave as ranks with cores of
+/// their own.
 bench::OpenStage open_emulated_training(const ScalingWork& work);
 
 /// Passes over jets, read anew each time. \collective over the world of the context.
