@@ -16,14 +16,14 @@ TEST_CASE("shares of all ranks make one file in the order of the data") {
   const store::OfEmbeddings of_embeddings = {
       exits::embedding_rules(test::fake_fits(), 3, test::ten_classes()), true};
   const auto share = store::all_exits_pass(comm, executor, test::fake_jets, jets,
-                                           test::ten_classes(), {}, 16, of_embeddings);
+                                           test::ten_classes(), {}, of_embeddings, 16);
   const auto path = dir.path() / "scores.h5";
   const store::Origin origin = {{"weights_sha256", "w"}, {"data_sha256", "d"}};
   store::write_scores(path, dir.path() / "scores.part", comm, share, origin);
   comm.barrier();
 
   const auto alone = store::all_exits_pass({}, executor, test::fake_jets, jets, test::ten_classes(),
-                                           {}, 64, of_embeddings);
+                                           {}, of_embeddings);
   REQUIRE(alone.scores.at("lte").size() == 203 * 2);
   CHECK(alone.scores.at("lte") ==
         exits::decide(of_embeddings.scored_by[0], store::answers_of(alone)).scores);

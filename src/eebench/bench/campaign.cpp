@@ -226,7 +226,7 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
   }
   hooks_.on_stage(name + ": all exits");
   const store::AllExits share = store::all_exits_pass(
-      comm_, *subject.executor, jets.read, count, subject.classes, hooks_.on_pass, 64,
+      comm_, *subject.executor, jets.read, count, subject.classes, hooks_.on_pass,
       {.scored_by =
            exits::embedding_rules(subject.fits, subject.executor->exits(), subject.classes)});
   // Shards that measure at the same time may do the same pass: each writes in its own folder.

@@ -70,7 +70,7 @@ Pass all_exits(const Options& options, Context& context) {
   const std::int64_t cut = bench::count_cut(context.comm, subject.jets, subject.jets.count);
   const store::AllExits share =
       store::all_exits_pass(context.comm, *subject.executor, subject.jets.read, subject.jets.count,
-                            subject.classes, advance, 64, {.kept = true});
+                            subject.classes, advance, {.kept = true});
   store::AllExits jets = store::all_on_root(context.comm, share);
   std::vector<double> cost = bench::cost_table(*subject.executor, jets.multiplicity).multiply_adds;
   return {std::move(jets), std::move(cost), cut, subject.jets.sha256};

@@ -74,7 +74,7 @@ class Prediction {
   report::Table every_exit() {
     const store::AllExits share =
         store::all_exits_pass(comm_, *subject_.executor, subject_.jets.read, jets_,
-                              subject_.classes, advance("every exit"), options_.batch);
+                              subject_.classes, advance("every exit"), {}, options_.batch);
     store::write_predictions(options_.output, comm_, share, attributes({}));
     return performance(comm_, share);
   }

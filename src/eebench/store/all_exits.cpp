@@ -24,7 +24,7 @@ void append(std::vector<T>& all, const std::vector<T>& part) {
 AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor,
                         const data::ReadJets& read, std::int64_t jets,
                         const std::vector<std::string>& classes, const Advance& advance,
-                        std::int64_t batch_size, const OfEmbeddings& of_embeddings) {
+                        const OfEmbeddings& of_embeddings, std::int64_t batch_size) {
   AllExits result = no_jets(executor.exits(), classes);
   for (const exits::Rule& rule : of_embeddings.scored_by) {
     result.scores.emplace(rule.embedding_rule, std::vector<float>());

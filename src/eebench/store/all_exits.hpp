@@ -40,7 +40,7 @@ struct OfEmbeddings {
 AllExits all_exits_pass(const comm::Communicator& comm, exec::Executor& executor,
                         const data::ReadJets& read, std::int64_t jets,
                         const std::vector<std::string>& classes, const Advance& advance = {},
-                        std::int64_t batch = 64, const OfEmbeddings& of_embeddings = {});
+                        const OfEmbeddings& of_embeddings = {}, std::int64_t batch = 64);
 
 /// \collective Every rank's share, in order, on every rank, so that ranks can replay rules in
 /// parallel: each holds 4 bytes times jets, exits and classes, 1.2 GB for 10^7 jets of three exits.
