@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <optional>
 
+#include "eebench/bench/grid.hpp"
 #include "eebench/comm/arrive.hpp"
 #include "eebench/core/random.hpp"
 #include "eebench/stats/quantile.hpp"
@@ -66,17 +66,6 @@ class Running {
   double wait_ = 0.0;
 };
 
-std::vector<std::size_t> order_of(std::size_t count, std::uint64_t seed, std::int64_t round) {
-  std::vector<std::size_t> order(count);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const std::uint64_t key = random_key(seed, Stream::order, {static_cast<std::uint64_t>(round)});
-  for (std::size_t left = count; left > 1; --left) {
-    const auto drawn = static_cast<std::size_t>(uniform(key, left) * static_cast<double>(left));
-    std::swap(order[left - 1], order[drawn]);
-  }
-  return order;
-}
-
 /// The root's, on every rank: ranks without a part in the point have none of it.
 void share(const comm::Communicator& world, std::vector<double>& values) {
   values = world.is_root() ? values : std::vector<double>{};
@@ -92,44 +81,6 @@ void share(const comm::Communicator& world, ScalingPoint& point) {
   point.jets = of_step[0];
   point.bytes = of_step[1];
 }
-
-}  // namespace
-
-std::vector<ScalingPoint> measure_scaling(const comm::Communicator& world, const ScalingPlan& plan,
-                                          const OpenStage& open,
-                                          const std::function<void(std::int64_t)>& on_round) {
-  constexpr double without_end = std::numeric_limits<double>::infinity();
-  const comm::Communicator resting = world.first(world.size());
-  std::vector<std::optional<Running>> running(plan.ranks.size());
-  for (std::size_t i = 0; i < plan.ranks.size(); ++i) {
-    const comm::Communicator group = world.first(plan.ranks[i]);
-    const bool takes_part = world.rank() < plan.ranks[i];
-    world.agree([&] {
-      if (takes_part) {
-        running[i].emplace(group, open(group));
-      }
-    });
-  }
-  for (std::int64_t round = 0; round < plan.rounds; ++round) {
-    on_round(round);
-    for (const std::size_t i : order_of(plan.ranks.size(), plan.seed, round)) {
-      for (std::int64_t step = -plan.warm_up; running[i] && step < plan.steps; ++step) {
-        running[i]->step(step >= 0);
-      }
-      comm::all_arrive(resting, without_end);
-    }
-  }
-  std::vector<ScalingPoint> points;
-  for (std::size_t i = 0; i < plan.ranks.size(); ++i) {
-    ScalingPoint point = running[i] ? running[i]->point() : ScalingPoint{};
-    point.ranks = plan.ranks[i];
-    share(world, point);
-    points.push_back(point);
-  }
-  return points;
-}
-
-namespace {
 
 /// Waits for a known time and for nothing else.
 class KnownDelay final : public ScalingStage {
@@ -156,6 +107,43 @@ double told(const comm::Communicator& world, double seconds) {
 }
 
 }  // namespace
+
+std::vector<ScalingPoint> measure_scaling(const comm::Communicator& world, const ScalingPlan& plan,
+                                          const OpenStage& open,
+                                          const std::function<void(std::int64_t)>& on_round) {
+  constexpr double without_end = std::numeric_limits<double>::infinity();
+  const comm::Communicator resting = world.first(world.size());
+  std::vector<std::optional<Running>> running(plan.ranks.size());
+  for (std::size_t i = 0; i < plan.ranks.size(); ++i) {
+    const comm::Communicator group = world.first(plan.ranks[i]);
+    const bool takes_part = world.rank() < plan.ranks[i];
+    world.agree([&] {
+      if (takes_part) {
+        running[i].emplace(group, open(group));
+      }
+    });
+  }
+  for (std::int64_t round = 0; round < plan.rounds; ++round) {
+    on_round(round);
+    const std::uint64_t key =
+        random_key(plan.seed, Stream::order, {static_cast<std::uint64_t>(round)});
+    for (const std::int64_t place : shuffled(static_cast<std::int64_t>(running.size()), key)) {
+      const auto i = static_cast<std::size_t>(place);
+      for (std::int64_t step = -plan.warm_up; running[i] && step < plan.steps; ++step) {
+        running[i]->step(step >= 0);
+      }
+      comm::all_arrive(resting, without_end);
+    }
+  }
+  std::vector<ScalingPoint> points;
+  for (std::size_t i = 0; i < plan.ranks.size(); ++i) {
+    ScalingPoint point = running[i] ? running[i]->point() : ScalingPoint{};
+    point.ranks = plan.ranks[i];
+    share(world, point);
+    points.push_back(point);
+  }
+  return points;
+}
 
 HarnessCheck check_harness(const comm::Communicator& world) {
   constexpr double known = 1e-3;

@@ -137,9 +137,10 @@ ExitCode scale(Options& options, Context& context) {
   context.watchdog.enter("scale:check of the harness", seconds_without_progress);
   const bench::HarnessCheck harness = bench::check_harness(comm);
   ScalingReport report{.points = measure(options, context),
+                       .gains = {},
                        .oversubscribed = {},
-                       .seed = options.plan.seed,
                        .mark = options.emulate ? "emulated" : "measured"};
+  report.gains = gains(report.points, options.plan.seed);
   report.oversubscribed = oversubscription(options, report.points, comm);
   double shortest = report.points.front().seconds.front();
   for (const bench::ScalingPoint& point : report.points) {

@@ -50,9 +50,7 @@ std::string text(const stats::Rejection& rejection) {
   if (rejection.lower_limit) {
     return "> " + report::number(rejection.value);
   }
-  return fmt::format("{} ({} to {})", report::number(rejection.value),
-                     report::number(rejection.interval.low),
-                     report::number(rejection.interval.high));
+  return report::with_interval(rejection.value, rejection.interval);
 }
 
 /// Column 0 names the rows that add_column will give.

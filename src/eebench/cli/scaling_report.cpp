@@ -41,13 +41,6 @@ std::vector<double> entering(const bench::ScalingPoint& point, std::size_t k) {
 /// Without jets: all-reduces by themselves.
 bool sums_alone(const ScalingReport& report) { return report.points.front().jets == 0.0; }
 
-std::string with_interval(double value, const stats::Interval& interval) {
-  return std::isnan(interval.low)
-             ? report::number(value)
-             : fmt::format("{} ({} to {})", report::number(value), report::number(interval.low),
-                           report::number(interval.high));
-}
-
 }  // namespace
 
 std::vector<Gain> gains(const std::vector<bench::ScalingPoint>& points, std::uint64_t seed) {
@@ -85,7 +78,7 @@ double bus_bandwidth(const bench::ScalingPoint& point) {
 void write_scaling(const std::filesystem::path& path, const comm::Communicator& comm,
                    const ScalingReport& report, const h5::Attributes& attributes) {
   const std::vector<bench::ScalingPoint>& points = report.points;
-  const std::vector<Gain> gained = gains(points, report.seed);
+  const std::vector<Gain>& gained = report.gains;
   const std::size_t samples = points.front().seconds.size();
   std::size_t ranks = 0;
   for (const bench::ScalingPoint& point : points) {
@@ -106,8 +99,9 @@ void write_scaling(const std::filesystem::path& path, const comm::Communicator& 
   file.dimension("rank", count_to(ranks));
   file.dimension("sample", count_to(samples));
 
-  /// Rows of `width`, what a point does not have is NaN.
-  const auto put = [&](const char* name, std::vector<std::string> dimensions, std::size_t width,
+  // Rows of `width`, what a point does not have is NaN.
+  const auto put = [&](const std::string& name, std::vector<std::string> dimensions,
+                       std::size_t width,
                        const std::function<std::vector<double>(std::size_t)>& of_point,
                        const char* meaning, const char* unit, const std::string& mark) {
     std::vector<double> values;
@@ -119,13 +113,26 @@ void write_scaling(const std::filesystem::path& path, const comm::Communicator& 
     dimensions.insert(dimensions.begin(), "point");
     file.write_whole(name, dimensions, values, meaning, unit).set_attribute("mark", mark);
   };
-  const auto put_each = [&](const char* name, const std::function<double(std::size_t)>& of_point,
-                            const char* meaning, const char* unit, const std::string& mark) {
+  const auto put_each = [&](const std::string& name,
+                            const std::function<double(std::size_t)>& of_point, const char* meaning,
+                            const char* unit, const std::string& mark) {
     put(
         name, {}, 1, [&](std::size_t i) { return std::vector<double>{of_point(i)}; }, meaning, unit,
         mark);
   };
   const std::string& mark = report.mark;
+  const auto put_with_interval = [&](const std::string& name, double Gain::*value,
+                                     stats::Interval Gain::*interval, const char* meaning,
+                                     const char* of_interval, const char* unit) {
+    put_each(
+        name, [&](std::size_t i) { return gained[i].*value; }, meaning, unit, mark);
+    put_each(
+        name + "_ci_low", [&](std::size_t i) { return (gained[i].*interval).low; }, of_interval,
+        unit, mark);
+    put_each(
+        name + "_ci_high", [&](std::size_t i) { return (gained[i].*interval).high; }, of_interval,
+        unit, mark);
+  };
   put_each(
       "ranks", [&](std::size_t i) { return points[i].ranks; }, "ranks at work", "1", "setting");
   put_each(
@@ -137,36 +144,17 @@ void write_scaling(const std::filesystem::path& path, const comm::Communicator& 
   put_each(
       "oversubscribed", [&](std::size_t i) { return report.oversubscribed[i] ? 1.0 : 0.0; },
       "1: more threads than cores, times are no scaling", "1", "measured");
-  put_each(
-      "step_time", [&](std::size_t i) { return gained[i].time; },
-      "median over samples of the slowest rank's step", "s", mark);
-  put_each(
-      "step_time_ci_low", [&](std::size_t i) { return gained[i].time_interval.low; },
-      "95 % interval of the median", "s", mark);
-  put_each(
-      "step_time_ci_high", [&](std::size_t i) { return gained[i].time_interval.high; },
-      "95 % interval of the median", "s", mark);
+  put_with_interval("step_time", &Gain::time, &Gain::time_interval,
+                    "median over samples of the slowest rank's step", "95 % interval of the median",
+                    "s");
   put_each(
       "throughput", [&](std::size_t i) { return gained[i].throughput; },
       "jets of all ranks over the time of a step", "s-1", mark);
-  put_each(
-      "speed_up", [&](std::size_t i) { return gained[i].speed_up; },
-      "throughput over that of the first point", "1", mark);
-  put_each(
-      "speed_up_ci_low", [&](std::size_t i) { return gained[i].speed_up_interval.low; },
-      "95 % bootstrap interval of the ratio of medians", "1", mark);
-  put_each(
-      "speed_up_ci_high", [&](std::size_t i) { return gained[i].speed_up_interval.high; },
-      "95 % bootstrap interval of the ratio of medians", "1", mark);
-  put_each(
-      "efficiency", [&](std::size_t i) { return gained[i].efficiency; },
-      "speed-up over the ratio of ranks", "1", mark);
-  put_each(
-      "efficiency_ci_low", [&](std::size_t i) { return gained[i].efficiency_interval.low; },
-      "95 % bootstrap interval", "1", mark);
-  put_each(
-      "efficiency_ci_high", [&](std::size_t i) { return gained[i].efficiency_interval.high; },
-      "95 % bootstrap interval", "1", mark);
+  put_with_interval("speed_up", &Gain::speed_up, &Gain::speed_up_interval,
+                    "throughput over that of the first point",
+                    "95 % bootstrap interval of the ratio of medians", "1");
+  put_with_interval("efficiency", &Gain::efficiency, &Gain::efficiency_interval,
+                    "speed-up over the ratio of ranks", "95 % bootstrap interval", "1");
   put(
       "input_time", {"rank"}, ranks, [&](std::size_t i) { return points[i].input; },
       "mean of a step spent reading jets", "s", mark);
@@ -202,7 +190,7 @@ void write_scaling(const std::filesystem::path& path, const comm::Communicator& 
 
 report::Table to_table(const ScalingReport& report) {
   const std::vector<bench::ScalingPoint>& points = report.points;
-  const std::vector<Gain> gained = gains(points, report.seed);
+  const std::vector<Gain>& gained = report.gains;
   report::Table table;
   const auto column = [&](const std::string& name, const std::string& unit,
                           const std::function<std::string(std::size_t)>& cell) {
@@ -213,7 +201,7 @@ report::Table to_table(const ScalingReport& report) {
   };
   const auto milliseconds = [&](std::size_t i) {
     const stats::Interval& interval = gained[i].time_interval;
-    return with_interval(1e3 * gained[i].time, {1e3 * interval.low, 1e3 * interval.high});
+    return report::with_interval(1e3 * gained[i].time, {1e3 * interval.low, 1e3 * interval.high});
   };
   column("ranks", "", [&](std::size_t i) { return std::to_string(points[i].ranks); });
   if (sums_alone(report)) {
@@ -228,10 +216,10 @@ report::Table to_table(const ScalingReport& report) {
     column("step", "ms", milliseconds);
     column("speed", "jets/s", [&](std::size_t i) { return report::number(gained[i].throughput); });
     column("speed-up", "", [&](std::size_t i) {
-      return with_interval(gained[i].speed_up, gained[i].speed_up_interval);
+      return report::with_interval(gained[i].speed_up, gained[i].speed_up_interval);
     });
     column("efficiency", "", [&](std::size_t i) {
-      return with_interval(gained[i].efficiency, gained[i].efficiency_interval);
+      return report::with_interval(gained[i].efficiency, gained[i].efficiency_interval);
     });
     const auto share = [&](const char* name, std::vector<double> bench::ScalingPoint::*part) {
       column(name, "%", [&, part](std::size_t i) {

@@ -35,9 +35,9 @@ double bus_bandwidth(const bench::ScalingPoint& point);
 /// What a scaling run tells.
 struct ScalingReport {
   std::vector<bench::ScalingPoint> points;
+  std::vector<Gain> gains;           ///< [points]
   std::vector<bool> oversubscribed;  ///< [points] more threads than cores: no scaling
-  std::uint64_t seed = 1;
-  std::string mark;  ///< measured or emulated
+  std::string mark;                  ///< measured or emulated
 };
 
 /// \collective The file for xarray.

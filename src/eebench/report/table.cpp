@@ -63,6 +63,12 @@ std::string number(double value) {
   return fmt::format("{:.3e}", value);
 }
 
+std::string with_interval(double value, const stats::Interval& interval) {
+  return std::isnan(interval.low) ? number(value)
+                                  : fmt::format("{} ({} to {})", number(value),
+                                                number(interval.low), number(interval.high));
+}
+
 std::string threshold_text(double threshold) {
   return std::isinf(threshold) ? "never" : fmt::format("{:.4g}", threshold);
 }

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "eebench/stats/interval.hpp"
+
 namespace eebench::report {
 
 /// A table of texts. `units` stand in the headers; an empty cell prints as a dash.
@@ -30,6 +32,9 @@ std::string to_json(const Table& table);
 
 /// Four significant digits, 12300000 as 1.230e+07; empty for NaN.
 std::string number(double value);
+
+/// "1.234 (1.200 to 1.270)"; the value alone where there is no interval.
+std::string with_interval(double value, const stats::Interval& interval);
 
 /// Four significant digits; "never" for one that no score reaches.
 std::string threshold_text(double threshold);
