@@ -67,15 +67,20 @@ def planned_points(campaign, unplanned):
         raise InputError(f"{manifest}: damaged ({error}); move it away to read what was measured") from error
 
 
-def open_task(path, points_before=0):
+def open_whole(path, kind, remedy):
+    """All of a file as one Dataset; one that cannot be read is refused as no `kind`."""
     try:
         # Unmasked, integers stay integers: fill values are NaN, -1 and 255, and mean what they say.
-        # phony_dims: any HDF5 file opens without a warning, to be refused below.
+        # phony_dims: any HDF5 file opens without a warning, to be refused by who asked.
         with xr.open_dataset(path, engine=ENGINE, mask_and_scale=False, phony_dims="sort") as file:
-            data = file.load()
+            return file.load()
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: not a readable task file ({reason}); run it again") from error
+        raise InputError(f"{path}: not a readable {kind} ({reason}); {remedy}") from error
+
+
+def open_task(path, points_before=0):
+    data = open_whole(path, "task file", "run it again")
     if "schema_version" not in data.attrs:
         raise InputError(f"{path}: not a task file (no attribute schema_version); give a campaign folder")
     version = str(data.attrs["schema_version"])

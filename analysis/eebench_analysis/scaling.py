@@ -15,11 +15,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import xarray as xr
 
 from . import style
 from .errors import InputError
-from .load import ENGINE
+from .load import open_whole
 from .outputs import check_output_file
 from .tables import markdown
 
@@ -33,12 +32,7 @@ PARTS = ("compute", "input", "wait", "communication")
 
 def read_scaling(path, alone):
     """A file of `eebench scale`; `alone`: whether of all-reduces by themselves."""
-    try:
-        with xr.open_dataset(path, engine=ENGINE, phony_dims="sort") as file:
-            data = file.load()
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: not a readable file ({reason}); eebench scale writes one") from error
+    data = open_whole(path, "file", "eebench scale writes one")
     if data.attrs.get("format") != "eebench scaling":
         raise InputError(f"{path}: not written by eebench scale; give a file that is")
     if (data.attrs["stage"] == "allreduce") != alone:

@@ -9,22 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "analysis"))
 
 # A network that trains in no time; settings of [train] may follow.
-TINY = """# Tiny.
-kind = "particlenet"
-features = "kin"
-classes = 10
-[network]
-k = 4
-blocks = [[8, 8], [8, 8]]
-fc = 8
-[exits]
-after = [1]
-particle_widths = [8]
-width = 8
-[train]
-exit_weights = [0.5, 1.0]
-global_batch = 50
-"""
+TINY = (ROOT / "tests/data/tiny.toml").read_text()
 
 
 @pytest.fixture

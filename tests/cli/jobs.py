@@ -5,24 +5,10 @@ import subprocess
 from pathlib import Path
 
 SECONDS = 60
-JETS = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "tests/data/jets_test_250.h5"
+SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
+JETS = SOURCE / "tests/data/jets_test_250.h5"
 # A network that trains in no time.
-CONFIG = """
-kind = "particlenet"
-features = "kin"
-classes = 10
-[network]
-k = 4
-blocks = [[8, 8], [8, 8]]
-fc = 8
-[exits]
-after = [1]
-particle_widths = [8]
-width = 8
-[train]
-exit_weights = [0.5, 1.0]
-global_batch = 50
-"""
+CONFIG = (SOURCE / "tests/data/tiny.toml").read_text()
 
 
 class Job:
