@@ -4,7 +4,7 @@ import numpy as np
 
 from . import style
 from .load import ok_points
-from .points import first_repeat, given, in_order, mixed, panels, rules, select, spread, thresholds_of, unique, which_repeat
+from .points import one_job, given, in_order, mixed, panels, rules, select, spread, thresholds_of, unique, which_job
 
 RESAMPLES = 500
 PERCENTILE_MARKERS = {50: "o", 90: "s", 99: "D"}
@@ -53,7 +53,7 @@ def ecdf(time, jets):
 @style.styled
 def distributions(data):
     """Share of jets answered within a time: the full network and three thresholds of one rule."""
-    points = first_repeat(ok_points(data))
+    points = one_job(ok_points(data))
     shown = panels(points)
     fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
     looks = {"full network": {"color": "#222222", "linestyle": "-"}}
@@ -74,7 +74,7 @@ def distributions(data):
 @style.styled
 def by_exit(data):
     """The same, apart for the jets of each exit, at the middle threshold of one rule."""
-    points = first_repeat(ok_points(data))
+    points = one_job(ok_points(data))
     shown = [key for key in panels(points) if rules(given(select(points, model=key[0])))]
     fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
     for axis, (model, scenario, batch) in zip(axes, shown):
@@ -139,7 +139,7 @@ def conditions(fig, data):
     style.footnote(
         fig,
         data,
-        f"measured{which_repeat(data)}, from hand-over of the batch to the jet's answer, slowest rank; a curve of 10, 100, "
+        f"measured{which_job(data)}, from hand-over of the batch to the jet's answer, slowest rank; a curve of 10, 100, "
         "1000 batches is "
         f"within ±{bound(10):.2f}, {bound(100):.2f}, {bound(1000):.2f} at 95 % (Hoeffding, at each time); marks on "
         "the curves where there are batches enough for a percentile",

@@ -162,11 +162,32 @@ def provenance(data):
 
 def hardware(data):
     a = data.attrs
-    line = (
-        f"{a.get('cpu', 'unknown processor')}, {a.get('device', '?')}: {a.get('mpi_size', '?')} rank(s) × "
-        f"{a.get('threads_per_rank', '?')} thread(s) on {a.get('cores', '?')} cores"
+    sizes = ", ".join(
+        job_text(size) + (" (OVERSUBSCRIBED)" if crowded else "") for size, crowded in sorted(set(crowded_jobs(data)))
     )
-    return line + (" — OVERSUBSCRIBED" if int(a.get("oversubscribed", 0)) else "")
+    return f"{a.get('cpu', 'unknown processor')}, {a.get('device', '?')}: {sizes} on {a.get('cores', '?')} cores a node"
+
+
+def job_sizes(data):
+    """(ranks, threads of a rank, nodes) of each point's job; before format 1.6 one job measured all."""
+    if "ranks" in data:
+        return list(zip(*(data[name].values.tolist() for name in ("ranks", "threads", "nodes"))))
+    nodes = len(np.unique(data["rank_host"].values)) if "rank_host" in data else 1
+    size = (int(data.attrs.get("mpi_size", 1)), int(data.attrs.get("threads_per_rank", 1)), nodes)
+    return [size] * data.sizes.get("point", 1)
+
+
+def job_text(size):
+    """"2 ranks × 1 thread", and the nodes where there are several."""
+    texts = [f"{count} {word}{'s' * (count != 1)}" for count, word in zip(size, ("rank", "thread", "node"))]
+    return " × ".join(texts[: 3 if size[2] > 1 else 2])
+
+
+def crowded_jobs(data):
+    """Of each point the job's size, and whether it had more threads than cores."""
+    sizes = job_sizes(data)
+    one = [int(data.attrs.get("oversubscribed", 0))] * len(sizes)
+    return list(zip(sizes, map(bool, data["oversubscribed"].values.tolist() if "ranks" in data else one)))
 
 
 def effort(data):

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import style
 from .latency import rows, span
-from .load import ok_points
+from .load import job_sizes, ok_points
 from .points import unique
 
 BLOCKS = 16
@@ -104,7 +104,7 @@ def ranks_apart(data):
     points = in_run_order(ok_points(data))
     time = points["batch_time_rank"].values
     fig, (axis,) = style.grid([1], width=7.5, height=height(time))
-    relative = time / np.median(time, axis=1, keepdims=True)
+    relative = time / np.nanmedian(time, axis=1, keepdims=True)
     columns(fig, axis, relative, "rank", "ranks", "point, in the order of measuring")
     style.footnote(
         fig, data,
@@ -118,9 +118,10 @@ def processes_apart(data):
     """Heat map of every process's batch time over the median of the processes, of points with several repeats."""
     points = ok_points(data)
     number = points["repeat"].values if "repeat" in points else np.zeros(points.sizes["point"], int)
-    places = {point: place for place, point in enumerate(unique(points, "point_id"))}
+    keys = list(zip(points["point_id"].values.tolist(), job_sizes(points)))
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     time = np.full((len(places), number.max() + 1), np.nan)
-    time[[places[point] for point in points["point_id"].values.tolist()], number] = points["batch_time"].values
+    time[[places[key] for key in keys], number] = points["batch_time"].values
     fig, (axis,) = style.grid([1], width=7.5, height=height(time))
     relative = time / np.nanmedian(time, axis=1, keepdims=True)
     columns(fig, axis, relative, "process", "processes", "point, in the order of the file")

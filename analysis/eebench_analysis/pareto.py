@@ -5,7 +5,7 @@ import numpy as np
 from . import style
 from .latency import kept_batches, mean_latency, rows
 from .load import ok_points
-from .points import BASELINES, column, first_repeat, once, panels, rules, select, unique, which_repeat
+from .points import BASELINES, column, one_job, once, panels, rules, select, unique, which_job
 
 MILLION = 1e6
 BEATEN = "#c3c7ca"
@@ -67,7 +67,7 @@ def accuracy_against_multiply_adds(data):
 @style.styled
 def accuracy_against_latency(data):
     """One panel for each network, scenario and batch size."""
-    points = first_repeat(ok_points(data))
+    points = one_job(ok_points(data))
     shown = panels(points)
     fig, axes = style.grid([len(shown)], width=5.0, columns=len(unique(points, "model")))
     for axis, (model, scenario, batch) in zip(axes, shown):
@@ -84,7 +84,7 @@ def accuracy_against_latency(data):
     style.footnote(
         fig,
         data,
-        f"accuracy replayed (n = {replayed:,} jets); {BARS}; latency measured{which_repeat(data)} on {run:,} jets or more "
+        f"accuracy replayed (n = {replayed:,} jets); {BARS}; latency measured{which_job(data)} on {run:,} jets or more "
         f"(at least {batches} batches a point, 95 % bootstrap intervals over batches), from hand-over of the batch to the "
         "jet's answer, slowest rank; grey: another point is faster and better",
     )

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .load import job_sizes, job_text
+
 BASELINES = ("full", "fixed")
 
 
@@ -31,13 +33,29 @@ def once(data):
             data["rule"].values[index],
             int(data["fixed_exit"].values[index]),
             data["thresholds"].values[index].tobytes(),
+            data["executor"].values[index] if "executor" in data else "leaving",
         )
         seen.setdefault(key, index)
     return data.isel(point=list(seen.values()))
 
 
-def first_repeat(data):
-    """Of points measured in several processes those of the first."""
+def jobs(data):
+    return sorted(set(job_sizes(data)))
+
+
+def of_job(data, size):
+    return data.isel(point=np.flatnonzero([own == size for own in job_sizes(data)]))
+
+
+def leaving(data):
+    """The points where jets really leave, and baselines."""
+    return select(data, executor="leaving") if "executor" in data else data
+
+
+def one_job(data):
+    """Of points where jets leave, measured in jobs of several sizes and in several processes, those of the first of both."""
+    data = leaving(data)
+    data = of_job(data, jobs(data)[0]) if len(jobs(data)) > 1 else data
     return select(data, repeat=data["repeat"].values.min()) if repeats(data) > 1 else data
 
 
@@ -45,9 +63,10 @@ def repeats(data):
     return len(np.unique(data["repeat"].values)) if "repeat" in data else 1
 
 
-def which_repeat(data):
+def which_job(data):
     """For a footnote."""
-    return f" in the first of {repeats(data)} processes" if repeats(data) > 1 else ""
+    size = f" by {job_text(jobs(data)[0])}" if len(jobs(data)) > 1 else ""
+    return size + (f" in the first of {repeats(data)} processes" if repeats(data) > 1 else "")
 
 
 def by_threshold(data, rule):

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import exits, latency, noise, page, pareto, risk, throughput
 from .errors import InputError
-from .load import counts, failures, load, newest_campaign, ok_points, provenance
+from .load import counts, crowded_jobs, failures, job_sizes, job_text, load, newest_campaign, ok_points, provenance
 from .pareto import front
 from .points import BASELINES, column, once, select, thresholds_of, unique
 
@@ -38,7 +38,7 @@ CHOSEN_COLUMNS = (
     "accuracy", "loss [points, 95 % CI]", "of the full network", "accuracy of coin mixing",
 )  # fmt: skip
 TIME_COLUMNS = (
-    "network", "rule", "scenario", "threshold", "batch", "process", "jets/s [95 % CI]", "batch [ms, 95 % CI]",
+    "network", "rule", "scenario", "threshold", "executor", "batch", "job", "process", "jets/s [95 % CI]", "batch [ms, 95 % CI]",
     "p50 [ms]", "p90 [ms]", "p99 [ms]", "batches", "jets", "stopped",
 )  # fmt: skip
 
@@ -79,9 +79,11 @@ def warnings(data):
         texts.append(
             f"Not official: effort {data.attrs.get('effort', '?')}. Only official asks for the 662 batches that p99 needs."
         )
-    if int(data.attrs.get("oversubscribed", 0)):
+    crowded = sorted({size for size, is_crowded in crowded_jobs(data) if is_crowded})
+    if crowded:
         texts.append(
-            "Oversubscribed: more threads than cores. The times say how the program behaves, not how fast the machine is."
+            f"Oversubscribed, more threads than cores: {', '.join(map(job_text, crowded))}. These times say how the "
+            "program behaves, not how fast the machine is."
         )
     measured, failed, missing = counts(data)
     if failed or missing:
@@ -216,7 +218,7 @@ def time_table(data):
             "Measured in runs that really left early. Latencies are of jets, from the hand-over of their batch to their "
             "answer; — where there are too few batches."
         ),
-        page.folded(f"All {len(rows)} points", page.table(TIME_COLUMNS, rows, 3)),
+        page.folded(f"All {len(rows)} points", page.table(TIME_COLUMNS, rows, 5)),
     ]
 
 
@@ -226,7 +228,9 @@ def time_row(row):
         rule_text(row),
         row["scenario"].item(),
         thresholds_of(row),
+        row["executor"].item() if "executor" in row else "leaving",
         int(row["batch"]),
+        job_text(job_sizes(row)[0]),
         int(row["repeat"]) if "repeat" in row else 0,
         with_interval(row, "throughput", "{:,.1f}"),
         with_interval(row, "batch_time", "{:.4g}", 1e3),

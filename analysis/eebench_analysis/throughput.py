@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 from . import style
 from .latency import of_first_rule, rows
 from .load import ok_points
-from .points import column, first_repeat, panels, select, spread, thresholds_of, unique, which_repeat
+from .points import column, one_job, panels, select, spread, thresholds_of, unique, which_job
 
 PARTS = ("stem and segments", "heads, scores, decisions", "compaction")
 SHADES = ("#c9dcea", "#6f9dbd", "#0b3c5a")
@@ -15,7 +15,7 @@ SHADES = ("#c9dcea", "#6f9dbd", "#0b3c5a")
 @style.styled
 def against_batch(data):
     """The full network and three thresholds of one rule; a panel for each network and scenario."""
-    points = first_repeat(ok_points(data))
+    points = one_job(ok_points(data))
     pairs = ((scenario, model) for scenario in unique(points, "scenario") for model in unique(points, "model"))
     shown = [pair for pair in pairs if select(points, scenario=pair[0], model=pair[1]).sizes["point"]]
     fig, axes = style.grid([len(shown)], width=4.6, columns=len(unique(points, "model")))
@@ -44,7 +44,7 @@ def against_batch(data):
     fewest = int(points["n_samples"].min())
     style.footnote(
         fig, data,
-        f"measured{which_repeat(data)}, all ranks together, {fewest} batches a rank or more; bars: 95 % bootstrap "
+        f"measured{which_job(data)}, all ranks together, {fewest} batches a rank or more; bars: 95 % bootstrap "
         "intervals over passes",
     )  # fmt: skip
     return fig
@@ -53,7 +53,7 @@ def against_batch(data):
 @style.styled
 def parts_of_a_batch(data):
     """Segments, heads and compaction of batches of several jets: the full network, and thresholds of one rule."""
-    points = first_repeat(ok_points(data))
+    points = one_job(ok_points(data))
     several = points.isel(point=np.flatnonzero(points["batch"].values > 1))
     shown = panels(several)
     fig, axes = style.grid([len(shown)], width=4.6, columns=max(len(unique(several, "model")), 1))
@@ -82,7 +82,7 @@ def parts_of_a_batch(data):
     fewest = int(several["n_samples"].min()) if several.sizes["point"] else 0
     style.footnote(
         fig, data,
-        f"measured{which_repeat(data)}, slowest rank, {fewest} batches or more; medians of each part over the batches where "
+        f"measured{which_job(data)}, slowest rank, {fewest} batches or more; medians of each part over the batches where "
         "it ran, which need not add up to the median of the whole batch (bar: its 95 % interval)",
     )  # fmt: skip
     return fig

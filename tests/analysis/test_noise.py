@@ -10,7 +10,7 @@ from eebench_analysis.latency import distributions
 from eebench_analysis.load import load, ok_points
 from eebench_analysis.noise import block_medians, drift, drift_within_points, in_run_order, median_interval
 from eebench_analysis.noise import processes_apart, ranks_apart, relative_times
-from eebench_analysis.points import first_repeat
+from eebench_analysis.points import one_job
 
 
 def point_of(time, batches, batch=4, ranks=2):
@@ -115,7 +115,7 @@ def test_processes_are_compared_point_by_point(data):
     fig = distributions(both)
     assert "in the first of 3 processes" in " ".join(text.get_text().replace("\n", " ") for text in fig.texts)
     plt.close(fig)
-    assert first_repeat(both).sizes["point"] == 52 and first_repeat(data) is data
+    assert one_job(both).sizes["point"] == 52 and one_job(data) is data
 
 
 def test_points_that_drifted_are_counted(data):

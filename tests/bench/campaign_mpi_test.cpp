@@ -360,7 +360,7 @@ TEST_CASE("a stop leaves everything to be resumed to the same file") {
   more_threads["threads_per_rank"] = std::int64_t{4};
   CHECK_THAT(
       refusal([&] { bench::run_campaign(comm, suite(), folder, true, more_threads, hooks(0.1)); }),
-      Contains("threads_per_rank = 1, now it is 4") && Contains("as it was begun"));
+      Contains("1 thread each") && Contains("this job has") && Contains("4 threads each"));
 
   const auto second = bench::run_campaign(comm, suite(), folder, true, provenance, hooks(0.1));
   CHECK(second.resumed == 10);
@@ -377,9 +377,11 @@ TEST_CASE("shards measured one by one merge to the points of an undisturbed camp
       std::vector<std::string>{"scenario=offline", "batch=32", "rule=entropy"});
   bench::run_campaign(comm, chosen, whole, false, provenance, hooks());
   bench::CampaignFolder folder{dir.path() / "c", 0, 3};
+  bench::Attributes of_job = provenance;
+  of_job["mpi_size"] = std::int64_t{comm.size()};
   std::int64_t points = 0;
   for (; folder.shard < folder.shards; ++folder.shard) {
-    points += bench::run_campaign(comm, chosen, folder, false, provenance, hooks()).points;
+    points += bench::run_campaign(comm, chosen, folder, false, of_job, hooks()).points;
   }
   CHECK_THAT(refusal([&] {
                bench::run_campaign(comm, chosen, {folder.root, 0, 2}, true, provenance, hooks());
@@ -405,6 +407,48 @@ TEST_CASE("shards measured one by one merge to the points of an undisturbed camp
     for (std::size_t i = 0; i < ours.size(); ++i) {
       CHECK((ours[i] == theirs[i] || (std::isnan(ours[i]) && std::isnan(theirs[i]))));
     }
+  }
+}
+
+TEST_CASE("jets that cannot be read leave a new folder as it was") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  bench::Hooks bad = hooks();
+  bad.open = [&](const bench::ModelEntry& model, const bench::Suite& asked) {
+    bench::Subject subject = hooks().open(model, asked);
+    subject.jets.read = [](std::int64_t, std::int64_t) -> data::JetBatch {
+      throw InputError("jets.h5: NaN");
+    };
+    return subject;
+  };
+  bool trained = false;
+  bad.before_measuring = [&] { trained = true; };
+  CHECK_THAT(refusal([&] { bench::run_campaign(comm, suite(), folder, false, provenance, bad); }),
+             Contains("NaN"));
+  CHECK_FALSE(trained);
+  comm.barrier();
+  CHECK_FALSE(std::filesystem::exists(folder.manifest()));
+  CHECK_FALSE(std::filesystem::exists(folder.tasks()));
+  CHECK(bench::run_campaign(comm, suite(), folder, false, provenance, hooks()).failed.empty());
+  comm.barrier();
+  CHECK(std::filesystem::exists(folder.task_file()));
+}
+
+TEST_CASE("a point keeps what the harness cost, and that a known time is told") {
+  const auto comm = comm::Communicator::world();
+  const test::SharedDir dir(comm);
+  const bench::CampaignFolder folder{dir.path() / "c"};
+  bench::run_campaign(comm, suite({"effort=smoke"}), folder, false, provenance, hooks());
+  comm.barrier();
+  const bench::TaskReader task(folder.task_file());
+  CHECK(task.values("ranks") == std::vector<double>(task.points(), comm.size()));
+  CHECK(task.values("nodes") == std::vector<double>(task.points(), 1.0));
+  for (std::size_t p = 0; p < task.points(); ++p) {
+    CHECK(std::isfinite(task.values("harness_time")[p]));
+    CHECK(task.values("overhead_time")[p] >= 0.0);
+    CHECK(task.values("empty_batch_time")[p] < task.values("known_batch_told")[p]);
+    CHECK(task.values("known_batch_told")[p] >= task.values("known_batch_time")[p]);
   }
 }
 

@@ -143,6 +143,20 @@ TEST_CASE("thresholds must suit every rule") {
                     Contains("a finite number, not inf"));
 }
 
+TEST_CASE("points may be left out, and whole networks run for comparison") {
+  const Suite suite =
+      parse("skip = [{scenario = \"single_stream\", batch = [64]}, {rule = \"fixed\"}]\n" + minimal,
+            {"executor=[leaving,whole]"});
+  CHECK(suite.engines == std::vector{bench::Engine::leaving, bench::Engine::whole});
+  REQUIRE(suite.skip.size() == 2);
+  CHECK(suite.skip[0].scenarios == std::vector{bench::Scenario::single_stream});
+  CHECK(suite.skip[0].batches == std::vector<std::int64_t>{64});
+  CHECK(suite.skip[1].rules == std::vector<std::string>{"fixed"});
+  CHECK(parse(bench::to_toml(suite)) == suite);
+  CHECK_THROWS_WITH(parse(minimal, {"executor=none"}), Contains("leaving, whole"));
+  CHECK_THROWS_WITH(parse(minimal, {"skip={batches=1}"}), Contains("batch"));
+}
+
 TEST_CASE("a rule may be a formula") {
   CHECK(parse(minimal, {"rule=p_max * (patience >= 1)"}).rules ==
         std::vector<std::string>{"p_max*(patience>=1)"});

@@ -41,7 +41,7 @@ jets = 100
 loss = [0.02]
 """
 # Of the run, not of what it measured.
-OWN_ATTRIBUTES = {"command_line", "start_utc", "environment", "REFERENCE_LIST", "DIMENSION_LIST"}
+OWN_ATTRIBUTES = {"command_line", "start_utc", "load_average", "environment", "REFERENCE_LIST", "DIMENSION_LIST"}
 # As it was slow or fast, beside the variables in seconds or per second.
 BY_TIME = {"sample_rank", "sample_leaving", "warmup_batches"}
 

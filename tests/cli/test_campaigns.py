@@ -87,7 +87,8 @@ def test_a_plan_shows_the_product_and_how_to_submit_it(campaign):
     plan = (campaign / "plan.txt").read_text()
     assert f"{POINTS - 8} points + 8 baselines" in plan
     assert re.search(r"\| rule +\| +2 \| margin, p_max\*\(1\+0\*exit\)", plan)
-    assert re.search(r"sbatch --array=0-2 --ntasks=2 \S*slurm/eebench.sbatch bench -o out --resume", plan)
+    submit = r"sbatch --array=0-2 --nodes=1 --ntasks=2 --cpus-per-task=1 \S*slurm/eebench.sbatch bench -o out --threads 1 --resume"
+    assert re.search(submit, plan)
     manifest = json.loads((campaign / "out/manifest.json").read_text())
     points = [shard["points"] for shard in manifest["shards"]]
     assert len(points) == 3 and all(len(shard) == POINTS / 3 for shard in points)
@@ -116,9 +117,9 @@ def test_status_tells_the_shards_apart(campaign, eebench):
     rows = [line.split("|")[1:4] for line in (campaign / "status.txt").read_text().splitlines() if line[:1] == "|"]
     states = {shard.strip(): state.strip() for shard, _, state in rows[2:]}
     assert states == {"0": "done", "1": "running", "2": "waiting"}
-    assert "Not begun:  --array=2" in (campaign / "status.txt").read_text()
+    assert "Not begun:\n    sbatch --array=2 " in (campaign / "status.txt").read_text()
     end = eebench("status", str(campaign / "partial"), "--lost-after", "0.0001")
-    assert end.code == 0 and "Submit again (lost or failed):  --array=1" in end.out
+    assert end.code == 0 and "Submit again (lost or failed):\n    sbatch --array=1 " in end.out
     end = eebench("status", str(campaign / "out"))
     assert f"{POINTS} of {POINTS} points measured, 0 failed" in end.out and "All done: eebench merge" in end.out
 
@@ -128,7 +129,7 @@ def test_files_that_are_gone_or_damaged_are_lost(campaign, eebench, tmp_path):
     os.truncate(tmp_path / "out/tasks/0000/task.h5", 20_000)
     (tmp_path / "out/tasks/0002/task.h5").unlink()
     end = eebench("status", "out")
-    assert end.code == 0 and "Submit again (lost or failed):  --array=0,2" in end.out and "All done" not in end.out
+    assert end.code == 0 and "Submit again (lost or failed):\n    sbatch --array=0,2 " in end.out and "All done" not in end.out
 
 
 def test_merge_names_what_is_missing_and_counts_it(campaign):
@@ -224,7 +225,7 @@ def test_tasks_of_other_machines_or_programs_are_not_merged(eebench, campaign, t
         (["bench", "-o", "out"], {"SLURM_ARRAY_TASK_ID": "7"}, "SLURM_ARRAY_TASK_ID: no such shard"),
         (["bench", "-o", "out", "--shard", "0/3"], {}, "add --resume"),
         (["bench", "-o", "out", "--shard", "0/3", "--resume", "-a", "seed=9"], {}, "asked for now: seed = 9; there: seed = 1"),
-        (["bench", "-o", "out", "--shard", "0/3", "--resume"], {}, "asked for now: 1 ranks; there: 2"),
+        (["bench", "-o", "out", "--shard", "0/3", "--resume"], {}, "shard 0 is for 2 ranks, 1 thread each, 1 node; this job has 1 rank"),
         (["status", "."], {}, "manifest.json: no such file"),
         (["merge", "."], {}, "manifest.json: no such file"),
         (["validate", "out/manifest.json"], {}, "not an HDF5 file"),

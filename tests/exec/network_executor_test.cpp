@@ -160,6 +160,30 @@ TEST_CASE("segments behind an early exit hold less memory when jets have left") 
   CHECK(all.peak_bytes <= none.peak_bytes);
 }
 
+TEST_CASE("without leaving, answers and exits are the same, at the cost of the whole network") {
+  const std::string kind = GENERATE("part", "particlenet");
+  const auto exec = executor(kind, true);
+  const data::JetBatch jets = test::jets_of(std::vector<std::int64_t>(40, 12));
+  const std::vector<float> logits = exec->replay(jets).logits;
+  std::vector<float> scores;
+  for (std::size_t jet = 0; jet < jets.size(); ++jet) {
+    scores.push_back(exits::score(rule, {std::span(logits).subspan(jet * 30, 10), 10, 1, 0.0F}));
+  }
+  std::nth_element(scores.begin(), scores.begin() + 20, scores.end());
+  const std::vector<double> thresholds = {scores[20], 2.0};
+  const BatchTrace left = exec->run(jets, rule, thresholds);
+  const BatchTrace whole = exec->run_whole(jets, rule, thresholds);
+  REQUIRE(left.survivors[1] > 0);
+  REQUIRE(left.survivors[1] < 40);
+  CHECK(whole.exit_index == left.exit_index);
+  CHECK(whole.logits == left.logits);
+  CHECK(whole.survivors == std::vector<std::int64_t>{40, 40, 40});
+  CHECK(whole.work.multiply_adds == 40 * exec->cost(2, 12).work.multiply_adds);
+  CHECK(whole.answer_seconds[0] == whole.seconds);
+  CHECK(std::isnan(whole.answer_seconds[1]));
+  CHECK(whole.answer_seconds[2] == whole.seconds);
+}
+
 TEST_CASE("a GPU that is not there is an error of the environment") {
   if (!at::hasCUDA()) {
     CHECK_THROWS_AS(make_executor(model::make_part({}), {.device = "cuda"}), EnvironmentError);

@@ -128,10 +128,13 @@ TEST_CASE("rows of several files are one variable, wherever the folder is moved"
     h5::File file = h5::File::create(root / name);
     file.dimension("point", rows[part].size());
     file.dimension("exit", 2);
+    file.dimension("rank", part + 1);
     h5::Storage storage;
     storage.fill = -1.0;
     h5::Dataset values = file.create<std::int32_t>("values", {"point", "exit"}, storage);
     h5::Dataset texts = file.create_texts("texts", {"point"}, 4);
+    file.create<std::int32_t>("ranks", {"point", "rank"}, storage)
+        .write(std::vector<std::int32_t>(rows[part].size() * (part + 1), 7));
     std::vector<std::int32_t> numbers;
     std::vector<std::string> words;
     for (const hsize_t row : rows[part]) {
@@ -141,14 +144,19 @@ TEST_CASE("rows of several files are one variable, wherever the folder is moved"
     }
     values.write(numbers);
     texts.write(words);
-    sources.push_back({name, rows[part]});
+    sources.push_back({name, rows[part], {}});
   }
   {
-    const h5::File like = h5::File::open(root / "tasks/0.h5");
+    const h5::File like = h5::File::open(root / "tasks/1.h5");
     h5::File file = h5::File::create(root / "merged.h5");
     file.dimension("point", 5);
     file.dimension("exit", 2);
+    file.dimension("rank", 2);
+    sources[0].axes = sources[1].axes = {2};
     file.create_virtual("values", {"point", "exit"}, like.dataset("values"), sources);
+    sources[0].axes = {1};
+    file.create_virtual("ranks", {"point", "rank"}, like.dataset("ranks"), sources);
+    sources[0].axes = sources[1].axes = {};
     file.create_virtual("texts", {"point"}, like.dataset("texts"), sources);
     file.close();
   }
@@ -157,6 +165,8 @@ TEST_CASE("rows of several files are one variable, wherever the folder is moved"
   {
     const h5::File file = h5::File::open(path);
     CHECK(file.dimensions_of("values") == std::vector<std::string>{"point", "exit"});
+    CHECK(file.dataset("ranks").read<std::int32_t>() ==
+          std::vector<std::int32_t>{7, -1, 7, 7, 7, -1, 7, -1, 7, 7});
     CHECK(file.dataset("values").read<std::int32_t>() ==
           std::vector<std::int32_t>{0, 1, 10, 11, 20, 21, 30, 31, 40, 41});
     CHECK(file.dataset("texts").read_texts() ==

@@ -41,6 +41,7 @@ scenario = "offline"
                               {"data", std::string("none.h5")},
                               {"device", std::string("cpu")},
                               {"cores", std::int64_t{2}},
+                              {"threads_per_rank", std::int64_t{1}},
                               {"oversubscribed", oversubscribed}},
                              hooks);
 }
@@ -57,7 +58,7 @@ TEST_CASE("a table has one row a point, baselines first, and dashes for too few 
   const bench::CampaignFolder folder{scratch.path() / "c"};
   measure(folder, 0);
   const bench::TaskReader task(folder.task_file());
-  const report::Table table = report::summary_table(task);
+  const report::Table table = report::summary_table(task, report::Columns::all);
   REQUIRE(table.rows() == 5);
   CHECK(table.columns[1].cells ==
         std::vector<std::string>{"full", "fixed", "fixed", "confidence", "confidence"});
@@ -94,7 +95,7 @@ TEST_CASE("rules that are formulas, and exits that are passed by, keep their nam
       {"rule=[\"patience\", \"p_max * ((patience >= 1) | (p_Hbb > 0.9))\"]",
        "threshold={patience = 1, \"p_max * ((patience >= 1) | (p_Hbb > 0.9))\" = [[inf, 0.5]]}"});
   const bench::TaskReader task(folder.task_file());
-  const report::Table table = report::summary_table(task);
+  const report::Table table = report::summary_table(task, report::Columns::all);
   const std::string formula = "p_max*((patience>=1)|(p_Hbb>0.9))";
   CHECK(table.columns[1].cells ==
         std::vector<std::string>{"full", "fixed", "fixed", "patience", formula});
@@ -155,7 +156,8 @@ TEST_CASE("more ranks than cores is marked above the table and in its headers") 
   measure(folder, 1);
   const bench::TaskReader task(folder.task_file());
   CHECK_THAT(report::preamble(task), Contains("More ranks than cores"));
-  CHECK_THAT(report::to_markdown(report::summary_table(task)), Contains("throughput* [jets/s]"));
+  CHECK_THAT(report::to_markdown(report::summary_table(task, report::Columns::all)),
+             Contains("throughput* [jets/s]"));
 }
 
 TEST_CASE("the end says where everything is, what failed and how to go on") {

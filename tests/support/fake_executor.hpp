@@ -70,6 +70,17 @@ class FakeExecutor final : public exec::Executor {
     return trace(batch, taken, true);
   }
 
+  exec::BatchTrace run_whole(const data::JetBatch& batch, const exits::Rule& rule,
+                             std::span<const double> thresholds) override {
+    exec::BatchTrace result = run(batch, rule, thresholds);
+    result.work = {};
+    for (std::size_t jet = 0; jet < batch.size(); ++jet) {
+      const auto n = static_cast<std::int64_t>(batch.multiplicity(jet));
+      result.work += cost(settings_.exits - 1, n).work;
+    }
+    return result;
+  }
+
   exec::BatchTrace run_fixed(const data::JetBatch& batch, std::int64_t exit) override {
     return trace(batch, std::vector<std::int32_t>(batch.size(), static_cast<std::int32_t>(exit)),
                  false);

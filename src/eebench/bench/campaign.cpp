@@ -17,6 +17,7 @@
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/store/scores_file.hpp"
+#include "eebench/sys/energy.hpp"
 #include "eebench/sys/environment.hpp"
 #include "eebench/sys/timer.hpp"
 
@@ -33,7 +34,8 @@ struct Station {
 
 /// Points that differ only in how they are run share their replayed numbers.
 std::string what_replays(const Point& point) {
-  std::string text = fmt::format("{} {}", point.rule, point.fixed_exit);
+  std::string text =
+      fmt::format("{} {} {}", point.rule, point.fixed_exit, static_cast<int>(point.engine));
   for (const double threshold : point.thresholds) {
     text += fmt::format(" {}", threshold);
   }
@@ -55,8 +57,13 @@ class Driver {
 
   Outcome run(bool resume, const Attributes& provenance) {
     std::vector<Subject> subjects = open_subjects(suite_, hooks_.open, hooks_.on_stage);
-    points_ = grid_of(suite_, subjects, comm_.size());
+    points_ = grid_of(suite_, subjects);
     Layout layout = layout_of(suite_, subjects, points_, comm_.all_gather(sys::hardware().host));
+    layout.oversubscribed = std::get<std::int64_t>(provenance.at("oversubscribed")) != 0;
+    layout.job = {.ranks = comm_.size(),
+                  .threads = std::get<std::int64_t>(provenance.at("threads_per_rank")),
+                  .nodes = static_cast<std::int64_t>(
+                      std::set(layout.hosts.begin(), layout.hosts.end()).size())};
     for (Subject& subject : subjects) {
       stations_.push_back({std::move(subject), {}, {}, {}});
     }
@@ -69,13 +76,31 @@ class Driver {
           "on other jets",
           models, suite_.choosing->data.string()));
     }
-    const Manifest manifest = claim_shard(comm_, folder_, suite_, points_, provenance, resume);
+    const bool is_new = comm_.all(!std::filesystem::exists(folder_.manifest()));
+    const Manifest manifest =
+        claim_shard(comm_, folder_, suite_, points_, layout.job, provenance, resume);
     const Shard& shard = manifest.shards[static_cast<std::size_t>(folder_.shard)];
     take(shard);
     if (folder_.shards > 1) {
       hooks_.say(fmt::format("shard {}/{}: {} points, repeat {}", folder_.shard, folder_.shards,
                              points_.size(), shard.repeat));
     }
+    layout.shard = folder_.shard;
+    layout.repeat = shard.repeat;
+    try {
+      return measure_shard(layout, with_data(provenance), resume);
+    } catch (const InputError&) {  // nothing was measured: the same on every rank
+      comm_.agree([&] {
+        if (is_new && comm_.is_root()) {
+          give_back();
+        }
+      });
+      throw;
+    }
+  }
+
+ private:
+  Outcome measure_shard(Layout& layout, const Attributes& attributes, bool resume) {
     Outcome outcome;
     outcome.points = static_cast<std::int64_t>(points_.size());
     if (comm_.all(std::filesystem::exists(folder_.task_file())) &&
@@ -85,12 +110,12 @@ class Driver {
     }
     choose();
     layout.points = points_;
-    layout.shard = folder_.shard;
-    layout.repeat = shard.repeat;
-    Recorder recorder(comm_, folder_.task(), layout, with_data(provenance), resume);
+    Recorder recorder(comm_, folder_.task(), layout, attributes, resume);
     outcome.resumed = std::count(recorder.done().begin(), recorder.done().end(), true);
+    replay_pending(recorder.done());  // reads all jets: what is wrong with them is told now
     hooks_.before_measuring();
-    replay_pending(recorder.done());
+    hooks_.on_stage("self-test");
+    self_test_ = self_test(comm_);
     measure_pending(recorder, outcome);
     if (outcome.stopped) {
       recorder.suspend();
@@ -100,7 +125,15 @@ class Driver {
     return outcome;
   }
 
- private:
+  /// Takes away what a new campaign left of itself.
+  void give_back() const {
+    std::filesystem::remove_all(folder_.task());
+    if (std::filesystem::is_empty(folder_.tasks())) {
+      std::filesystem::remove_all(folder_.tasks());
+      std::filesystem::remove_all(folder_.scores("any").parent_path());
+      std::filesystem::remove(folder_.manifest());
+    }
+  }
   void check_choosing();
   void take(const Shard& shard);
   std::string fitted_on_choosing() const;
@@ -136,6 +169,8 @@ class Driver {
   const Effort& effort_;
   std::vector<Station> stations_;
   std::vector<Point> points_;
+  sys::EnergyMeter energy_;  ///< of this rank's node
+  Values self_test_;
 };
 
 /// Thresholds chosen on the jets they are reported on flatter. All networks see the same jets.
@@ -219,8 +254,7 @@ store::AllExits Driver::all_exits(Station& station, const Jets& jets, std::int64
                                 {"data_sha256", jets.sha256},
                                 {"device", suite_.device},
                                 {"deterministic", suite_.deterministic ? "true" : "false"},
-                                {"jets_asked", std::to_string(count)},
-                                {"ranks", std::to_string(comm_.size())}};
+                                {"jets_asked", std::to_string(count)}};
   if (auto found = store::find_scores(folder_.scores(name), comm_, origin)) {
     return std::move(*found);
   }
@@ -258,6 +292,7 @@ Attributes Driver::with_data(Attributes attributes) const {
   const Subject& subject = stations_.front().subject;
   attributes["jets_cut"] = count_cut(comm_, subject.jets, jets_of(subject, suite_));
   attributes["data_sha256"] = subject.jets.sha256;
+  attributes["energy_counters"] = comm_.broadcast(energy_.what());
   if (suite_.choosing) {
     attributes["choosing_data"] = suite_.choosing->data.filename().string();
     attributes["choosing_data_sha256"] = subject.choosing.sha256;
@@ -315,6 +350,7 @@ const std::vector<data::JetBatch>& Driver::batches_for(Station& station, std::in
 }
 
 Values Driver::measure_point(const Point& point) {
+  const sys::Timer timer;
   Station& station = station_of(point);
   exec::Executor& executor = *station.subject.executor;
   const exits::Rule rule = rule_at(point);
@@ -332,15 +368,22 @@ Values Driver::measure_point(const Point& point) {
   }
   workload.replayed = replayed_batches;
   workload.run = [&](const data::JetBatch& batch) {
-    return point.is_baseline() ? executor.run_fixed(batch, point.fixed_exit)
-                               : executor.run(batch, rule, point.thresholds);
+    if (point.is_baseline()) {
+      return executor.run_fixed(batch, point.fixed_exit);
+    }
+    return point.engine == Engine::whole ? executor.run_whole(batch, rule, point.thresholds)
+                                         : executor.run(batch, rule, point.thresholds);
   };
+  workload.joules = [&] { return comm_.local_rank() == 0 ? energy_.joules() : 0.0; };
   Values values = measure(comm_, workload, point.scenario, effort_, suite_.seed);
   values.merge(Values(station.replayed.at(what_replays(point))));
   if (point.selection != Selection::given) {
     values["chosen_accuracy"] = {point.chosen_accuracy};
     values["chosen_cost"] = {point.chosen_cost};
   }
+  values.merge(Values(self_test_));
+  const double timed = values["warmup_time"].front() + values["measured_time"].front();
+  values["overhead_time"] = {comm_.all_reduce(timer.seconds() - timed, comm::Reduce::max)};
   return values;
 }
 

@@ -32,7 +32,7 @@ struct Hooks {
   OpenSubject open;
   /// A stage begins: "particlenet: all exits", "point 17".
   std::function<void(const std::string& stage)> on_stage = [](const std::string&) {};
-  /// The campaign is ours and its files are open, nothing is measured yet.
+  /// The campaign is ours, its files are open and all jets were read; nothing is measured yet.
   std::function<void()> before_measuring = [] {};
   /// How much of this rank's share of a pass over the jets is done.
   std::function<void(std::int64_t done, std::int64_t all)> on_pass = [](std::int64_t,
@@ -74,9 +74,10 @@ struct CampaignFolder {
 };
 
 /// \collective Measures every point of the folder's shard into its task: those that manifest.json
-/// gives it, or without one an equal share of the suite. With `resume`, what is safe there stays,
-/// and failed points are tried again. Throws InputError where the folder holds another campaign, or
-/// this shard was begun although `resume` was not asked for.
+/// gives it, or without one an equal share of the suite. Where jets turn out to be bad, a new
+/// folder is left as it was. With `resume`, what is safe there stays, and failed points are tried
+/// again. Throws InputError where the folder holds another campaign, or this shard was begun
+/// although `resume` was not asked for.
 Outcome run_campaign(const comm::Communicator& comm, const Suite& suite,
                      const CampaignFolder& folder, bool resume, const Attributes& provenance,
                      const Hooks& hooks);

@@ -29,7 +29,7 @@ std::span<const Effort> effort_registry() {
              .bootstrap_replicas = 200},
       Effort{.name = "standard",
              .max_warmup_seconds = 2.0,
-             .min_samples = 10,
+             .min_samples = 11,
              .whole_passes = true,
              .min_seconds = 2.0,
              .max_seconds = 30.0,

@@ -16,8 +16,7 @@
 namespace eebench::bench {
 namespace {
 
-std::string point_id(const Point& point, const Suite& suite, const ModelFacts& model,
-                     std::int64_t ranks) {
+std::string point_id(const Point& point, const Suite& suite, const ModelFacts& model) {
   nlohmann::json settings = {{"schema", schema_major},
                              {"weights", model.weights_sha256},
                              {"config", model.network_sha256},
@@ -25,6 +24,7 @@ std::string point_id(const Point& point, const Suite& suite, const ModelFacts& m
                              {"model", model.name},
                              {"rule", point.rule},
                              {"scenario", name(point.scenario)},
+                             {"executor", point.engine},
                              {"batch", point.batch},
                              {"fixed_exit", point.fixed_exit},
                              {"thresholds", point.thresholds},
@@ -33,8 +33,7 @@ std::string point_id(const Point& point, const Suite& suite, const ModelFacts& m
                              {"seed", suite.seed},
                              {"effort", suite.effort},
                              {"device", suite.device},
-                             {"deterministic", suite.deterministic},
-                             {"ranks", ranks}};
+                             {"deterministic", suite.deterministic}};
   if (point.selection != Selection::given) {
     settings["choosing"] = {model.choosing_sha256, suite.choosing->jets, point.max_loss,
                             point.selection};
@@ -52,6 +51,46 @@ std::vector<Selection> selections(std::int64_t exits) {
   }
   return exits == 2 ? std::vector{Selection::shared}
                     : std::vector{Selection::shared, Selection::per_exit};
+}
+
+/// Executors x rules x thresholds and losses; `base` has the other settings.
+std::vector<Point> rule_points(const Suite& suite, const ModelFacts& model, const Point& base) {
+  std::vector<Point> points;
+  for (const Engine engine : suite.engines) {
+    for (const std::string& rule : suite.rules) {
+      Point point = base;
+      point.engine = engine;
+      point.rule = rule;
+      for (const std::vector<double>& thresholds : suite.thresholds_of(rule)) {
+        try {
+          point.thresholds = exits::thresholds_for(thresholds, model.exits);
+        } catch (const InputError& error) {
+          throw InputError(fmt::format("[axes] threshold, model {}: {}", model.name, error.what()));
+        }
+        points.push_back(point);
+      }
+      point.thresholds.clear();
+      for (const double loss : suite.choosing ? suite.choosing->losses : std::vector<double>()) {
+        for (const Selection selection : selections(model.exits)) {
+          point.max_loss = loss;
+          point.selection = selection;
+          points.push_back(point);
+        }
+      }
+    }
+  }
+  return points;
+}
+
+bool is_skipped(const Suite& suite, const Point& point) {
+  const auto has = [](const auto& list, const auto& value) {
+    return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
+  };
+  return std::any_of(suite.skip.begin(), suite.skip.end(), [&](const Skip& skip) {
+    return has(skip.models, suite.models[static_cast<std::size_t>(point.model)].name) &&
+           has(skip.rules, point.rule) && has(skip.engines, point.engine) &&
+           has(skip.batches, point.batch) && has(skip.scenarios, point.scenario);
+  });
 }
 
 std::string counted(std::size_t count, std::string_view word) {
@@ -73,12 +112,14 @@ std::vector<std::string> rule_names(std::span<const Point> points) {
   return names;
 }
 
-std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> models,
-                             std::int64_t ranks) {
+std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> models) {
   std::vector<Point> points;
   const auto add = [&](Point point, const ModelFacts& model) {
+    if (is_skipped(suite, point)) {
+      return;
+    }
     point.index = static_cast<std::int64_t>(points.size());
-    point.id = point_id(point, suite, model, ranks);
+    point.id = point_id(point, suite, model);
     points.push_back(std::move(point));
   };
   for (std::size_t m = 0; m < models.size(); ++m) {
@@ -96,33 +137,14 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
           baseline.fixed_exit = exit;
           add(baseline, model);
         }
-        for (const std::string& rule : suite.rules) {
-          for (const std::vector<double>& thresholds : suite.thresholds_of(rule)) {
-            Point point = base;
-            point.rule = rule;
-            try {
-              point.thresholds = exits::thresholds_for(thresholds, model.exits);
-            } catch (const InputError& error) {
-              throw InputError(
-                  fmt::format("[axes] threshold, model {}: {}", model.name, error.what()));
-            }
-            add(point, model);
-          }
-          if (!suite.choosing) {
-            continue;
-          }
-          for (const double loss : suite.choosing->losses) {
-            for (const Selection selection : selections(model.exits)) {
-              Point point = base;
-              point.rule = rule;
-              point.max_loss = loss;
-              point.selection = selection;
-              add(point, model);
-            }
-          }
+        for (const Point& point : rule_points(suite, model, base)) {
+          add(point, model);
         }
       }
     }
+  }
+  if (points.empty()) {
+    throw InputError("skip leaves out every point of the suite; take something away from it");
   }
   constexpr std::size_t most = 255;  // a byte in the file, 255 being the fill value
   if (const std::size_t rules = rule_names(points).size(); rules > most) {
@@ -145,10 +167,11 @@ std::string describe(const Suite& suite, std::span<const Point> points) {
   }
   const std::string rules = counted(suite.rules.size(), "rule");
   return fmt::format(
-      "{} x {} x {} x {} = {}{} + {}", counted(suite.models.size(), "model"),
+      "{} x {} x {} x {}{} = {}{} + {}", counted(suite.models.size(), "model"),
       by_rule > 0 ? fmt::format("{} with {} in all", rules, counted(by_rule, "threshold"))
                   : fmt::format("{} x {}", rules, counted(suite.thresholds.size(), "threshold")),
       counted(suite.batches.size(), "batch"), counted(suite.scenarios.size(), "scenario"),
+      suite.engines.size() > 1 ? " x " + counted(suite.engines.size(), "executor") : "",
       counted(points.size() - static_cast<std::size_t>(baselines + chosen), "point"),
       suite.choosing ? fmt::format(" + {} with thresholds to be chosen", chosen) : "",
       counted(static_cast<std::size_t>(baselines), "baseline"));
@@ -160,6 +183,7 @@ Values settings_of(const Point& point, std::span<const std::string> rules) {
   values["model"] = {static_cast<double>(point.model)};
   values["rule"] = {static_cast<double>(rule)};
   values["scenario"] = {static_cast<double>(point.scenario)};
+  values["executor"] = {static_cast<double>(point.engine)};
   values["batch"] = {static_cast<double>(point.batch)};
   values["fixed_exit"] = {static_cast<double>(point.fixed_exit)};
   values["exits"] = {static_cast<double>(point.exits)};

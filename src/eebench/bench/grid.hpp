@@ -35,6 +35,7 @@ struct Point {
   std::int64_t model = 0;  ///< place in the suite
   std::string rule;        ///< "full", "fixed" or an exit rule, as exits::parse_rule() has it
   Scenario scenario = Scenario::offline;
+  Engine engine = Engine::leaving;
   std::int64_t batch = 1;
   std::int64_t exits = 0;
   std::int64_t fixed_exit = -1;    ///< of the baselines
@@ -54,8 +55,7 @@ std::vector<std::string> rule_names(std::span<const Point> points);
 /// For every network, scenario and batch: the network without early heads, each earlier exit fixed,
 /// then rules x thresholds, and rules x losses whose thresholds are still to be chosen. Throws
 /// InputError for thresholds that do not fit a network's exits.
-std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> models,
-                             std::int64_t ranks);
+std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> models);
 
 /// "2 models x 2 rules x 5 thresholds x 2 batches x 1 scenario = 40 points + 16 baselines".
 std::string describe(const Suite& suite, std::span<const Point> points);

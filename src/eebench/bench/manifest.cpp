@@ -22,7 +22,7 @@ namespace eebench::bench {
 namespace {
 
 /// Of the provenance: what times of one campaign must have in common.
-constexpr std::string_view machine_keys[] = {"cpu", "cores", "threads_per_rank"};
+constexpr std::string_view machine_keys[] = {"cpu", "cores"};
 
 std::string text_of(const std::filesystem::path& path) {
   std::ifstream stream(path);
@@ -32,13 +32,16 @@ std::string text_of(const std::filesystem::path& path) {
 nlohmann::json to_json(const Manifest& manifest) {
   nlohmann::json shards = nlohmann::json::array();
   for (const Shard& shard : manifest.shards) {
-    shards.push_back({{"repeat", shard.repeat}, {"points", shard.points}});
+    shards.push_back({{"repeat", shard.repeat},
+                      {"ranks", shard.job.ranks},
+                      {"threads", shard.job.threads},
+                      {"nodes", shard.job.nodes},
+                      {"points", shard.points}});
   }
   return {{"suite", manifest.suite},
           {"eebench_version", version},
           {"config_toml", manifest.config_toml},
           {"config_sha256", sha256(manifest.config_toml)},
-          {"ranks", manifest.ranks},
           {"points", manifest.points},
           {"shards", shards}};
 }
@@ -50,15 +53,19 @@ Manifest parse_manifest(const std::string& text, const std::string& origin) {
     const nlohmann::json json = nlohmann::json::parse(text);
     json.at("suite").get_to(manifest.suite);
     json.at("config_toml").get_to(manifest.config_toml);
-    json.at("ranks").get_to(manifest.ranks);
     json.at("points").get_to(manifest.points);
-    if (!json.contains("shards")) {  // before format 1.5 all points were in one task
-      manifest.shards.emplace_back().points.resize(manifest.points.size());
+    // Before format 1.6 all jobs were of one size, before 1.5 all points were in one task.
+    const JobSize all{.ranks = json.value("ranks", std::int64_t{1})};
+    if (!json.contains("shards")) {
+      manifest.shards.push_back({0, all, {}});
+      manifest.shards[0].points.resize(manifest.points.size());
       std::iota(manifest.shards[0].points.begin(), manifest.shards[0].points.end(), 0);
     } else {
       for (const nlohmann::json& entry : json.at("shards")) {
         Shard& shard = manifest.shards.emplace_back();
         entry.at("repeat").get_to(shard.repeat);
+        shard.job = {entry.value("ranks", all.ranks), entry.value("threads", all.threads),
+                     entry.value("nodes", all.nodes)};
         entry.at("points").get_to(shard.points);
       }
     }
@@ -107,9 +114,6 @@ void check_same(const Manifest& now, const Manifest& before, const std::string& 
                        lines_missing(now.config_toml, before.config_toml),
                        lines_missing(before.config_toml, now.config_toml)));
   }
-  if (before.ranks != now.ranks) {
-    refuse(fmt::format("asked for now: {} ranks; there: {}", now.ranks, before.ranks));
-  }
   if (before.points != now.points) {
     refuse("weights, model configuration or data have changed since");
   }
@@ -121,6 +125,14 @@ void check_shard(const CampaignFolder& folder, std::size_t shards) {
         fmt::format("{} has {} shards, not {}; give --shard i/{}, or the folder of "
                     "another campaign",
                     folder.manifest().string(), shards, folder.shards, shards));
+  }
+}
+
+void check_job(const CampaignFolder& folder, const JobSize& planned, const JobSize& job) {
+  if (job != planned) {
+    throw InputError(fmt::format(
+        "{}: shard {} is for {}; this job has {}; start it as it was planned or give another -o",
+        folder.manifest().string(), folder.shard, describe(planned), describe(job)));
   }
 }
 
@@ -174,7 +186,8 @@ std::string array_of(std::span<const std::int64_t> shards) {
 }
 
 std::vector<Shard> split(std::span<const Point> points, std::span<const double> seconds,
-                         std::int64_t parts, std::int64_t repeats, std::uint64_t seed) {
+                         std::int64_t parts, std::span<const JobSize> jobs, std::int64_t repeats,
+                         std::uint64_t seed) {
   std::vector<std::int64_t> order = shuffled(static_cast<std::int64_t>(points.size()), seed);
   const auto model_of = [&](std::int64_t p) { return points[static_cast<std::size_t>(p)].model; };
   std::stable_sort(order.begin(), order.end(),
@@ -190,20 +203,25 @@ std::vector<Shard> split(std::span<const Point> points, std::span<const double> 
     once[std::min(part, once.size() - 1)].points.push_back(point);
   }
   std::erase_if(once, [](const Shard& shard) { return shard.points.empty(); });
+  for (Shard& shard : once) {
+    std::sort(shard.points.begin(), shard.points.end());
+  }
   std::vector<Shard> shards;
-  for (std::int64_t repeat = 0; repeat < repeats; ++repeat) {
-    for (Shard shard : once) {
-      shard.repeat = repeat;
-      std::sort(shard.points.begin(), shard.points.end());
-      shards.push_back(std::move(shard));
+  for (const JobSize& job : jobs) {
+    for (std::int64_t repeat = 0; repeat < repeats; ++repeat) {
+      for (Shard shard : once) {
+        shard.repeat = repeat;
+        shard.job = job;
+        shards.push_back(std::move(shard));
+      }
     }
   }
   return shards;
 }
 
-Manifest make_manifest(const Suite& suite, std::span<const Point> points, std::int64_t ranks,
+Manifest make_manifest(const Suite& suite, std::span<const Point> points,
                        std::vector<Shard> shards) {
-  Manifest manifest{suite.name, to_toml(suite), ranks, {}, std::move(shards)};
+  Manifest manifest{suite.name, to_toml(suite), {}, std::move(shards)};
   for (const Point& point : points) {
     manifest.points.push_back(point.id);
   }
@@ -220,7 +238,7 @@ void write_manifest(const Manifest& manifest, const std::filesystem::path& path)
 }
 
 Manifest claim_shard(const comm::Communicator& comm, const CampaignFolder& folder,
-                     const Suite& suite, std::span<const Point> points,
+                     const Suite& suite, std::span<const Point> points, const JobSize& job,
                      const Attributes& provenance, bool resume) {
   std::string text;
   comm.agree([&] {
@@ -228,8 +246,8 @@ Manifest claim_shard(const comm::Communicator& comm, const CampaignFolder& folde
       return;
     }
     const std::vector<double> equal(points.size(), 1.0);
-    const Manifest now = make_manifest(suite, points, comm.size(),
-                                       split(points, equal, folder.shards, 1, suite.seed));
+    const Manifest now = make_manifest(
+        suite, points, split(points, equal, folder.shards, std::span(&job, 1), 1, suite.seed));
     if (std::filesystem::exists(folder.manifest())) {
       if (std::filesystem::exists(folder.task()) && !resume) {
         throw InputError(fmt::format(
@@ -239,6 +257,7 @@ Manifest claim_shard(const comm::Communicator& comm, const CampaignFolder& folde
       const Manifest before = read_manifest(folder.manifest());
       check_same(now, before, folder.manifest().string());
       check_shard(folder, before.shards.size());
+      check_job(folder, before.shards[static_cast<std::size_t>(folder.shard)].job, job);
     } else {
       check_shard(folder, now.shards.size());
     }

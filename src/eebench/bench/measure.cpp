@@ -107,6 +107,7 @@ class Measurement {
         own_.push_back(sample_of({}, workload_.exits));
       }
       strides.push_back(seconds_since(start));
+      own_wall_ += strides.back();
     }
     comm_.agree([&] {
       if (error) {
@@ -136,6 +137,7 @@ class Measurement {
     rewind();
     own_.clear();
     stride_seconds_.clear();
+    own_wall_ = 0.0;
     return warmed;
   }
 
@@ -169,6 +171,7 @@ class Measurement {
   std::size_t next_ = 0;
   std::vector<Sample> own_;
   std::vector<double> stride_seconds_;  // slowest rank
+  double own_wall_ = 0.0;               // of this rank's strides
   std::vector<bool> seen_;              // of the distinct batches, for what does not depend on time
   std::vector<double> left_;            // [exits] jets of the distinct batches
   double flips_ = 0.0;
@@ -252,6 +255,10 @@ void Measurement::put_times(Values& values, std::span<const Sample> slowest) con
     compact.push_back(sample.compact_seconds);
   }
   values["compact_time"] = {stats::median(compact)};
+  const std::vector<double> own = seconds_of(own_);
+  const double between = own_wall_ - std::accumulate(own.begin(), own.end(), 0.0);
+  values["harness_time"] = {
+      comm_.all_reduce(between / static_cast<double>(own_.size()), comm::Reduce::max)};
   values["n_samples"] = {static_cast<double>(own_.size())};
   values["measured_time"] = {std::accumulate(stride_seconds_.begin(), stride_seconds_.end(), 0.0)};
 }
@@ -347,6 +354,20 @@ Values Measurement::values(const Effort& effort, std::uint64_t seed) const {
   return values;
 }
 
+/// A batch of one jet that takes nothing but a known time.
+exec::BatchTrace waiting(double seconds) {
+  const auto start = Clock::now();
+  while (seconds_since(start) < seconds) {
+  }
+  exec::BatchTrace trace;
+  trace.seconds = seconds_since(start);
+  trace.exit_index = {0};
+  trace.answer_seconds = {trace.seconds};
+  trace.segment_seconds = {trace.seconds};
+  trace.head_seconds = {0.0};
+  return trace;
+}
+
 /// Time that a round of the warm-up should take at least, unless all batches are in it.
 constexpr double warmup_round_seconds = 0.1;
 
@@ -383,10 +404,13 @@ bool warm_up(const comm::Communicator& comm, Measurement& measurement, const Eff
 Values measure(const comm::Communicator& comm, const Workload& workload, Scenario scenario,
                const Effort& effort, std::uint64_t seed) {
   Measurement measurement(comm, workload, scenario);
+  const auto begin = Clock::now();
   const bool settled = warm_up(comm, measurement, effort);
   const std::int64_t warmed = measurement.restart();
 
   Stopping stopping(effort, scenario, measurement.pass());
+  workload.joules();
+  double joules = 0.0;
   const auto start = Clock::now();
   std::int64_t chunk = measurement.stride();
   std::int64_t reason = -1;
@@ -397,6 +421,7 @@ Values measure(const comm::Communicator& comm, const Workload& workload, Scenari
       verdict = std::max(verdict, stopping.add(stride, seconds_since(start)));
       seconds += stride;
     }
+    joules += workload.joules();
     // Only the root's clock counts.
     reason = comm.all_reduce(comm.is_root() ? verdict : std::int64_t{-1}, comm::Reduce::max);
     if (scenario == Scenario::single_stream) {
@@ -406,10 +431,43 @@ Values measure(const comm::Communicator& comm, const Workload& workload, Scenari
     }
   }
   Values values = measurement.values(effort, seed);
+  joules = comm.all_reduce(joules, comm::Reduce::sum);
+  values["energy"] = {joules};
+  values["jets_per_joule"] = {values["throughput"].front() * values["measured_time"].front() /
+                              joules};
+  values["warmup_time"] = {
+      comm.all_reduce(std::chrono::duration<double>(start - begin).count(), comm::Reduce::max)};
   values["warmup_batches"] = {static_cast<double>(warmed)};
   values["warmup_converged"] = {settled ? 1.0 : 0.0};
   values["stop_reason"] = {static_cast<double>(reason)};
   return values;
+}
+
+Values self_test(const comm::Communicator& comm) {
+  constexpr double known = 1e-3;
+  constexpr Effort effort{.name = "self-test",
+                          .max_warmup_seconds = 0.0,
+                          .min_samples = 48,
+                          .whole_passes = true,
+                          .min_seconds = 0.0,
+                          .max_seconds = 0.0,
+                          .until_precise = false,
+                          .kept_samples = 0,
+                          .bootstrap_replicas = 0};
+  const std::vector<data::JetBatch> batches(16);
+  const std::vector<std::vector<std::int32_t>> exits(batches.size(), {0});
+  const auto told = [&](double seconds) {
+    Values values = measure(comm,
+                            {.batches = batches,
+                             .replayed = exits,
+                             .exits = 1,
+                             .run = [&](const data::JetBatch&) { return waiting(seconds); }},
+                            Scenario::offline, effort, 0);
+    return values["measured_time"].front() / values["n_samples"].front();
+  };
+  return {{"empty_batch_time", {told(0.0)}},
+          {"known_batch_time", {known}},
+          {"known_batch_told", {told(known)}}};
 }
 
 }  // namespace eebench::bench

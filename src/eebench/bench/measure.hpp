@@ -25,6 +25,9 @@ struct Workload {
   std::span<const std::vector<std::int32_t>> replayed;
   std::int64_t exits = 0;
   std::function<exec::BatchTrace(const data::JetBatch&)> run;
+  /// Energy drawn since the last call, J: of this rank's node where it is the first there, of the
+  /// others 0. NaN where it cannot be read.
+  std::function<double()> joules = [] { return not_available; };
 };
 
 /// \collective Runs the batches round and round until rank 0 says that it is enough, and returns
@@ -32,5 +35,9 @@ struct Workload {
 /// rank is thrown on all of them.
 Values measure(const comm::Communicator& comm, const Workload& workload, Scenario scenario,
                const Effort& effort, std::uint64_t seed);
+
+/// \collective What measure() itself costs and how well it tells a time that is known: the
+/// variables empty_batch_time, known_batch_time and known_batch_told. Takes a tenth of a second.
+Values self_test(const comm::Communicator& comm);
 
 }  // namespace eebench::bench

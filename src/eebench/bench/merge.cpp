@@ -1,8 +1,10 @@
 #include "eebench/bench/merge.hpp"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
+#include <map>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,8 +22,8 @@ namespace eebench::bench {
 namespace {
 
 /// Root attributes in which the tasks of a campaign may differ.
-constexpr std::array<std::string_view, 4> of_one_run = {"campaign", "command_line", "start_utc",
-                                                        "environment"};
+constexpr const char* of_one_run[] = {"campaign", "command_line", "start_utc", "load_average",
+                                      "environment"};
 
 struct Task {
   CampaignFolder folder;
@@ -55,6 +57,10 @@ void check_points(const Task& task, const Manifest& manifest) {
   }
 }
 
+/// Those that say how large a job was, and whether it had more threads than cores: of the merged
+/// file the largest.
+constexpr const char* of_one_job[] = {"mpi_size", "threads_per_rank", "oversubscribed"};
+
 /// What both must have in common: program, machine, suite, sizes.
 void check_alike(const h5::File& file, const h5::File& first) {
   const auto refuse = [&](const std::string& what) {
@@ -66,16 +72,24 @@ void check_alike(const h5::File& file, const h5::File& first) {
   const std::vector<std::string> others = file.attribute_names();
   names.insert(names.end(), others.begin(), others.end());
   for (const std::string& name : names) {
-    const bool own = std::find(of_one_run.begin(), of_one_run.end(), name) != of_one_run.end();
-    if (!own && !file.same_attribute(first, name)) {
+    const auto is_among = [&](const auto& own) {
+      return std::find(std::begin(own), std::end(own), name) != std::end(own);
+    };
+    if (!is_among(of_one_run) && !is_among(of_one_job) && !file.same_attribute(first, name)) {
       refuse("the attribute " + name);
     }
   }
   for (const VariableSpec& spec : schema()) {
     for (const std::string& name : names_of(spec)) {
       h5::Extents shape = file.dataset(name).shape();
-      shape.at(0) = first.dataset(name).shape().at(0);
-      if (shape != first.dataset(name).shape()) {
+      const h5::Extents expected = first.dataset(name).shape();
+      shape.at(0) = expected.at(0);
+      for (std::size_t axis = 0; axis < spec.dimensions.size(); ++axis) {
+        if (spec.dimensions[axis] == Dimension::rank) {
+          shape.at(axis + 1) = expected.at(axis + 1);
+        }
+      }
+      if (shape != expected) {
         refuse("the shape of " + name);
       }
     }
@@ -114,57 +128,79 @@ void copy_dimension(h5::File& file, const h5::File& from, const std::string& nam
   }
 }
 
-/// Places of each task's points in the merged file: in the order of repeats, then of the grid.
-std::vector<h5::RowSource> rows_of(const std::vector<Task>& tasks, std::size_t grid) {
-  std::vector<h5::RowSource> sources;
-  std::vector<hsize_t> all;
+/// Places of each task's points in the merged file: in the order of job sizes, then of repeats,
+/// then of the grid.
+std::vector<std::vector<hsize_t>> rows_of(const std::vector<Task>& tasks) {
+  using Place = std::tuple<JobSize, std::int64_t, std::int64_t>;
+  std::vector<Place> all;
   for (const Task& task : tasks) {
-    h5::RowSource source{relative(task.folder), {}};
     for (const std::int64_t point : task.shard->points) {
-      source.rows.push_back(static_cast<hsize_t>(task.shard->repeat) * grid +
-                            static_cast<hsize_t>(point));
+      all.emplace_back(task.shard->job, task.shard->repeat, point);
     }
-    all.insert(all.end(), source.rows.begin(), source.rows.end());
-    sources.push_back(std::move(source));
   }
   std::sort(all.begin(), all.end());
-  for (h5::RowSource& source : sources) {
-    for (hsize_t& row : source.rows) {
-      row = static_cast<hsize_t>(std::lower_bound(all.begin(), all.end(), row) - all.begin());
+  std::vector<std::vector<hsize_t>> rows;
+  for (const Task& task : tasks) {
+    std::vector<hsize_t>& own = rows.emplace_back();
+    for (const std::int64_t point : task.shard->points) {
+      const Place place{task.shard->job, task.shard->repeat, point};
+      own.push_back(
+          static_cast<hsize_t>(std::lower_bound(all.begin(), all.end(), place) - all.begin()));
     }
   }
-  return sources;
+  return rows;
 }
 
-void write_hosts(h5::File& file, const std::vector<Task>& tasks) {
+/// Of each task; empty for ranks that it had not.
+void write_hosts(h5::File& file, const std::vector<Task>& tasks, const h5::File& first) {
+  const std::size_t ranks = first.dataset("rank").length();
   std::vector<std::int32_t> shards;
   std::vector<std::string> hosts;
   for (const Task& task : tasks) {
     shards.push_back(static_cast<std::int32_t>(task.folder.shard));
     const std::vector<std::string> own = TaskReader(task.folder.task_file()).texts("rank_host");
     hosts.insert(hosts.end(), own.begin(), own.end());
+    hosts.resize(shards.size() * ranks);
   }
   file.dimension("task", shards);
   h5::Dataset dataset = file.create_texts("rank_host", {"task", "rank"}, 64);
   dataset.write(hosts);
-  const h5::File first = h5::File::open(tasks.front().folder.task_file());
   for (const std::string name : {"long_name", "units", "mark"}) {
     dataset.copy_attribute(first.dataset("rank_host"), name);
   }
 }
 
+/// Axes of a task's variable but the first: those of `like`, for as many ranks as the task had.
+h5::Extents axes_of(const VariableSpec& spec, const h5::Dataset& like, const Task& task) {
+  h5::Extents axes(like.shape().begin() + 1, like.shape().end());
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    if (spec.dimensions[axis] == Dimension::rank) {
+      axes[axis] = static_cast<hsize_t>(task.shard->job.ranks);
+    }
+  }
+  return axes;
+}
+
+/// `sizes`: the largest values of the attributes of_one_job.
 void write_merged(const std::filesystem::path& path, const std::vector<Task>& tasks,
-                  std::size_t grid, std::int64_t missing) {
-  const h5::File first = h5::File::open(tasks.front().folder.task_file());
-  const std::vector<h5::RowSource> sources = rows_of(tasks, grid);
+                  const std::map<std::string, std::int64_t>& sizes, std::int64_t missing) {
+  const auto widest = std::max_element(
+      tasks.begin(), tasks.end(),
+      [](const Task& a, const Task& b) { return a.shard->job.ranks < b.shard->job.ranks; });
+  const h5::File first = h5::File::open(widest->folder.task_file());
   h5::File file = h5::File::create(path);
   for (const std::string& name : first.attribute_names()) {
     file.copy_attribute(first, name);
   }
+  for (const auto& [name, value] : sizes) {
+    file.set_attribute(name, value);
+  }
   file.set_attribute("n_missing", missing);
+  std::vector<h5::RowSource> sources;
   std::size_t points = 0;
-  for (const h5::RowSource& source : sources) {
-    points += source.rows.size();
+  for (std::vector<hsize_t>& rows : rows_of(tasks)) {
+    points += rows.size();
+    sources.push_back({relative(tasks[sources.size()].folder), std::move(rows), {}});
   }
   std::vector<std::int32_t> numbers(points);
   std::iota(numbers.begin(), numbers.end(), 0);
@@ -174,10 +210,13 @@ void write_merged(const std::filesystem::path& path, const std::vector<Task>& ta
         Dimension::percentile, Dimension::multiplicity}) {
     copy_dimension(file, first, std::string(name(dimension)));
   }
-  write_hosts(file, tasks);
+  write_hosts(file, tasks, first);
   for (const VariableSpec& spec : schema()) {
     for (const std::string& name : names_of(spec)) {
       const h5::Dataset like = first.dataset(name);
+      for (std::size_t i = 0; i < tasks.size(); ++i) {
+        sources[i].axes = axes_of(spec, like, tasks[i]);
+      }
       h5::Dataset variable = file.create_virtual(name, dimensions_of(spec), like, sources);
       for (const std::string attribute :
            {"long_name", "units", "mark", "flag_values", "flag_meanings"}) {
@@ -205,9 +244,14 @@ Merged merge(const std::filesystem::path& campaign, bool partial) {
   }
   Merged merged;
   const h5::File first = h5::File::open(tasks.front().folder.task_file());
+  std::map<std::string, std::int64_t> sizes;
   for (const Task& task : tasks) {
     check_points(task, manifest);
-    check_alike(h5::File::open(task.folder.task_file()), first);
+    const h5::File file = h5::File::open(task.folder.task_file());
+    check_alike(file, first);
+    for (const std::string name : of_one_job) {
+      sizes[name] = std::max(sizes[name], file.attribute<std::int64_t>(name));
+    }
     merged.points += static_cast<std::int64_t>(task.shard->points.size());
   }
   for (const std::int64_t shard : missing) {
@@ -216,7 +260,7 @@ Merged merge(const std::filesystem::path& campaign, bool partial) {
   }
   const std::filesystem::path path = CampaignFolder{campaign}.merged();
   sys::publish(path, [&](const std::filesystem::path& temporary) {
-    write_merged(temporary, tasks, manifest.points.size(), merged.missing);
+    write_merged(temporary, tasks, sizes, merged.missing);
   });
   for (const std::string& state : TaskReader(path).names("state")) {
     merged.failed += state == "failed" ? 1 : 0;

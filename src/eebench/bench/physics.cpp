@@ -151,7 +151,8 @@ void put_costs(Values& values, const store::AllExits& jets, const CostTable& cos
   double taken_flops = 0.0;
   double taken_parameters = 0.0;
   for (std::size_t jet = 0; jet < taken.size(); ++jet) {
-    const auto exit = static_cast<std::size_t>(taken[jet]);
+    const std::size_t exit =
+        point.engine == Engine::whole ? exits - 1 : static_cast<std::size_t>(taken[jet]);
     taken_multiply_adds += multiply_adds[jet * exits + exit];
     taken_flops += flops[jet * exits + exit];
     taken_parameters += parameters[exit];
@@ -163,9 +164,10 @@ void put_costs(Values& values, const store::AllExits& jets, const CostTable& cos
   values["relative_cost"] = {taken_multiply_adds / count /
                              mean(column(costs.plain_multiply_adds, exits - 1, exits))};
   for (std::size_t exit = 0; exit < exits; ++exit) {
-    values["exit_multiply_adds"].push_back(mean(column(multiply_adds, exit, exits)));
+    const std::size_t charged = point.engine == Engine::whole ? exits - 1 : exit;
+    values["exit_multiply_adds"].push_back(mean(column(multiply_adds, charged, exits)));
+    values["exit_parameters"].push_back(parameters[charged]);
   }
-  values["exit_parameters"] = parameters;
   values["accuracy_mixing"] = {exits::mixed_accuracy(
       exits::fixed_exits(decisions, costs.plain_multiply_adds), taken_multiply_adds / count)};
 }

@@ -40,6 +40,7 @@ bool can_be_read(const std::filesystem::path& task) {
 ShardStatus status_of(const CampaignFolder& folder, const Shard& shard, double lost_after) {
   ShardStatus status;
   status.repeat = shard.repeat;
+  status.job = shard.job;
   status.points = static_cast<std::int64_t>(shard.points.size());
   status.idle_seconds = idle_seconds(folder.task());
   double seconds = 0.0;

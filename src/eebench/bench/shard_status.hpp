@@ -28,6 +28,7 @@ inline constexpr std::array<Named<ShardState>, 5> shard_state_names = {
 /// at from anywhere while it runs.
 struct ShardStatus {
   std::int64_t repeat = 0;
+  JobSize job;
   std::int64_t points = 0;
   ShardState state = ShardState::waiting;
   std::int64_t ok = 0;

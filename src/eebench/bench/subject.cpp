@@ -36,8 +36,10 @@ std::vector<Subject> open_subjects(const Suite& suite, const OpenSubject& open,
     const std::int64_t jets = jets_of(subject, suite);
     for (const std::int64_t batch : suite.batches) {
       if (batch > jets) {
-        throw InputError(fmt::format("batch {} is more than the {} jets of {}", batch, jets,
-                                     suite.data.string()));
+        throw InputError(
+            fmt::format("[axes] batch {} is more than the {} jets of {}; give smaller ones, more "
+                        "jets or another file",
+                        batch, jets, suite.data.string()));
       }
     }
     subjects.push_back(std::move(subject));
@@ -45,8 +47,7 @@ std::vector<Subject> open_subjects(const Suite& suite, const OpenSubject& open,
   return subjects;
 }
 
-std::vector<Point> grid_of(const Suite& suite, std::span<const Subject> subjects,
-                           std::int64_t ranks) {
+std::vector<Point> grid_of(const Suite& suite, std::span<const Subject> subjects) {
   std::vector<ModelFacts> facts;
   for (std::size_t m = 0; m < subjects.size(); ++m) {
     const Subject& subject = subjects[m];
@@ -54,7 +55,7 @@ std::vector<Point> grid_of(const Suite& suite, std::span<const Subject> subjects
                      subject.gates_sha256, subject.jets.sha256, subject.choosing.sha256,
                      subject.network_sha256});
   }
-  std::vector<Point> points = make_grid(suite, facts, ranks);
+  std::vector<Point> points = make_grid(suite, facts);
   for (const Point& point : points) {
     const Subject& subject = subjects[static_cast<std::size_t>(point.model)];
     rule_of(point, subject.fits, subject.classes);

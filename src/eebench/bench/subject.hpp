@@ -55,8 +55,7 @@ std::vector<Subject> open_subjects(const Suite& suite, const OpenSubject& open,
                                    const std::function<void(const std::string&)>& on_stage);
 
 /// make_grid() of these networks. Throws InputError where a rule does not suit one of them.
-std::vector<Point> grid_of(const Suite& suite, std::span<const Subject> subjects,
-                           std::int64_t ranks);
+std::vector<Point> grid_of(const Suite& suite, std::span<const Subject> subjects);
 
 /// Of a task with all of the grid, on ranks with these hosts.
 Layout layout_of(const Suite& suite, std::span<const Subject> subjects, std::vector<Point> grid,

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
 #include <iterator>
-#include <map>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -12,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "eebench/bench/effort.hpp"
+#include "eebench/bench/toml_value.hpp"
 #include "eebench/core/error.hpp"
 #include "eebench/exits/rule.hpp"
 #include "eebench/exits/thresholds.hpp"
@@ -19,112 +18,6 @@
 
 namespace eebench::bench {
 namespace {
-
-/// One value of a suite and where it stands, for messages.
-class Value {
- public:
-  Value(const toml::node& node, std::string place) : node_(&node), place_(std::move(place)) {}
-
-  std::string text() const {
-    if (const auto value = node_->value_exact<std::string>()) {
-      return *value;
-    }
-    fail("a string in quotes");
-  }
-  std::int64_t integer(std::int64_t lowest) const {
-    const auto value = node_->value_exact<std::int64_t>();
-    if (!value || *value < lowest) {
-      fail(fmt::format("an integer of at least {}", lowest));
-    }
-    return *value;
-  }
-  double number() const {
-    if (!node_->is_number()) {
-      fail("a number");
-    }
-    return *node_->value<double>();
-  }
-  bool boolean() const {
-    if (const auto value = node_->value_exact<bool>()) {
-      return *value;
-    }
-    fail("true or false");
-  }
-  const toml::table& table() const {
-    if (!node_->is_table()) {
-      fail("a table");
-    }
-    return *node_->as_table();
-  }
-  bool is_array() const { return node_->is_array(); }
-  bool is_table() const { return node_->is_table(); }
-  bool is_text() const { return node_->is_string(); }
-  const std::string& place() const { return place_; }
-
-  /// The elements of an array, or the value itself as the only one.
-  std::vector<Value> list() const {
-    std::vector<Value> values;
-    if (!is_array()) {
-      values.push_back(*this);
-    } else {
-      for (const toml::node& element : *node_->as_array()) {
-        values.emplace_back(element, place_);
-      }
-    }
-    if (values.empty()) {
-      fail("at least one value");
-    }
-    return values;
-  }
-  [[noreturn]] void fail(std::string_view wanted) const {
-    throw InputError(fmt::format("{} must be {}", place_, wanted));
-  }
-
- private:
-  const toml::node* node_;
-  std::string place_;
-};
-
-using Setter = std::function<void(const Value&)>;
-using Setters = std::map<std::string, Setter, std::less<>>;
-
-void read_table(const toml::table& table, const std::string& place, const Setters& setters) {
-  std::vector<std::string_view> known;
-  for (const auto& [key, setter] : setters) {
-    known.push_back(key);
-  }
-  for (const auto& [key, node] : table) {
-    const std::string_view word(key.str());
-    const auto found = setters.find(word);
-    if (found == setters.end()) {
-      throw_unknown("key", word, place, known);
-    }
-    found->second(Value(node, fmt::format("{}: {}", place, word)));
-  }
-}
-
-template <class T, class Read>
-std::vector<T> list_of(const Value& value, Read read) {
-  std::vector<T> result;
-  for (const Value& element : value.list()) {
-    const T item = read(element);
-    if (std::find(result.begin(), result.end(), item) != result.end()) {
-      value.fail("a list without repetitions");
-    }
-    result.push_back(item);
-  }
-  return result;
-}
-
-/// `act()`, whose errors get the place.
-template <class Act>
-auto located(const std::string& place, Act act) {
-  try {
-    return act();
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", place, error.what()));
-  }
-}
 
 /// "0.5:0.9:0.1", 0.7, [0.7, 0.9], or [[0.9, 0.7], 0.8] with a list for each early exit.
 Thresholds read_thresholds(const Value& value) {
@@ -154,6 +47,39 @@ std::filesystem::path resolve(const std::string& path, const std::filesystem::pa
 std::string resolve_file(const std::string& name, const std::filesystem::path& folder) {
   const std::filesystem::path given(name);
   return given.has_extension() || given.has_parent_path() ? resolve(name, folder).string() : name;
+}
+
+Engine read_engine(const Value& value) {
+  return value_of(std::span<const Named<Engine>>(engine_names), "executor", value.text());
+}
+
+/// A rule, or one of the baselines.
+std::string read_skipped_rule(const Value& value) {
+  const std::string text = value.text();
+  return text == "full" || text == "fixed"
+             ? text
+             : located(value.place(), [&] { return exits::parse_rule(text); });
+}
+
+Skip read_skip(const Value& value) {
+  Skip skip;
+  read_table(
+      value.table(), value.place(),
+      {{"model",
+        [&](const Value& v) {
+          skip.models = list_of<std::string>(v, [](const Value& e) { return e.text(); });
+        }},
+       {"rule", [&](const Value& v) { skip.rules = list_of<std::string>(v, &read_skipped_rule); }},
+       {"executor", [&](const Value& v) { skip.engines = list_of<Engine>(v, &read_engine); }},
+       {"batch",
+        [&](const Value& v) {
+          skip.batches = list_of<std::int64_t>(v, [](const Value& e) { return e.integer(1); });
+        }},
+       {"scenario", [&](const Value& v) {
+          skip.scenarios =
+              list_of<Scenario>(v, [](const Value& e) { return parse_scenario(e.text()); });
+        }}});
+  return skip;
 }
 
 Choosing read_choosing(const Value& value, const std::filesystem::path& folder) {
@@ -210,10 +136,18 @@ Setters override_setters(Suite& suite, const std::filesystem::path& folder) {
        [&](const Value& v) {
          suite.batches = list_of<std::int64_t>(v, [](const Value& e) { return e.integer(1); });
        }},
+      {"executor", [&](const Value& v) { suite.engines = list_of<Engine>(v, &read_engine); }},
       {"scenario",
        [&](const Value& v) {
          suite.scenarios =
              list_of<Scenario>(v, [](const Value& e) { return parse_scenario(e.text()); });
+       }},
+      {"skip",
+       [&](const Value& v) {
+         suite.skip.clear();
+         for (const Value& entry : v.list()) {
+           suite.skip.push_back(read_skip(entry));
+         }
        }},
       {"model",
        [&](const Value& v) {
@@ -340,6 +274,39 @@ toml::array to_array(const Thresholds& thresholds) {
   return array;
 }
 
+template <class T>
+toml::array array_of(const std::vector<T>& values) {
+  toml::array array;
+  for (const T& value : values) {
+    array.push_back(value);
+  }
+  return array;
+}
+
+template <class T>
+std::vector<std::string> names_of(const std::vector<T>& values) {
+  std::vector<std::string> names;
+  for (const T value : values) {
+    names.emplace_back(name(value));
+  }
+  return names;
+}
+
+toml::table to_table(const Skip& skip) {
+  toml::table table;
+  const auto add = [&](const char* key, const auto& values) {
+    if (!values.empty()) {
+      table.insert(key, array_of(values));
+    }
+  };
+  add("model", skip.models);
+  add("rule", skip.rules);
+  add("executor", names_of(skip.engines));
+  add("batch", skip.batches);
+  add("scenario", names_of(skip.scenarios));
+  return table;
+}
+
 }  // namespace
 
 const Thresholds& Suite::thresholds_of(const std::string& rule) const {
@@ -349,6 +316,10 @@ const Thresholds& Suite::thresholds_of(const std::string& rule) const {
 
 std::string_view name(Scenario scenario) {
   return name_of(std::span<const Named<Scenario>>(scenario_names), scenario);
+}
+
+std::string_view name(Engine engine) {
+  return name_of(std::span<const Named<Engine>>(engine_names), engine);
 }
 
 Scenario parse_scenario(std::string_view text) {
@@ -367,8 +338,8 @@ Suite parse_suite(std::string_view text, const std::string& origin,
   Suite suite;
   Setters axes = override_setters(suite, folder);
   Setters top;
-  for (const auto* key :
-       {"data", "choose", "effort", "seed", "device", "deterministic", "jets", "run_jets"}) {
+  for (const auto* key : {"data", "choose", "skip", "effort", "seed", "device", "deterministic",
+                          "jets", "run_jets"}) {
     top.insert(axes.extract(key));
   }
   axes.erase("model");
@@ -426,19 +397,10 @@ std::string to_toml(const Suite& suite) {
     }
     models.insert(entry.name, model);
   }
-  toml::array rules;
-  for (const std::string& rule : suite.rules) {
-    rules.push_back(rule);
-  }
-  toml::array batches;
-  for (const std::int64_t batch : suite.batches) {
-    batches.push_back(batch);
-  }
-  toml::array scenarios;
-  for (const Scenario scenario : suite.scenarios) {
-    scenarios.push_back(name(scenario));
-  }
-  toml::table axes{{"rule", rules}, {"batch", batches}, {"scenario", scenarios}};
+  toml::table axes{{"rule", array_of(suite.rules)},
+                   {"batch", array_of(suite.batches)},
+                   {"scenario", array_of(names_of(suite.scenarios))},
+                   {"executor", array_of(names_of(suite.engines))}};
   if (!suite.thresholds.empty()) {
     axes.insert("threshold", to_array(suite.thresholds));
   }
@@ -460,14 +422,17 @@ std::string to_toml(const Suite& suite) {
                     {"run_jets", suite.run_jets},
                     {"models", models},
                     {"axes", axes}};
-  if (suite.choosing) {
-    toml::array losses;
-    for (const double loss : suite.choosing->losses) {
-      losses.push_back(loss);
+  if (!suite.skip.empty()) {
+    toml::array skip;
+    for (const Skip& entry : suite.skip) {
+      skip.push_back(to_table(entry));
     }
+    table.insert("skip", skip);
+  }
+  if (suite.choosing) {
     table.insert("choose", toml::table{{"data", suite.choosing->data.string()},
                                        {"jets", suite.choosing->jets},
-                                       {"loss", losses}});
+                                       {"loss", array_of(suite.choosing->losses)}});
   }
   if (suite.training) {
     table.insert("train", toml::table{{"config", suite.training->config},

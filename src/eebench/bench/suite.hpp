@@ -23,6 +23,17 @@ inline constexpr std::array<Named<Scenario>, 2> scenario_names = {
 std::string_view name(Scenario scenario);
 Scenario parse_scenario(std::string_view text);
 
+/// What a batch goes through at a point with a rule.
+enum class Engine {
+  leaving,  ///< who has an answer leaves, the others go on: exec::Executor::run
+  whole     ///< everybody goes through everything: exec::Executor::run_whole
+};
+
+inline constexpr std::array<Named<Engine>, 2> engine_names = {
+    {{Engine::leaving, "leaving"}, {Engine::whole, "whole"}}};
+
+std::string_view name(Engine engine);
+
 /// A network of a suite.
 struct ModelEntry {
   std::string name;    ///< what tables and files call it
@@ -51,6 +62,16 @@ struct Choosing {
   bool operator==(const Choosing&) const = default;
 };
 
+/// Points to leave out: those that are in every list here that is not empty.
+struct Skip {
+  std::vector<std::string> models;
+  std::vector<std::string> rules;  ///< full and fixed too
+  std::vector<Engine> engines;
+  std::vector<std::int64_t> batches;
+  std::vector<Scenario> scenarios;
+  bool operator==(const Skip&) const = default;
+};
+
 /// Each entry: one threshold shared by all early exits, or one for each of them.
 using Thresholds = std::vector<std::vector<double>>;
 
@@ -75,6 +96,8 @@ struct Suite {
   std::map<std::string, Thresholds, std::less<>> rule_thresholds;
   std::vector<std::int64_t> batches;
   std::vector<Scenario> scenarios;
+  std::vector<Engine> engines = {Engine::leaving};  ///< the axis `executor`
+  std::vector<Skip> skip;
   bool operator==(const Suite&) const = default;
 
   /// Those of one rule; none where they are all to be chosen.

@@ -37,6 +37,14 @@ void set_flags(h5::Dataset& dataset, const std::vector<std::string>& names) {
   dataset.set_attribute("flag_meanings", fmt::format("{}", fmt::join(names, " ")));
 }
 
+template <class Rows>
+std::vector<std::string> words(const Rows& rows) {
+  std::vector<std::string> names;
+  std::transform(std::begin(rows), std::end(rows), std::back_inserter(names),
+                 [](const auto& row) { return std::string(row.name); });
+  return names;
+}
+
 h5::Dataset create_variable(h5::File& file, const std::string& name, const VariableSpec& spec) {
   const std::vector<std::string> dimensions = dimensions_of(spec);
   h5::Storage storage;
@@ -133,6 +141,10 @@ TaskFile TaskFile::create(const std::filesystem::path& path, const comm::Communi
     Values settings = settings_of(point, layout.rules);
     settings["repeat"] = {static_cast<double>(layout.repeat)};
     settings["shard"] = {static_cast<double>(layout.shard)};
+    settings["ranks"] = {static_cast<double>(layout.job.ranks)};
+    settings["threads"] = {static_cast<double>(layout.job.threads)};
+    settings["nodes"] = {static_cast<double>(layout.job.nodes)};
+    settings["oversubscribed"] = {layout.oversubscribed ? 1.0 : 0.0};
     for (const auto& [name, values] : settings) {
       task.write_row(task.variable(name), point, values);
     }
@@ -173,10 +185,9 @@ void TaskFile::create_variables() {
       } else if (name == "rule") {
         set_flags(dataset, layout_.rules);
       } else if (name == "scenario") {
-        std::vector<std::string> names(std::size(scenario_names));
-        std::transform(std::begin(scenario_names), std::end(scenario_names), names.begin(),
-                       [](const auto& row) { return std::string(row.name); });
-        set_flags(dataset, names);
+        set_flags(dataset, words(scenario_names));
+      } else if (name == "executor") {
+        set_flags(dataset, words(engine_names));
       } else if (name == "selection") {
         set_flags(dataset, {std::begin(selection_names), std::end(selection_names)});
       } else if (name == "stop_reason") {

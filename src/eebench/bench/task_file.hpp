@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "eebench/bench/grid.hpp"
+#include "eebench/bench/job.hpp"
 #include "eebench/bench/schema.hpp"
 #include "eebench/bench/values.hpp"
 #include "eebench/comm/communicator.hpp"
@@ -19,12 +20,14 @@ enum class State { pending, ok, failed };
 
 using Attributes = h5::Attributes;
 
-/// Sizes and names of a task file. All but points, place and hosts is the same in every task of a
-/// campaign.
+/// Sizes and names of a task file. All but points, place, job and hosts is the same in every task
+/// of a campaign.
 struct Layout {
   std::vector<Point> points;
   std::int64_t shard = 0;
   std::int64_t repeat = 0;
+  JobSize job;
+  bool oversubscribed = false;     ///< more threads of all ranks of a node than it has cores
   std::int64_t exits = 0;          ///< of the suite's deepest network
   std::vector<std::string> rules;  ///< rule_names() of the grid
   std::vector<std::string> models;

@@ -1,5 +1,6 @@
 #include "eebench/bench/task_reader.hpp"
 
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -52,6 +53,24 @@ std::vector<std::string> TaskReader::names(const std::string& variable) const {
   return result;
 }
 
+std::vector<JobSize> TaskReader::jobs() const {
+  if (!file_.has("ranks")) {
+    const std::vector<std::string> hosts = texts("rank_host");
+    const auto nodes = std::set(hosts.begin(), hosts.end()).size();
+    return std::vector(points_,
+                       JobSize{integer_attribute("mpi_size"), integer_attribute("threads_per_rank"),
+                               static_cast<std::int64_t>(nodes)});
+  }
+  const auto ranks = file_.dataset("ranks").read<std::int64_t>();
+  const auto threads = file_.dataset("threads").read<std::int64_t>();
+  const auto nodes = file_.dataset("nodes").read<std::int64_t>();
+  std::vector<JobSize> jobs;
+  for (std::size_t point = 0; point < points_; ++point) {
+    jobs.push_back({ranks[point], threads[point], nodes[point]});
+  }
+  return jobs;
+}
+
 bool TaskReader::has_attribute(const std::string& name) const { return file_.has_attribute(name); }
 
 std::string TaskReader::attribute(const std::string& name) const {
@@ -60,6 +79,10 @@ std::string TaskReader::attribute(const std::string& name) const {
 
 std::int64_t TaskReader::integer_attribute(const std::string& name) const {
   return file_.attribute<std::int64_t>(name);
+}
+
+double TaskReader::number_attribute(const std::string& name) const {
+  return file_.attribute<double>(name);
 }
 
 }  // namespace eebench::bench

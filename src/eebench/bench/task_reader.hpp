@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "eebench/bench/job.hpp"
 #include "eebench/h5/file.hpp"
 
 namespace eebench::bench {
@@ -23,9 +24,13 @@ class TaskReader {
   bool is_enumeration(const std::string& variable) const;
   /// For an enumeration: the name of each point's value, empty for fill.
   std::vector<std::string> names(const std::string& variable) const;
+  bool has(const std::string& variable) const { return file_.has(variable); }
+  /// Of each point; before format 1.6 one job had measured all.
+  std::vector<JobSize> jobs() const;
   bool has_attribute(const std::string& name) const;
   std::string attribute(const std::string& name) const;
   std::int64_t integer_attribute(const std::string& name) const;
+  double number_attribute(const std::string& name) const;
 
  private:
   h5::File file_;

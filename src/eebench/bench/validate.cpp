@@ -6,6 +6,7 @@
 #include <functional>
 #include <numeric>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -216,9 +217,10 @@ void Validator::check_identities() {
   check_points("point_id: 16 hexadecimal digits", [&](std::size_t p) {
     return ids[p].size() == 16 && ids[p].find_first_not_of("0123456789abcdef") == std::string::npos;
   });
-  std::set<std::pair<std::string, double>> seen;
-  check_points("point_id: once in each repeat",
-               [&](std::size_t p) { return seen.emplace(ids[p], repeats[p]).second; });
+  const std::vector<JobSize> jobs = task_.jobs();
+  std::set<std::tuple<std::string, JobSize, double>> seen;
+  check_points("point_id: once in each job size and repeat",
+               [&](std::size_t p) { return seen.emplace(ids[p], jobs[p], repeats[p]).second; });
   const std::vector<std::string> states = task_.names("state");
   check_points("state: ok or failed (in a merged file else its task is gone)",
                [&](std::size_t p) { return states[p] == "ok" || states[p] == "failed"; });

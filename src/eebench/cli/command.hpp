@@ -38,7 +38,7 @@ using Runner = std::function<ExitCode(Context&)>;
 ///     Runner setup_data(CLI::App& app) {
 ///       struct Options { std::filesystem::path file; };
 ///       const auto options = std::make_shared<Options>();  // outlives the parsing
-///       app.add_option("file", options->file, "Jet file")->required()->check(CLI::ExistingFile);
+///       app.add_option("file", options->file, "Jet file")->required()->check(named("file"));
 ///       return [options](Context& context) { ...; return ExitCode::ok; };
 ///     }
 ///

@@ -154,7 +154,8 @@ void report_results(const Options& options, const bench::CampaignFolder& folder,
     report::write_summaries(folder, task);
   }
   if (options.format == "markdown") {
-    fmt::print("{}{}{}\n", training, training.empty() ? "" : "\n", report::summary_text(task));
+    fmt::print("{}{}{}\n", training, training.empty() ? "" : "\n",
+               report::summary_text(task, report::Columns::few));
   } else {
     const report::Table table = report::points_table(task);
     fmt::print("{}", options.format == "csv" ? report::to_csv(table) : report::to_json(table));

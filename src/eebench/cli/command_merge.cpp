@@ -41,7 +41,7 @@ Runner setup_merge(CLI::App& app) {
   const auto o = std::make_shared<Options>();
   app.add_option("campaign", o->campaign, "Folder of the campaign")
       ->required()
-      ->check(CLI::ExistingDirectory);
+      ->check(named("campaign"));
   app.add_flag("--partial", o->partial, "Leave out tasks that are not finished");
   return [o](Context& context) { return run_merge(*o, context); };
 }

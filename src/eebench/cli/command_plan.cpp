@@ -16,6 +16,7 @@
 #include "eebench/cli/subject.hpp"
 #include "eebench/cli/suite_options.hpp"
 #include "eebench/core/shell.hpp"
+#include "eebench/report/submission.hpp"
 #include "eebench/report/table.hpp"
 #include "eebench/sys/files.hpp"
 #include "eebench/sys/resource.hpp"
@@ -30,7 +31,9 @@ struct Options {
   std::int64_t shards = 1;
   double shard_minutes = 0.0;
   std::int64_t repeats = 1;
-  std::int64_t ranks = 1;
+  std::vector<std::int64_t> ranks = {1};
+  std::vector<std::int64_t> threads = {1};
+  std::vector<std::int64_t> nodes = {1};
   std::string like;
   bool dry_run = false;
 };
@@ -50,7 +53,29 @@ std::string thresholds_text(const bench::Thresholds& thresholds) {
   });
 }
 
-report::Table axes_table(const bench::Suite& suite, std::int64_t repeats) {
+/// Every combination in which each node gets a rank.
+std::vector<bench::JobSize> jobs_of(const Options& options) {
+  std::vector<bench::JobSize> jobs;
+  for (const std::int64_t ranks : options.ranks) {
+    for (const std::int64_t threads : options.threads) {
+      for (const std::int64_t nodes : options.nodes) {
+        const bench::JobSize job{ranks, threads, nodes};
+        if (nodes <= ranks && std::find(jobs.begin(), jobs.end(), job) == jobs.end()) {
+          jobs.push_back(job);
+        }
+      }
+    }
+  }
+  if (jobs.empty()) {
+    throw InputError(
+        fmt::format("--nodes {}: each needs a rank; give --ranks of as many or more, or fewer "
+                    "nodes",
+                    fmt::join(options.nodes, ",")));
+  }
+  return jobs;
+}
+
+report::Table axes_table(const bench::Suite& suite, const Options& options) {
   report::Table table;
   table.columns = {{"axis", "", {}, true}, {"values", "", {}}, {"", "", {}, true}};
   const auto add = [&](const std::string& axis, std::size_t count, const std::string& values) {
@@ -75,8 +100,11 @@ report::Table axes_table(const bench::Suite& suite, std::int64_t repeats) {
   add("scenario", suite.scenarios.size(), listed(suite.scenarios, [](bench::Scenario scenario) {
         return std::string(bench::name(scenario));
       }));
-  if (repeats > 1) {
-    add("repeat", static_cast<std::size_t>(repeats), "each in processes of its own");
+  add("ranks", options.ranks.size(), fmt::format("{}", fmt::join(options.ranks, ", ")));
+  add("threads", options.threads.size(), fmt::format("{}", fmt::join(options.threads, ", ")));
+  add("nodes", options.nodes.size(), fmt::format("{}", fmt::join(options.nodes, ", ")));
+  if (options.repeats > 1) {
+    add("repeat", static_cast<std::size_t>(options.repeats), "each in processes of its own");
   }
   return table;
 }
@@ -98,6 +126,7 @@ report::Table shards_table(const bench::Manifest& manifest, const bench::Expecte
   std::vector<double> megabytes;
   for (const bench::Shard& shard : manifest.shards) {
     bench::Layout own = layout;
+    own.hosts.resize(static_cast<std::size_t>(shard.job.ranks));
     own.points.resize(shard.points.size());
     points.push_back(static_cast<double>(shard.points.size()));
     megabytes.push_back(1e-6 * static_cast<double>(bench::size_of(own)));
@@ -118,7 +147,13 @@ report::Table shards_table(const bench::Manifest& manifest, const bench::Expecte
   return table;
 }
 
-/// Shards of a repeat.
+/// ", each in 3 job sizes, each 2 times"; empty where there is one of each.
+std::string times_text(std::size_t jobs, std::int64_t repeats) {
+  const std::string text = jobs > 1 ? fmt::format(", each in {} job sizes", jobs) : "";
+  return text + (repeats > 1 ? fmt::format(", each {} times", repeats) : "");
+}
+
+/// Shards of a repeat of one job size.
 std::int64_t parts_of(const Options& options, const bench::ExpectedTime& time,
                       const bench::Suite& suite) {
   const auto points = static_cast<std::int64_t>(time.most.size());
@@ -140,21 +175,29 @@ std::int64_t parts_of(const Options& options, const bench::ExpectedTime& time,
 /// What submits the shards; `eebench bench` finds suite and shard in the folder.
 std::string submission(const bench::CampaignFolder& folder, const bench::Manifest& manifest) {
   const std::string quoted = shell_quoted(folder.root.string());
-  const auto shards = static_cast<std::int64_t>(manifest.shards.size());
+  std::vector<bench::JobSize> jobs;
+  for (const bench::Shard& shard : manifest.shards) {
+    jobs.push_back(shard.job);
+  }
+  std::vector<std::int64_t> all(jobs.size());
+  std::iota(all.begin(), all.end(), 0);
   return fmt::format(
-      "Submit it:   sbatch --array=0-{} --ntasks={} {} bench -o {} --resume\n"
-      "or one by one, i from 0 to {}:   mpirun -n {} eebench bench -o {} --shard i/{}\n"
+      "Submit it:\n{}"
+      "Or one by one, shard i of {} with the ranks that `eebench status` names:\n"
+      "    mpirun -n {} eebench bench -o {} --shard i/{}\n"
       "Look at it:  eebench status {}\n"
       "At the end:  eebench merge {}\n",
-      shards - 1, manifest.ranks, shell_quoted(sys::find_resource("slurm/eebench.sbatch").string()),
-      quoted, shards - 1, manifest.ranks, quoted, shards, quoted, quoted);
+      report::submissions(folder.root, all, jobs), all.size(), jobs.front().ranks, quoted,
+      all.size(), quoted, quoted);
 }
 
 ExitCode run_plan(const Options& options, Context& context) {
   const comm::Communicator& comm = context.comm;
   bench::Suite suite;
   bench::CampaignFolder folder;
+  std::vector<bench::JobSize> jobs;
   comm.agree([&] {
+    jobs = jobs_of(options);
     suite = choose_suite(options.suite).suite;
     folder.root = campaign_folder(options.suite, suite);
     if (!options.dry_run && std::filesystem::exists(folder.manifest())) {
@@ -162,7 +205,7 @@ ExitCode run_plan(const Options& options, Context& context) {
           fmt::format("{} holds a campaign already; give another -o", folder.root.string()));
     }
     if (comm.is_root()) {  // before networks are loaded and a grid is made
-      fmt::print("{}\n", report::to_markdown(axes_table(suite, options.repeats)));
+      fmt::print("{}\n", report::to_markdown(axes_table(suite, options)));
       std::fflush(stdout);
     }
   });
@@ -180,7 +223,7 @@ ExitCode run_plan(const Options& options, Context& context) {
     if (!comm.is_root()) {
       return;
     }
-    const std::vector<bench::Point> points = bench::grid_of(suite, subjects, options.ranks);
+    const std::vector<bench::Point> points = bench::grid_of(suite, subjects);
     const bench::ExpectedTime time = options.like.empty()
                                          ? bench::time_by_effort(suite, points)
                                          : bench::time_as_in(options.like, suite, points);
@@ -188,13 +231,13 @@ ExitCode run_plan(const Options& options, Context& context) {
     const bool is_known = std::accumulate(time.most.begin(), time.most.end(), 0.0) > 0.0;
     const std::vector<double> weights =
         is_known ? time.most : std::vector<double>(points.size(), 1.0);
-    const bench::Manifest manifest = bench::make_manifest(
-        suite, points, options.ranks,
-        bench::split(points, weights, parts_of(options, time, suite), options.repeats, suite.seed));
-    const bench::Layout layout = bench::layout_of(
-        suite, subjects, points, std::vector<std::string>(static_cast<std::size_t>(options.ranks)));
+    const bench::Manifest manifest =
+        bench::make_manifest(suite, points,
+                             bench::split(points, weights, parts_of(options, time, suite), jobs,
+                                          options.repeats, suite.seed));
+    const bench::Layout layout = bench::layout_of(suite, subjects, points, {});
     fmt::print("{}\n\n{}\nTime {}, without loading networks and their passes through all exits.\n",
-               bench::describe(suite, points),
+               bench::describe(suite, points) + times_text(jobs.size(), options.repeats),
                report::to_markdown(shards_table(manifest, time, layout)),
                options.like.empty() ? "by effort " + suite.effort : "as in " + options.like);
     if (options.dry_run) {
@@ -225,9 +268,13 @@ Runner setup_plan(CLI::App& app) {
          "Times that every point is measured, each in processes of its own; compare wants 9")
       ->check(at_least(1))
       ->capture_default_str();
-  app.add_option("--ranks", o->ranks, "MPI ranks of each job")
-      ->check(at_least(1))
-      ->capture_default_str();
+  const auto add_sizes = [&app](const char* name, std::vector<std::int64_t>& sizes,
+                                const char* meaning) {
+    app.add_option(name, sizes, meaning)->delimiter(',')->check(at_least(1))->capture_default_str();
+  };
+  add_sizes("--ranks", o->ranks, "MPI ranks of a job, of all its nodes; several: 1,2,4");
+  add_sizes("--threads", o->threads, "Threads of each rank; several: 1,2");
+  add_sizes("--nodes", o->nodes, "Nodes of a job; several: 1,2, with each --ranks of as many");
   app.add_option("--like", o->like, "Campaign whose points tell how long such points take")
       ->check(named("campaign"));
   app.add_flag("--dry-run", o->dry_run, "Only say what it would be; write nothing");

@@ -34,7 +34,7 @@ Runner setup_status(CLI::App& app) {
   const auto o = std::make_shared<Options>();
   app.add_option("campaign", o->campaign, "Folder of the campaign")
       ->required()
-      ->check(CLI::ExistingDirectory);
+      ->check(named("campaign"));
   app.add_option("--lost-after", o->lost_after,
                  "Minutes without a finished point after which a shard counts as lost; whether its "
                  "processes live cannot be told from files")

@@ -10,7 +10,7 @@ namespace eebench::cli {
 
 Runner setup_validate(CLI::App& app) {
   const auto file = std::make_shared<std::string>();
-  app.add_option("file", *file, "task.h5 or merged.h5")->required()->check(CLI::ExistingFile);
+  app.add_option("file", *file, "task.h5 or merged.h5")->required()->check(named("file"));
   return [file](Context& context) {
     std::size_t count = 0;
     context.comm.agree([&] {

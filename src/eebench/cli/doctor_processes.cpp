@@ -51,6 +51,16 @@ Finding look_at_slots(const comm::Communicator& comm, int cores, const std::stri
   return {Level::fine, "cores", fact};
 }
 
+Finding look_at_load(int cores) {
+  const double load = sys::load_average();
+  const std::string fact = fmt::format("load {:.1f} on {} core(s)", load, cores);
+  if (load > 0.5 * cores) {
+    return {Level::notice, "load", fact,
+            "other work ran here in the last minute: wait for it to end before you measure"};
+  }
+  return {Level::fine, "load", fact};
+}
+
 Finding look_at_threads(const comm::Communicator& comm, int cores) {
   const std::string threads = variable("OMP_NUM_THREADS");
   if (threads.empty()) {
@@ -111,6 +121,7 @@ std::vector<Finding> look_at_processes(const comm::Communicator& comm) {
   const int cores = comm::node_cores(comm, machine.host, machine.processors);
   return {look_at_mpi(comm),
           look_at_slots(comm, cores, machine.cpu),
+          look_at_load(cores),
           look_at_threads(comm, cores),
           look_at_openmp(),
           {Level::fine, "arithmetic", fmt::format("{}", fmt::join(machine.instruction_sets, " "))},

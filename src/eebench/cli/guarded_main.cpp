@@ -27,6 +27,10 @@ void print(const std::string& line) {
   std::fflush(nullptr);
 }
 
+IoError stdout_error() {
+  return IoError("standard output cannot be written to; make room or send it elsewhere");
+}
+
 [[noreturn]] void on_terminate() {
   std::string what = "terminated without an exception";
   try {
@@ -50,7 +54,13 @@ int guarded_main(const comm::Communicator& world,
   const comm::Communicator last_words = comm::Communicator::world();
   sys::Watchdog watchdog(introduce(world));
   try {
-    return static_cast<int>(body(watchdog));
+    const ExitCode code = body(watchdog);
+    world.agree([&] {
+      if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+        throw stdout_error();
+      }
+    });
+    return static_cast<int>(code);
   } catch (const Error& error) {
     const std::string phase = watchdog.phase();
     watchdog.enter(phase);  // an ordered end is not to be cut short by the deadline of the phase
@@ -63,6 +73,10 @@ int guarded_main(const comm::Communicator& world,
     print(fmt::format("{} phase=\"{}\" {}", watchdog.who(), phase, error.what()));
     comm::MpiSession::abort(error.code());
   } catch (const std::exception& error) {
+    if (std::ferror(stdout) != 0) {
+      print(fmt::format("eebench: {}", stdout_error().what()));
+      comm::MpiSession::abort(ExitCode::io);
+    }
     print(fmt::format("{} phase=\"{}\" internal error: {}", watchdog.who(), watchdog.phase(),
                       first_line(error.what())));
     comm::MpiSession::abort(ExitCode::internal);

@@ -53,6 +53,7 @@ h5::Attributes provenance(const comm::Communicator& comm, const std::string& com
       {"cores", comm.all_reduce(std::int64_t{cores}, comm::Reduce::min)},
       {"oversubscribed", std::int64_t{oversubscribed(comm, settings.threads)}},
       {"cpu", comm.broadcast(hardware.cpu)},
+      {"load_average", comm.all_reduce(sys::load_average(), comm::Reduce::max)},
       {"governor", comm.broadcast(hardware.governor)},
       {"environment", comm.broadcast(environment())},
       {"device", settings.device},

@@ -70,6 +70,10 @@ class Executor {
   /// the others go on. `thresholds`: [exits - 1].
   virtual BatchTrace run(const data::JetBatch& batch, const exits::Rule& rule,
                          std::span<const double> thresholds) = 0;
+  /// The same answers and exits, but every jet goes through every segment and head: what it takes
+  /// to decide without leaving. All answers come at the end.
+  virtual BatchTrace run_whole(const data::JetBatch& batch, const exits::Rule& rule,
+                               std::span<const double> thresholds) = 0;
   /// Every jet through segments 0..exit and head `exit` alone: the network cut there, without
   /// scores and decisions. The last exit gives the network without any early head.
   virtual BatchTrace run_fixed(const data::JetBatch& batch, std::int64_t exit) = 0;

@@ -57,36 +57,33 @@ class NetworkExecutor final : public Executor {
 
   BatchTrace run(const data::JetBatch& batch, const exits::Rule& rule,
                  std::span<const double> thresholds) override {
-    if (static_cast<std::int64_t>(thresholds.size()) != exits() - 1) {
-      throw InputError(fmt::format("{} thresholds for a network with {} early exits",
-                                   thresholds.size(), exits() - 1));
-    }
+    return decide(batch, rule, thresholds, [](auto...) { return false; });
+  }
+
+  BatchTrace run_whole(const data::JetBatch& batch, const exits::Rule& rule,
+                       std::span<const double> thresholds) override {
+    const std::int64_t last = exits() - 1;
+    std::vector<std::int32_t> taken(batch.size(), static_cast<std::int32_t>(last));
+    std::vector<float> answers(batch.size() * static_cast<std::size_t>(classes()));
+    BatchTrace result = decide(batch, rule, thresholds,
+                               [&](std::int64_t k, std::size_t jet, std::span<const float> said) {
+                                 if (taken[jet] == last) {
+                                   taken[jet] = static_cast<std::int32_t>(k);
+                                   std::copy(said.begin(), said.end(), &answers[jet * said.size()]);
+                                 }
+                                 return true;
+                               });
     const auto width = static_cast<std::size_t>(classes());
-    const std::size_t all = static_cast<std::size_t>(exits()) * width;
-    std::vector<float> said(batch.size() * all);  // [B, exits, classes] so far
-    return trace(batch, [&](std::int64_t k, const at::Tensor& embedding,
-                            const std::vector<float>& logits,
-                            const std::vector<std::int64_t>& jets) {
-      const bool is_read = !rule.embedding_rule.empty() && k + 1 < exits();
-      const std::vector<float> read = is_read ? to_host(embedding) : std::vector<float>();
-      const std::size_t numbers = read.size() / jets.size();
-      const std::size_t before = static_cast<std::size_t>(k) * width;
-      std::vector<std::int64_t> survivors;
-      for (std::size_t row = 0; row < jets.size() && k + 1 < exits(); ++row) {
-        const auto jet = static_cast<std::size_t>(jets[row]);
-        float* own = &said[jet * all];
-        std::copy_n(&logits[row * width], width, own + before);
-        const float score = exits::score(rule, {{own, before + width},
-                                                classes(),
-                                                static_cast<std::int64_t>(batch.multiplicity(jet)),
-                                                data::transverse_momentum(batch, jet),
-                                                std::span(read).subspan(row * numbers, numbers)});
-        if (!exits::leaves(score, thresholds[static_cast<std::size_t>(k)])) {
-          survivors.push_back(static_cast<std::int64_t>(row));
-        }
+    std::fill(result.answer_seconds.begin(), result.answer_seconds.end(),
+              std::numeric_limits<double>::quiet_NaN());
+    for (std::size_t jet = 0; jet < taken.size(); ++jet) {
+      if (taken[jet] < last) {
+        std::copy_n(&answers[jet * width], width, &result.logits[jet * width]);
       }
-      return survivors;
-    });
+      result.answer_seconds[static_cast<std::size_t>(taken[jet])] = result.seconds;
+    }
+    result.exit_index = std::move(taken);
+    return result;
   }
 
   BatchTrace run_fixed(const data::JetBatch& batch, std::int64_t exit) override {
@@ -126,6 +123,44 @@ class NetworkExecutor final : public Executor {
     if (device_.is_cuda()) {
       torch::cuda::synchronize(device_.index());
     }
+  }
+
+  /// Runs segments and heads in turn. Of a jet whose score reaches the threshold at exit k,
+  /// `goes_on(k, jet, logits)` says whether it goes on all the same.
+  template <class GoesOn>
+  BatchTrace decide(const data::JetBatch& batch, const exits::Rule& rule,
+                    std::span<const double> thresholds, const GoesOn& goes_on) {
+    if (static_cast<std::int64_t>(thresholds.size()) != exits() - 1) {
+      throw InputError(fmt::format("{} thresholds for a network with {} early exits",
+                                   thresholds.size(), exits() - 1));
+    }
+    const auto width = static_cast<std::size_t>(classes());
+    const std::size_t all = static_cast<std::size_t>(exits()) * width;
+    std::vector<float> said(batch.size() * all);  // [B, exits, classes] so far
+    return trace(batch, [&](std::int64_t k, const at::Tensor& embedding,
+                            const std::vector<float>& logits,
+                            const std::vector<std::int64_t>& jets) {
+      const bool is_read = !rule.embedding_rule.empty() && k + 1 < exits();
+      const std::vector<float> read = is_read ? to_host(embedding) : std::vector<float>();
+      const std::size_t numbers = read.size() / jets.size();
+      const std::size_t before = static_cast<std::size_t>(k) * width;
+      std::vector<std::int64_t> survivors;
+      for (std::size_t row = 0; row < jets.size() && k + 1 < exits(); ++row) {
+        const auto jet = static_cast<std::size_t>(jets[row]);
+        float* own = &said[jet * all];
+        std::copy_n(&logits[row * width], width, own + before);
+        const float score = exits::score(rule, {{own, before + width},
+                                                classes(),
+                                                static_cast<std::int64_t>(batch.multiplicity(jet)),
+                                                data::transverse_momentum(batch, jet),
+                                                std::span(read).subspan(row * numbers, numbers)});
+        if (!exits::leaves(score, thresholds[static_cast<std::size_t>(k)]) ||
+            goes_on(k, jet, std::span<const float>(own + before, width))) {
+          survivors.push_back(static_cast<std::int64_t>(row));
+        }
+      }
+      return survivors;
+    });
   }
 
   /// Runs segments in turn, and heads from `first_head` on. After each head `stay` names the rows

@@ -182,8 +182,8 @@ Dataset File::create_virtual(const std::string& name, const std::vector<std::str
   check(H5Pset_alloc_time(creation.get(), H5D_ALLOC_TIME_DEFAULT), where, "describe");
   const Handle space = check_id(H5Screate_simple(axes, shape.data(), nullptr), where, "describe");
   for (const RowSource& source : sources) {
-    Extents extent = shape;
-    extent[0] = source.rows.size();
+    Extents extent = source.axes;
+    extent.insert(extent.begin(), source.rows.size());
     const Handle there =
         check_id(H5Screate_simple(axes, extent.data(), nullptr), where, "describe");
     check(H5Sselect_none(space.get()), where, "select");

@@ -23,6 +23,7 @@ struct Storage {
 struct RowSource {
   std::string file;           ///< relative to the folder of the file that refers to it
   std::vector<hsize_t> rows;  ///< of the variable here: where each row of the one there belongs
+  Extents axes;               ///< lengths of its other axes, at most those here
 };
 
 /// An HDF5 file. Given a communicator of several ranks it is opened by all of them through MPI-IO:
@@ -74,8 +75,9 @@ class File : public Object {
   Dataset create_texts(const std::string& name, const std::vector<std::string>& dimensions,
                        std::size_t width);
   /// A variable over existing dimensions whose rows stay in other files, with type and fill value
-  /// of `like`, one of theirs. Where a source is gone readers silently see the fill value. For a
-  /// file that this rank has for itself.
+  /// of `like`, one of theirs. A source with shorter axes fills the beginning of each row; what no
+  /// source has, as where one is gone, readers silently see as the fill value. For a file that this
+  /// rank has for itself.
   Dataset create_virtual(const std::string& name, const std::vector<std::string>& dimensions,
                          const Dataset& like, std::span<const RowSource> sources);
   /// \collective A dataset with sizes of its own, no dimensions. "a/b" makes group a where needed.

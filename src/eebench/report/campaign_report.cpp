@@ -52,7 +52,11 @@ class Shown {
     return cells([&](std::size_t point) {
       const double half = scale * 0.5 * (high[point] - low[point]);
       const std::string value = number(scale * all[point]);
-      return std::isnan(half) || value.empty() ? value : fmt::format("{} ± {:.2g}", value, half);
+      if (std::isnan(half) || value.empty()) {
+        return value;
+      }
+      return half < 100.0 ? fmt::format("{} ± {:.2g}", value, half)
+                          : fmt::format("{} ± {:.0f}", value, half);
     });
   }
   std::vector<std::string> cells(const std::function<std::string(std::size_t)>& cell) const {
@@ -225,7 +229,7 @@ std::string chosen_preamble(const TaskReader& task) {
       task.attribute("data"), bias);
 }
 
-Table summary_table(const TaskReader& task) {
+Table summary_table(const TaskReader& task, Columns columns) {
   const Shown shown(task);
   const std::vector<double> thresholds = task.values("thresholds");
   const std::vector<double> fixed = task.values("fixed_exit");
@@ -241,28 +245,40 @@ Table summary_table(const TaskReader& task) {
   add("threshold", "",
       shown.cells([&](std::size_t p) { return threshold_cell(task, thresholds, fixed, p); }), true);
   add("scenario", "", shown.names("scenario"), true);
+  add("executor", "", shown.names("executor"), true);
   const auto add_integers = [&](const std::string& variable, const std::string& unit) {
     add(variable, unit, shown.cells([values = task.values(variable)](std::size_t p) {
       return fmt::format("{:.0f}", values[p]);
     }));
   };
   add_integers("batch", "jets");
+  for (const std::string size : {"ranks", "threads", "nodes"}) {
+    add_integers(size, "");
+  }
   const std::vector<double> repeats = task.values("repeat");
   if (std::any_of(repeats.begin(), repeats.end(), [](double repeat) { return repeat > 0.0; })) {
     add_integers("repeat", "");
   }
   add("accuracy", "", shown.with_interval("accuracy"));
   add("loss", "points", shown.with_interval("accuracy_loss", 100.0));
-  add("mixing", "", shown.numbers("accuracy_mixing"));
-  add("AUC", "", shown.with_interval("auc"));
-  const std::size_t signal = hardest_class(task);
-  add(rejection_name(task, signal), "", rejections(task, shown, signal));
-  add("left at exit", "%", exit_fractions(task, shown));
+  const bool all = columns == Columns::all;
+  if (all) {
+    add("mixing", "", shown.numbers("accuracy_mixing"));
+    add("AUC", "", shown.with_interval("auc"));
+    const std::size_t signal = hardest_class(task);
+    add(rejection_name(task, signal), "", rejections(task, shown, signal));
+    add("left at exit", "%", exit_fractions(task, shown));
+  }
   add("cost", "of full", shown.numbers("relative_cost"));
-  add("multiply-adds", "M/jet", shown.numbers("multiply_adds", 0, 1e-6));
-  add("run", "M/jet", shown.numbers("multiply_adds_run", 0, 1e-6));
+  if (all) {
+    add("multiply-adds", "M/jet", shown.numbers("multiply_adds", 0, 1e-6));
+    add("run", "M/jet", shown.numbers("multiply_adds_run", 0, 1e-6));
+  }
   add("throughput" + note, "jets/s", shown.with_interval("throughput"));
   add("p50" + note, "ms", shown.numbers("latency", 0, 1e3));
+  if (!all) {
+    return table;
+  }
   add("p90" + note, "ms", shown.numbers("latency", 1, 1e3));
   add("p99" + note, "ms", shown.numbers("latency", 2, 1e3));
   add("flips", "", shown.numbers("flip_share"));
@@ -282,9 +298,18 @@ std::string preamble(const TaskReader& task) {
       run = std::min(run, all_run[point]);
     }
   }
-  std::string text = fmt::format("Effort {}{}; {} ranks on {} cores, device {}.\n", effort,
-                                 effort == "official" ? "" : " (not official)", task.length("rank"),
+  std::string text = fmt::format("Effort {}{}; {} cores a node, device {}.\n", effort,
+                                 effort == "official" ? "" : " (not official)",
                                  task.integer_attribute("cores"), task.attribute("device"));
+  if (task.has_attribute("load_average")) {
+    const double load = task.number_attribute("load_average");
+    if (load > 0.5 * static_cast<double>(task.integer_attribute("cores"))) {
+      text += fmt::format(
+          "- Load {:.1f} in the minute before it began: other work may have disturbed these "
+          "times.\n",
+          load);
+    }
+  }
   if (jets > 0.0) {
     const std::int64_t cut = task.integer_attribute("jets_cut");
     text += fmt::format(
@@ -299,8 +324,9 @@ std::string preamble(const TaskReader& task) {
         run);
   }
   text +=
-      "- The rejection is that of the hardest class; all, and every other number, are in "
-      "summary.csv.\n";
+      "- The rejection is that of the hardest class. summary.md has more columns, summary.csv "
+      "every "
+      "number of a point.\n";
   if (task.integer_attribute("oversubscribed") != 0) {
     text +=
         "- \\* More ranks than cores: these times say how the program behaves, not how fast the "
@@ -309,8 +335,8 @@ std::string preamble(const TaskReader& task) {
   return text;
 }
 
-std::string summary_text(const TaskReader& task) {
-  Table table = summary_table(task);
+std::string summary_text(const TaskReader& task, Columns columns) {
+  Table table = summary_table(task, columns);
   const std::string constants = take_constants(table);
   std::string text = preamble(task) + (constants.empty() ? "" : "\n" + constants + "\n") + "\n" +
                      to_markdown(table);
@@ -351,7 +377,7 @@ std::string final_block(const bench::CampaignFolder& folder, const bench::Outcom
 }
 
 void write_summaries(const bench::CampaignFolder& folder, const TaskReader& task) {
-  sys::publish_text(folder.root / "summary.md", summary_text(task));
+  sys::publish_text(folder.root / "summary.md", summary_text(task, Columns::all));
   sys::publish_text(folder.root / "summary.csv", to_csv(points_table(task)));
 }
 

@@ -10,6 +10,9 @@
 
 namespace eebench::report {
 
+/// Of a table of points: for a file, or as many as a terminal holds.
+enum class Columns { all, few };
+
 /// The thresholds of a point as people read them, or "exit 2" of a baseline. `thresholds`, `fixed`:
 /// values of the variables `thresholds` and `fixed_exit`.
 std::string threshold_cell(const bench::TaskReader& task, std::span<const double> thresholds,
@@ -19,7 +22,7 @@ std::string threshold_cell(const bench::TaskReader& task, std::span<const double
 /// and batch. `±` is half the 95 % interval. The rejection is that of one class, the hardest; a
 /// lower limit begins with ">". Everything measured on more ranks than cores is marked by a column
 /// header that says so.
-Table summary_table(const bench::TaskReader& task);
+Table summary_table(const bench::TaskReader& task, Columns columns);
 
 /// Thresholds that were chosen on other jets, one row a network, rule, loss and kind of threshold,
 /// after the network's baselines: what they did there and what they do on the jets reported on. No
@@ -35,7 +38,7 @@ std::string preamble(const bench::TaskReader& task);
 
 /// All of that, without the columns that say the same in every row, which are named above the
 /// table.
-std::string summary_text(const bench::TaskReader& task);
+std::string summary_text(const bench::TaskReader& task, Columns columns);
 
 /// The end of a campaign: where everything is, how to open it, which points failed and how to go
 /// on. `resume_command` is complete.

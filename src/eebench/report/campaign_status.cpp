@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "eebench/core/shell.hpp"
+#include "eebench/report/submission.hpp"
 #include "eebench/report/table.hpp"
 
 namespace eebench::report {
@@ -36,14 +37,16 @@ std::vector<std::int64_t> shards_that_are(std::span<const bench::ShardStatus> sh
 
 Table status_table(std::span<const bench::ShardStatus> shards) {
   Table table;
-  table.columns = {{"shard", "", {}},     {"repeat", "", {}},      {"state", "", {}, true},
-                   {"measured", "", {}},  {"failed", "", {}},      {"points", "", {}},
-                   {"s a point", "", {}}, {"silent", "h:min", {}}, {"eta", "h:min", {}}};
+  table.columns = {{"shard", "", {}},       {"job", "", {}, true}, {"repeat", "", {}},
+                   {"state", "", {}, true}, {"measured", "", {}},  {"failed", "", {}},
+                   {"points", "", {}},      {"s a point", "", {}}, {"silent", "h:min", {}},
+                   {"eta", "h:min", {}}};
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const bench::ShardStatus& shard = shards[i];
     const bool is_open = shard.state == ShardState::running || shard.state == ShardState::lost;
     const std::string cells[] = {
         std::to_string(i),
+        describe(shard.job),
         std::to_string(shard.repeat),
         std::string(
             name_of(std::span<const Named<ShardState>>(bench::shard_state_names), shard.state)),
@@ -74,13 +77,16 @@ std::string status_text(const std::filesystem::path& campaign,
   }
   std::string text = to_markdown(status_table(shards)) + "\n";
   text += fmt::format("{} of {} points measured, {} failed\n", ok, points, failed);
+  std::vector<bench::JobSize> jobs;
+  std::transform(shards.begin(), shards.end(), std::back_inserter(jobs),
+                 [](const bench::ShardStatus& shard) { return shard.job; });
   const auto again = shards_that_are(shards, std::vector{ShardState::lost, ShardState::failed});
   if (!again.empty()) {
-    text += fmt::format("Submit again (lost or failed):  --array={}\n", bench::array_of(again));
+    text += "Submit again (lost or failed):\n" + submissions(campaign, again, jobs);
   }
   const auto waiting = shards_that_are(shards, std::vector{ShardState::waiting});
   if (!waiting.empty()) {
-    text += fmt::format("Not begun:  --array={}\n", bench::array_of(waiting));
+    text += "Not begun:\n" + submissions(campaign, waiting, jobs);
   }
   const auto open = shards_that_are(shards, std::vector{ShardState::running, ShardState::lost});
   if (ok + failed == points && open.empty()) {

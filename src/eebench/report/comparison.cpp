@@ -25,11 +25,11 @@ constexpr std::uint64_t bootstrap_seed = 1;
 constexpr const char* compared_texts[] = {
     "data_sha256",     "effort",  "device",   "cpu",        "governor", "libtorch",
     "eebench_version", "git_sha", "compiler", "build_type", "flags"};
-constexpr const char* compared_integers[] = {"mpi_size", "threads_per_rank", "cores",
-                                             "oversubscribed", "deterministic"};
+constexpr const char* compared_integers[] = {"cores", "oversubscribed", "deterministic"};
 
-/// What tells points apart: network, rule, thresholds or choice, scenario, batch.
-using Key = std::tuple<std::string, std::string, std::string, std::string, double>;
+/// What tells points apart: job, network, rule, thresholds or choice, scenario, executor, batch.
+using Key = std::tuple<bench::JobSize, std::string, std::string, std::string, std::string,
+                       std::string, double>;
 
 struct Times {
   std::string threshold;
@@ -55,6 +55,10 @@ Campaign read(const bench::TaskReader& task) {
   const std::vector<double> fixed = task.values("fixed_exit");
   const std::vector<double> seconds = task.values("batch_time");
   const std::vector<double> jets = task.values("jets_run");
+  const std::vector<std::string> engines =
+      task.has("executor") ? task.names("executor")  // before format 1.6 who had an answer left
+                           : std::vector<std::string>(task.points(), "leaving");
+  const std::vector<bench::JobSize> jobs = task.jobs();
   const std::vector<std::string> ids = task.texts("point_id");
   Campaign campaign;
   for (std::size_t p = 0; p < task.points(); ++p) {
@@ -64,7 +68,7 @@ Campaign read(const bench::TaskReader& task) {
     const std::string threshold = threshold_cell(task, thresholds, fixed, p);
     const std::string choice =
         selections[p] == "given" ? threshold : fmt::format("{}, loss {}", selections[p], losses[p]);
-    const Key key{models[p], rules[p], choice, scenarios[p], batches[p]};
+    const Key key{jobs[p], models[p], rules[p], choice, scenarios[p], engines[p], batches[p]};
     const auto [place, is_new] =
         campaign.times.try_emplace(key, Times{choice, {}, ids[p], jets[p]});
     if (is_new) {
@@ -119,6 +123,8 @@ Comparison compare(const bench::TaskReader& a, const bench::TaskReader& b) {
   const Campaign right = read(b);
   Comparison comparison;
   comparison.differences = differences(a, b);
+  // Before format 1.6 the number of ranks was part of a point's id.
+  const bool same_ids = a.has("ranks") == b.has("ranks");
   std::int64_t others = 0;
   std::int64_t fewer = 0;
   for (const Key& key : left.order) {
@@ -128,10 +134,11 @@ Comparison compare(const bench::TaskReader& a, const bench::TaskReader& b) {
       continue;
     }
     const Times& before = left.times.at(key);
-    others += before.id != other->second.id ? 1 : 0;
+    others += same_ids && before.id != other->second.id ? 1 : 0;
     fewer += before.jets != other->second.jets ? 1 : 0;
     ComparedPoint point;
-    std::tie(point.model, point.rule, point.threshold, point.scenario, point.batch) = key;
+    std::tie(point.job, point.model, point.rule, point.threshold, point.scenario, point.executor,
+             point.batch) = key;
     point.a = before.seconds;
     point.b = other->second.seconds;
     point.ratio = stats::median(point.b) / stats::median(point.a);
@@ -142,7 +149,8 @@ Comparison compare(const bench::TaskReader& a, const bench::TaskReader& b) {
   }
   if (comparison.points.empty()) {
     throw InputError(
-        "the campaigns have no point in common (network, rule, thresholds, scenario, batch); "
+        "the campaigns have no point in common (ranks, threads, nodes, network, rule, "
+        "thresholds, scenario, executor, batch); "
         "compare campaigns of one suite");
   }
   if (others > 0) {
@@ -178,6 +186,7 @@ std::string comparison_text(const Comparison& comparison) {
                    {"rule", "", {}, true},
                    {"threshold", "", {}, true},
                    {"scenario", "", {}, true},
+                   {"executor", "", {}, true},
                    {"batch", "jets", {}},
                    {"repeats", "", {}},
                    {"a", "ms", {}},
@@ -185,6 +194,12 @@ std::string comparison_text(const Comparison& comparison) {
                    {"b / a", "", {}},
                    {"p", "", {}},
                    {"verdict", "", {}, true}};
+  const bool several = std::any_of(
+      comparison.points.begin(), comparison.points.end(),
+      [&](const ComparedPoint& point) { return point.job != comparison.points.front().job; });
+  if (several) {
+    table.columns.push_back({"job", "", {}, true});
+  }
   std::map<Verdict, int> counts;
   for (const ComparedPoint& point : comparison.points) {
     ++counts[point.verdict];
@@ -192,6 +207,7 @@ std::string comparison_text(const Comparison& comparison) {
                                  point.rule,
                                  point.threshold,
                                  point.scenario,
+                                 point.executor,
                                  fmt::format("{}", point.batch),
                                  fmt::format("{}, {}", point.a.size(), point.b.size()),
                                  number(1e3 * stats::median(point.a)),
@@ -201,7 +217,8 @@ std::string comparison_text(const Comparison& comparison) {
                                      : fmt::format("{:.3f} [{:.3f}, {:.3f}]", point.ratio,
                                                    point.interval.low, point.interval.high),
                                  fmt::format("{:.2g}", point.p),
-                                 name(point.verdict)};
+                                 name(point.verdict),
+                                 describe(point.job)};
     for (std::size_t column = 0; column < table.columns.size(); ++column) {
       table.columns[column].cells.push_back(cells[column]);
     }

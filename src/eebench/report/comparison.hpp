@@ -27,7 +27,8 @@ inline constexpr std::size_t repeats_for_a_verdict = 9;
 
 /// Times of one batch, one sample a repeat.
 struct ComparedPoint {
-  std::string model, rule, threshold, scenario;
+  bench::JobSize job;
+  std::string model, rule, threshold, scenario, executor;
   double batch = 0.0;
   std::vector<double> a;  ///< s
   std::vector<double> b;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <sstream>
@@ -114,6 +116,11 @@ Variables recorded_environment() {
     entries.emplace_back(*entry);
   }
   return recorded_environment(entries);
+}
+
+double load_average() {
+  double load = 0.0;
+  return getloadavg(&load, 1) == 1 ? load : std::numeric_limits<double>::quiet_NaN();
 }
 
 std::string utc_now() {

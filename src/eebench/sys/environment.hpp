@@ -31,6 +31,9 @@ Variables recorded_environment();
 /// The same from given "NAME=value" entries.
 Variables recorded_environment(std::span<const std::string_view> entries);
 
+/// Processes that wanted a core, mean of the last minute; NaN where the system does not tell.
+double load_average();
+
 /// "2026-11-21T03:04:05Z"
 std::string utc_now();
 
