@@ -48,7 +48,7 @@ int guarded_main(const comm::Communicator& world,
                  const std::function<ExitCode(sys::Watchdog&)>& body) {
   std::set_terminate(&on_terminate);
   const comm::Communicator last_words = comm::Communicator::world();
-  sys::Watchdog watchdog(introduce(world));
+  sys::Watchdog watchdog(introduce(world), world.flight_record());
   try {
     return static_cast<int>(body(watchdog));
   } catch (const Error& error) {
