@@ -79,7 +79,7 @@ def test_srun_hands_the_warning_on_to_the_ranks(slurm, tiny, tmp_path):
     (tmp_path / "array.toml").write_text(SUITE.format(jets=JETS, folder=tiny))
     (tmp_path / "site.sh").write_text("export EEBENCH_LAUNCHER=srun\n")
     job = slurm.submit(
-        "--ntasks=2", SLURM / "eebench.sbatch", "bench", "--suite", "array.toml", "-o", "out",
+        "--ntasks=2", SLURM / "eebench.sbatch", "bench", "--suite", "array.toml", "-a", "rule=margin", "-o", "out",
         cwd=tmp_path, EEBENCH_SITE=str(tmp_path / "site.sh"),
     )  # fmt: skip
     journal = tmp_path / "out/tasks/0000/journal.jsonl"
