@@ -93,4 +93,6 @@ def read_machine(path):
 
 def all_reduce(ranks, size, latency, byte):
     """Seconds to sum `size` bytes over ranks that reach one another alike: a ring or a tree, whichever is faster."""
-    return min(latency * s(ranks) + byte * v(ranks) * size for s, v in FORMS.values()) if ranks > 1 else 0.0
+    if ranks == 1 or size == 0:
+        return 0.0
+    return min(latency * s(ranks) + byte * v(ranks) * size for s, v in FORMS.values())

@@ -98,7 +98,7 @@ class Model:
 
     def all_reduce(self, ranks, size):
         s, v = FORMS[self.form]
-        return self.alpha * s(ranks) + self.beta * v(ranks) * size
+        return (size > 0) * (self.alpha * s(ranks) + self.beta * v(ranks) * size)  # passes over jets sum nothing
 
     def step(self, ranks, jets, size):
         """Seconds; `jets` of each rank."""

@@ -132,7 +132,7 @@ def test_a_ring_or_a_tree_whichever_is_faster():
     assert machine.all_reduce(8, 8.0, 1e-6, 1e-9) == pytest.approx(3 * (1e-6 + 8e-9))
     # 80 MB: the ring's 2 * 7 / 8 of the bytes, not the tree's 3 times all.
     assert machine.all_reduce(8, 80e6, 1e-6, 1e-9) == pytest.approx(14e-6 + 1.75 * 80e-3)
-    assert machine.all_reduce(1, 80e6, 1e-6, 1e-9) == 0.0
+    assert machine.all_reduce(1, 80e6, 1e-6, 1e-9) == machine.all_reduce(8, 0.0, 1e-6, 1e-9) == 0.0
 
 
 def test_a_step_on_nodes_by_hand(tmp_path):
@@ -150,9 +150,11 @@ def test_a_step_on_nodes_by_hand(tmp_path):
     assert model.step_on(four, 2, 32.0, SIZE, share=1.0) == pytest.approx(slowest, rel=1e-6)
     twice = machine.read_machine(described(tmp_path, "compute_ratio = 2\n" + MACHINE))
     assert model.step_on(twice, 2, 32.0, SIZE) == pytest.approx(expected + C0 + C1 * 32, rel=1e-6)
+    assert model.step_on(four, 2, 32.0, 0.0) == pytest.approx(C0 + (C1 + I) * 32 + waiting, rel=1e-6)
     as_here = machine.read_machine(described(tmp_path, MACHINE.split("[intra_node]")[0]))
     fitted = 2 * (ALPHA + BETA * SIZE)  # log2 of four ranks
     assert model.step_on(as_here, 2, 32.0, SIZE) == pytest.approx(expected - tree + fitted, rel=1e-6)
+    assert model.step_on(as_here, 2, 32.0, 0.0) == pytest.approx(C0 + (C1 + I) * 32 + waiting, rel=1e-6)
 
 
 def test_the_band_holds_what_the_description_leaves_open(tmp_path):
