@@ -81,7 +81,17 @@ def test_a_job_that_finishes_nothing_is_not_started_again(job, tmp_path, restart
     process.send_signal(signal.SIGUSR1)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 75 and not (tmp_path / "requeued").exists()
-    assert "no point or checkpoint was finished in 'out'" in err and "--time" in err
+    assert "nothing was finished in 'out'" in err and "--time" in err
+
+
+def test_a_pass_through_all_exits_is_progress(job, tmp_path):
+    (tmp_path / "stuck").touch()
+    process = job()
+    (tmp_path / "out/scores").mkdir()
+    (tmp_path / "out/scores/part.h5").touch()
+    process.send_signal(signal.SIGUSR1)
+    process.communicate(timeout=30)
+    assert (tmp_path / "requeued").exists()
 
 
 def test_a_new_checkpoint_is_progress(job, tmp_path):
