@@ -8,7 +8,7 @@
 
 using namespace eebench;
 
-TEST_CASE("a journal gives back its lines and ignores one that was cut off") {
+TEST_CASE("a journal gives back its lines and ignores what was cut off or damaged") {
   const test::ScratchDir scratch;
   const auto path = scratch.path() / "journal.jsonl";
   const bench::Journal journal(path);
@@ -26,6 +26,10 @@ TEST_CASE("a journal gives back its lines and ignores one that was cut off") {
   CHECK(entries[1].id == "def");
   CHECK_FALSE(entries[1].ok);
   CHECK(entries[1].error == "it \"broke\"\nbadly");
+  std::ofstream(path) << R"({"point":"3","id":"abc","state":"ok"})" << '\n';
+  CHECK(journal.read().empty());
+  std::ofstream(path) << "{\"point\":3}\n";
+  CHECK(journal.read().empty());
   journal.rewrite({entries[1]});
   CHECK(journal.read().size() == 1);
 }

@@ -197,3 +197,15 @@ TEST_CASE("mistakes are named with their place and what would be right") {
   CHECK_THROWS_WITH(parse("name = \"x\"\n[models.a]\nfeatures = \"kin\"\n"), Contains("weights"));
   CHECK_THROWS_AS(parse(minimal, {"scenario=server"}), InputError);
 }
+
+TEST_CASE("names of a suite do not lead out of the campaign's folder") {
+  const auto with_model = [](const std::string& model) {
+    return minimal + "[models.\"" + model + "\"]\nweights = \"w.h5\"\n";
+  };
+  CHECK_NOTHROW(parse(with_model("part small (2)")));
+  for (const char* name : {"../../outside", "/tmp/outside", "..", ".hidden", "", "a/b", "a\\nb"}) {
+    INFO(name);
+    CHECK_THROWS_WITH(parse(with_model(name)), Contains("two.toml: [models.<name>]"));
+    CHECK_THROWS_WITH(parse("name = \"" + std::string(name) + "\"\n"), Contains("two.toml: name"));
+  }
+}

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+from disturbed import SOURCE, SUITE, Campaign
 from jobs import CONFIG, JETS, Job
 
 
@@ -49,6 +50,23 @@ def tiny(tmp_path_factory):
     code, _, err = Job(folder, "train", *arguments).finish()
     assert code == 0, err
     return folder
+
+
+@pytest.fixture(scope="session")
+def suite(tiny):
+    other_jets = SOURCE / "suites/assets/jetclass_500.h5"
+    (tiny / "suite.toml").write_text(SUITE.format(jets=JETS, other_jets=other_jets, folder=tiny))
+    return tiny / "suite.toml"
+
+
+@pytest.fixture(scope="session")
+def undisturbed(suite, tmp_path_factory):
+    """The campaign and the seconds it took."""
+    campaign = Campaign(suite, tmp_path_factory.mktemp("whole"))
+    begin = time.monotonic()
+    code, _, err = campaign.start().finish()
+    assert code == 0, err
+    return campaign, time.monotonic() - begin
 
 
 @pytest.fixture

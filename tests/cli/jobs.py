@@ -1,10 +1,14 @@
 """The program under mpirun, and a network to train, for tests that disturb it while it runs."""
 
+import contextlib
+import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 SECONDS = 60
+LIMIT = 30  # seconds from a fault to the end of its job
 SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
 JETS = SOURCE / "tests/data/jets_test_250.h5"
 # A network that trains in no time.
@@ -14,12 +18,12 @@ CONFIG = (SOURCE / "tests/data/tiny.toml").read_text()
 class Job:
     """`eebench` with these arguments under mpirun."""
 
-    def __init__(self, cwd, *arguments, ranks=2, **variables):
+    def __init__(self, cwd, *arguments, ranks=2, preexec_fn=None, **variables):
         command = ["mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none"]
         self.process = subprocess.Popen(
             [*command, os.environ["EEBENCH_PROGRAM"], *map(str, arguments)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
-            env=os.environ | variables,
+            env=os.environ | variables, preexec_fn=preexec_fn,
         )  # fmt: skip
 
     def ranks(self):
@@ -31,3 +35,44 @@ class Job:
         """Exit code, stdout, stderr; fails where the job hangs."""
         out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out, err
+
+
+class Faults:
+    """Faults that were injected into one campaign or training: how long each job took to end, points lost."""
+
+    def __init__(self):
+        self.seconds = []
+        self.lost = 0
+
+    def ended(self, begin):
+        """A job is at its end, which must come soon after the fault."""
+        self.seconds.append(time.monotonic() - begin)
+        assert self.seconds[-1] < LIMIT
+
+
+@contextlib.contextmanager
+def injected(kind):
+    """Faults, until the proof that nothing is lost; counted for the table of scripts/faults.sh."""
+    faults = Faults()
+    survived = False
+    try:
+        yield faults
+        survived = True
+    finally:
+        if (log := os.environ.get("EEBENCH_FAULT_LOG")) and (faults.seconds or not survived):
+            row = {"kind": kind, "survived": survived, "lost": faults.lost, "seconds": faults.seconds}
+            with open(log, "a") as file:
+                print(json.dumps(row), file=file)
+
+
+def some_faults(share=1.0):
+    """How many of a kind: 5 or what is asked for, or a part of that."""
+    return max(1, round(share * int(os.environ.get("EEBENCH_FAULT_COUNT", "5"))))
+
+
+def wait_for(path, job):
+    """Until the job has made this file."""
+    end = time.monotonic() + SECONDS
+    while not path.exists() and job.process.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    assert path.exists(), job.finish()

@@ -3,12 +3,15 @@
 #include <stdexcept>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "eebench/comm/communicator.hpp"
 #include "eebench/comm/node_cores.hpp"
+#include "eebench/comm/same_input.hpp"
 #include "eebench/core/error.hpp"
 
 using namespace eebench;
+using Catch::Matchers::Contains;
 using comm::Communicator;
 using comm::Reduce;
 
@@ -22,6 +25,36 @@ TEST_CASE("all-reduce over the world") {
   CHECK(pair == std::array<float, 2>{1.0F, static_cast<float>(1 - n)});
   CHECK(world.all(true));
   CHECK_FALSE(world.all(world.rank() != n - 1));
+}
+
+TEST_CASE("collective calls of the world and its groups are recorded") {
+  const Communicator world = Communicator::world();
+  world.barrier();
+  world.all_reduce(1.0, Reduce::sum);
+  const Communicator group = world.first(1);
+  group.all_gather(std::int64_t{1});
+  const std::string text = world.flight_record()->text();
+  CHECK_THAT(text, Contains("#1 MPI_Barrier of 0 bytes"));
+  CHECK_THAT(text, Contains("MPI_Allreduce of 8 bytes"));
+  CHECK((text.find("MPI_Allgather") != std::string::npos) == (world.rank() == 0));
+  CHECK(Communicator().flight_record() == nullptr);
+}
+
+TEST_CASE("the odd rank is named, with its host, on all ranks") {
+  const Communicator world = Communicator::world();
+  CHECK_NOTHROW(comm::require_same("one", "program", world, "start one"));
+  if (world.size() < 3) {
+    return;  // nobody is in the majority
+  }
+  for (int odd = 0; odd < world.size(); ++odd) {
+    const auto check = [&] {
+      comm::require_same(world.rank() == odd ? "other" : "one", "program", world, "start one");
+    };
+    CHECK_THROWS_AS(check(), InputError);
+    CHECK_THROWS_WITH(check(), Contains(fmt::format("program: rank {} on ", odd)) &&
+                                   Contains(fmt::format("than {0} of {1} ranks; start one",
+                                                        world.size() - 1, world.size())));
+  }
 }
 
 TEST_CASE("all ranks of one machine are local") {

@@ -55,6 +55,13 @@ TEST_CASE("the columns that are read are known, each once") {
         std::vector<std::string>{"part_pt", "jet_pt"});
 }
 
+TEST_CASE("an expression that would nest too deep is refused") {
+  const std::string deep = std::string(100'000, '(') + "x";
+  CHECK_THROWS_AS(Expression(deep), InputError);
+  CHECK_THROWS_WITH(Expression(deep), Contains("longer than 1000 characters"));
+  CHECK_THROWS_AS(Expression(std::string(999, '-')), InputError);
+}
+
 TEST_CASE("what is not supported is named, with what is") {
   for (const char* text : {"np.cbrt(x)", "x.sum()", "x[0]", "1 +", "(x", "np.hypot(x)", "x y",
                            "lambda: 1", "x < y < 3", "", "math.pi", "np.log(x, y"}) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
 #include "eebench/data/jet_source.hpp"
@@ -133,11 +134,21 @@ TEST_CASE("configurations that cannot be used say where and why") {
   CHECK_THROWS_WITH(DataConfig::load("/nowhere.yaml"), Contains("no such file"));
 }
 
+TEST_CASE("images are not larger than memory") {
+  const std::string images = "images: {channels: [x, y], shape: [2, 4096, 4096]}\n";
+  CHECK_THAT(error_of(images), Contains("data.yaml: images.shape makes more than"));
+}
+
 TEST_CASE("variables may use each other but not in a circle") {
   const std::string sound = "inputs:\n" + groups + "  pf_features: {vars: [x]}\nnew_variables:\n";
   CHECK_THAT(error_of(sound + "  x: x+1\n"), Contains("data.yaml") && Contains("x -> x need each"));
   CHECK_THAT(error_of(sound + "  x: y*2\n  y: part_px - x\n"), Contains("x -> y -> x need each"));
   CHECK(error_of(sound + "  x: y*z\n  y: z+1\n  z: part_px\n").empty());
+  std::string many;  // ways from the first to the last: more than could be walked
+  for (int i = 0; i < 100; ++i) {
+    many += fmt::format("  v{}: v{} + v{}\n", i, i + 1, i + 2);
+  }
+  CHECK(error_of(sound + many).empty());
 
   const test::ScratchDir scratch;
   const auto path = scratch.path() / "data.yaml";

@@ -69,6 +69,26 @@ TEST_CASE("what cannot be read is wrong input, in one short line") {
   CHECK_THROWS_WITH(file.dataset("group"), Contains("'group' is a group"));
 }
 
+TEST_CASE("an array that claims more values than its file can hold is refused") {
+  const test::ScratchDir dir;
+  const auto path = dir.path() / "claims.h5";
+  {
+    h5::File file = h5::File::create(path);
+    file.array<float>("huge", {hsize_t{1} << 45}, {{1024}, 1, {}});
+    file.array<float>("square", {hsize_t{1} << 40, hsize_t{1} << 20}, {{1024, 1}, 1, {}});
+    file.array<double>("zeros", {200'000}, {{200'000}, 9, {}})
+        .write(std::vector<double>(200'000, 0.0));
+    file.close();
+  }
+  const h5::File file = h5::File::open(path);
+  for (const char* name : {"huge", "square"}) {
+    CHECK_THROWS_AS(file.dataset(name).read<float>(), InputError);
+    CHECK_THROWS_WITH(file.dataset(name).read<float>(),
+                      Contains("claims.h5: dataset '" + std::string(name) + "': claims to hold"));
+  }
+  CHECK(file.dataset("zeros").read<double>().size() == 200'000);  // well compressed is no claim
+}
+
 TEST_CASE("attributes keep their type and can be replaced") {
   const test::ScratchDir dir;
   const auto path = dir.path() / "attributes.h5";

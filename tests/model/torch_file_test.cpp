@@ -1,6 +1,7 @@
 #include "eebench/model/torch_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -9,6 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/core/error.hpp"
+#include "eebench/model/unpickler.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/scratch_dir.hpp"
 
@@ -83,6 +85,28 @@ TEST_CASE("a tensor that reaches beyond its storage is refused before memory is 
                     Catch::Contains("beyond its storage"));
   const std::string huge = {'K', '\xff', 'K', '\xff', '\x86'};
   CHECK_THROWS_WITH(read(dir, replaced(good, layout, huge)), Catch::Contains("beyond its storage"));
+}
+
+TEST_CASE("a small pickle does not become large or deep") {
+  const auto unpickled = [](const std::string& pickle) {
+    static constexpr std::array<unsigned char, 16> stored{};
+    const auto* bytes = reinterpret_cast<const unsigned char*>(pickle.data());
+    return unpickle({bytes, pickle.size()}, {{"0", stored}}, "small.pt");
+  };
+  using namespace std::string_literals;
+  const std::string function = "ctorch._utils\n_rebuild_tensor_v2\nq\0"s;
+  const std::string storage =
+      "(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
+      "0X\3\0\0\0cpuK\4tQq\1"s;
+  std::string tensors;
+  for (int i = 0; i < 17; ++i) {
+    tensors += "h\0(h\1K\0K\4\x85K\1\x85tR"s;
+  }
+  CHECK_THROWS_AS(unpickled(function + storage + tensors + "."), InputError);
+  CHECK_THROWS_WITH(unpickled(function + storage + tensors + "."),
+                    Catch::Contains("tensors of 16 times what is stored"));
+  CHECK_THROWS_AS(unpickled("]" + std::string(1'000'000, '\x85') + "."), InputError);
+  CHECK_THROWS_AS(unpickled("]q\0h\0a."s), InputError);  // a list that holds itself
 }
 
 TEST_CASE("damage anywhere in a PyTorch file is an input error or harmless") {

@@ -16,10 +16,11 @@ TEST_CASE("Signals that ask for an end raise the flag and nothing else") {
   CHECK(signals.received() == signal);
 }
 
-TEST_CASE("SIGUSR2 and SIGPIPE are ignored") {
+TEST_CASE("SIGUSR2, SIGPIPE and SIGXFSZ are ignored") {
   const sys::ScopedSignals signals;
   std::raise(SIGUSR2);
   std::raise(SIGPIPE);
+  std::raise(SIGXFSZ);
   CHECK(signals.received() == 0);
 }
 

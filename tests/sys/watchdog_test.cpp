@@ -23,6 +23,19 @@ TEST_CASE("A phase that overruns its limit ends the process with 74 and names it
   CHECK_THAT(end.errors, Contains("[eebench] rank 1/2 host=here phase=\"bench:point 17\""));
 }
 
+TEST_CASE("Behind the phase stand the calls that the process made last") {
+  const auto end = test::run_in_child([] {
+    sys::FlightRecord record;
+    sys::Watchdog watchdog("who", &record);
+    const sys::FlightRecord::Call waits(record, "MPI_Barrier", 0);
+    watchdog.enter("bench", 0.05);
+    sleep_for(std::chrono::seconds(10));
+  });
+  CHECK_THAT(end.errors, Contains("--timeout-phase is too short\n  its last collective calls:\n"
+                                  "    #1 MPI_Barrier of 0 bytes"));
+  CHECK_THAT(end.errors, Contains(", not finished\n"));
+}
+
 TEST_CASE("Phases within their limits, and without one, leave the process alone") {
   const auto end = test::run_in_child([] {
     sys::Watchdog watchdog("who");

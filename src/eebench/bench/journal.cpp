@@ -24,6 +24,14 @@ std::string line_of(const JournalEntry& entry) {
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+JournalEntry entry_of(const nlohmann::json& line) {
+  const auto seconds = line.find("seconds");  // null for NaN
+  return {line.at("point").get<std::int64_t>(), line.at("id").get<std::string>(),
+          line.at("state").get<std::string>() == "ok",
+          seconds != line.end() && seconds->is_number() ? seconds->get<double>() : not_available,
+          line.value("error", std::string())};
+}
+
 std::string lines_of(const std::vector<JournalEntry>& entries) {
   std::string text;
   for (const JournalEntry& entry : entries) {
@@ -39,16 +47,11 @@ std::vector<JournalEntry> Journal::read() const {
   std::vector<JournalEntry> entries;
   std::string line;
   while (std::getline(stream, line) && !stream.eof()) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (json.is_discarded() || !json.is_object()) {
+    try {
+      entries.push_back(entry_of(nlohmann::json::parse(line)));
+    } catch (const nlohmann::json::exception&) {
       break;
     }
-    const auto seconds = json.find("seconds");  // null for NaN
-    entries.push_back(
-        {json.value("point", std::int64_t{-1}), json.value("id", std::string()),
-         json.value("state", std::string()) == "ok",
-         seconds != json.end() && seconds->is_number() ? seconds->get<double>() : not_available,
-         json.value("error", std::string())});
   }
   return entries;
 }

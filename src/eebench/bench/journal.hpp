@@ -25,7 +25,8 @@ class Journal {
   explicit Journal(std::filesystem::path path) : path_(std::move(path)) {}
 
   bool exists() const { return std::filesystem::exists(path_); }
-  /// Complete lines in order; a line cut off by a crash, and what follows it, does not count.
+  /// Complete lines in order; a line that was cut off or damaged, and what follows it, does not
+  /// count.
   std::vector<JournalEntry> read() const;
   /// Replaces all of it; a crash leaves the old or the new.
   void rewrite(const std::vector<JournalEntry>& entries) const;

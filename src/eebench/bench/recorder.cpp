@@ -47,7 +47,8 @@ TaskFile Recorder::open(const Layout& layout, const Attributes& attributes, bool
       std::vector<JournalEntry> safe;
       for (const JournalEntry& entry : journal_.read()) {
         const auto place = static_cast<std::size_t>(entry.point);
-        if (entry.ok && place < layout.points.size() && layout.points[place].id == entry.id) {
+        if (entry.ok && place < layout.points.size() && !done_[place] &&
+            layout.points[place].id == entry.id) {
           done_[place] = true;
           safe.push_back(entry);
         }

@@ -176,6 +176,20 @@ Setters override_setters(Suite& suite, const std::filesystem::path& folder) {
   };
 }
 
+/// Folders and files of a campaign are called by it, and must stay inside.
+std::string checked_name(const std::string& name, const std::string& place) {
+  constexpr std::size_t longest = 100;
+  const bool printable =
+      std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == '/'; });
+  if (name.empty() || name.front() == '.' || name.size() > longest || !printable) {
+    throw InputError(fmt::format(
+        "{}: '{}' names folders and files of results; take up to {} characters without '/', line "
+        "breaks and a '.' in front",
+        place, name, longest));
+  }
+  return name;
+}
+
 ModelEntry read_model(const std::string& name, const Value& value,
                       const std::filesystem::path& folder) {
   ModelEntry entry;
@@ -343,13 +357,13 @@ Suite parse_suite(std::string_view text, const std::string& origin,
     top.insert(axes.extract(key));
   }
   axes.erase("model");
-  top["name"] = [&](const Value& v) { suite.name = v.text(); };
+  top["name"] = [&](const Value& v) { suite.name = checked_name(v.text(), v.place()); };
   top["sentence"] = [&](const Value& v) { suite.sentence = v.text(); };
   top["train"] = [&](const Value& v) { suite.training = read_training(v, folder); };
   top["axes"] = [&](const Value& v) { read_table(v.table(), v.place(), axes); };
   top["models"] = [&](const Value& v) {
     for (const auto& [key, node] : v.table()) {
-      const std::string model(key.str());
+      const std::string model = checked_name(std::string(key.str()), origin + ": [models.<name>]");
       suite.models.push_back(
           read_model(model, Value(node, fmt::format("{}: models.{}", origin, model)), folder));
     }

@@ -14,14 +14,12 @@
 
 namespace eebench::cli {
 
-/// After these a stage that says nothing has hung.
-inline constexpr double seconds_without_progress = 600.0;
-
 /// What every command works with.
 struct Context {
   comm::Communicator comm;
-  sys::Watchdog& watchdog;   ///< enter() says what we are doing, and for how long
-  std::string command_line;  ///< to be pasted into a shell; for provenance
+  sys::Watchdog& watchdog;       ///< enter() says what we are doing, and for how long
+  std::string command_line;      ///< to be pasted into a shell; for provenance
+  double phase_seconds = 600.0;  ///< after these a phase that says nothing has hung; 0: never
 };
 
 /// Does the work, after the command line was understood. Every rank calls it. Results go to stdout,

@@ -85,11 +85,6 @@ std::string resume_command(const Options& options, const bench::CampaignFolder& 
       options.resume ? "" : " --resume");
 }
 
-/// Seconds after which a stage has hung.
-double deadline_of(const bench::Suite& suite) {
-  return seconds_without_progress + 2.0 * bench::parse_effort(suite.effort).max_seconds;
-}
-
 /// Hooks that tell the user on the root's terminal and the watchdog everywhere.
 class Surroundings {
  public:
@@ -129,7 +124,13 @@ class Surroundings {
   }
 
  private:
-  void alive() { context_.watchdog.enter("bench:" + stage_, deadline_of(suite_)); }
+  /// A point says nothing while it is measured, which the effort may want longer.
+  void alive() {
+    const double point_seconds = 2.0 * bench::parse_effort(suite_.effort).max_seconds;
+    context_.watchdog.enter("bench:" + stage_, context_.phase_seconds > 0.0
+                                                   ? context_.phase_seconds + point_seconds
+                                                   : 0.0);
+  }
 
   void show(const std::string& line, bool is_last) {
     if (context_.comm.is_root()) {

@@ -8,19 +8,17 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "eebench/cli/answers_file.hpp"
 #include "eebench/cli/command.hpp"
 #include "eebench/cli/deployment_report.hpp"
+#include "eebench/cli/peers_of.hpp"
 #include "eebench/cli/provenance.hpp"
 #include "eebench/cli/subject.hpp"
 #include "eebench/comm/same_input.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/store/predictions_file.hpp"
-#include "eebench/sys/environment.hpp"
 #include "eebench/sys/files.hpp"
-#include "eebench/sys/peers.hpp"
 
 namespace eebench::cli {
 namespace {
@@ -37,25 +35,6 @@ bench::ModelEntry entry_of(const deploy::Plan& plan, std::size_t tier) {
           .config = plan.model,
           .weights = plan.weights_of(tier),
           .features = plan.features};
-}
-
-/// The processes of this node, each with what is to be said of it when it dies. \collective
-std::vector<sys::Peer> peers(const comm::Communicator& comm, const deploy::Plan& plan) {
-  const std::string host = sys::hardware().host;
-  const std::vector<std::string> hosts = comm.all_gather(host);
-  const std::vector<std::int64_t> pids = comm.all_gather(std::int64_t{getpid()});
-  std::vector<sys::Peer> peers;
-  for (std::size_t rank = 0; rank < pids.size(); ++rank) {
-    if (hosts[rank] == host) {
-      peers.push_back(
-          {static_cast<pid_t>(pids[rank]),
-           fmt::format("[eebench] rank {}/{} host={} tier={} died (process {}); the job ends\n",
-                       rank, pids.size(), host,
-                       plan.tiers[plan.tier_of(static_cast<std::int64_t>(rank))].name,
-                       pids[rank])});
-    }
-  }
-  return peers;
 }
 
 /// One file of weights for each tier.
@@ -112,7 +91,9 @@ class Run {
                      std::array{options_.plan, plan_.data, plan_.weights, plan_.pieces});
       }
     });
-    const sys::PeerWatch watch(peers(comm_, plan_));
+    const sys::PeerWatch watch(peers_of(comm_, [&](int rank) {
+      return fmt::format(" tier={}", plan_.tiers[plan_.tier_of(rank)].name);
+    }));
     tier_ = plan_.tier_of(comm_.rank());
     enter("load");
     const bench::ModelEntry entry = entry_of(plan_, tier_);
@@ -164,7 +145,7 @@ class Run {
     return fmt::format("deploy:{} tier={}", what, plan_.tiers[tier_].name);
   }
   void enter(const std::string& what) {
-    context_.watchdog.enter(phase(what), seconds_without_progress);
+    context_.watchdog.enter(phase(what), context_.phase_seconds);
   }
   void show(std::int64_t done, std::int64_t all) {
     enter("run");

@@ -62,7 +62,7 @@ Pass all_exits(const Options& options, Context& context) {
   }
   report::Progress progress(stderr);
   const auto advance = [&](std::int64_t done, std::int64_t all) {
-    context.watchdog.enter("gates:all exits", seconds_without_progress);
+    context.watchdog.enter("gates:all exits", context.phase_seconds);
     if (context.comm.is_root()) {
       progress.show(report::share_line("all exits", done, all), done == all);
     }
@@ -120,7 +120,7 @@ report::Table table_of(const store::AllExits& jets, const exits::Fits& fits) {
 
 ExitCode fit_gates(const Options& options, Context& context) {
   const Pass pass = all_exits(options, context);
-  context.watchdog.enter("gates:fit", seconds_without_progress);
+  context.watchdog.enter("gates:fit", context.phase_seconds);
   context.comm.agree([&] {
     if (!context.comm.is_root()) {
       return;

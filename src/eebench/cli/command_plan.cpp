@@ -217,7 +217,7 @@ ExitCode run_plan(const Options& options, Context& context) {
         return open_subject(context, model, s, 1);
       },
       [&](const std::string& stage) {
-        context.watchdog.enter("plan:" + stage, seconds_without_progress);
+        context.watchdog.enter("plan:" + stage, context.phase_seconds);
       });
   comm.agree([&] {
     if (!comm.is_root()) {

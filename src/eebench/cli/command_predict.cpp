@@ -59,7 +59,7 @@ class Prediction {
         check_output(options_.output, std::array{options_.data, options_.model.weights});
       }
     });
-    context_.watchdog.enter("predict:load", seconds_without_progress);
+    context_.watchdog.enter("predict:load", context_.phase_seconds);
     subject_ = open(options_, context_);
     jets_ =
         options_.limit == 0 ? subject_.jets.count : std::min(options_.limit, subject_.jets.count);
@@ -96,7 +96,7 @@ class Prediction {
 
   store::Advance advance(const std::string& what) {
     return [this, what](std::int64_t done, std::int64_t all) {
-      context_.watchdog.enter("predict:" + what, seconds_without_progress);
+      context_.watchdog.enter("predict:" + what, context_.phase_seconds);
       if (comm_.is_root()) {
         progress_.show(report::share_line(what, done, all), done == all);
       }
@@ -104,7 +104,7 @@ class Prediction {
   }
 
   h5::Attributes attributes(const std::vector<double>& thresholds) {
-    context_.watchdog.enter("predict:write", seconds_without_progress);
+    context_.watchdog.enter("predict:write", context_.phase_seconds);
     h5::Attributes all =
         origin(comm_, answers_file(options_, thresholds), subject_, context_.command_line);
     all["jets_cut"] = cut_;

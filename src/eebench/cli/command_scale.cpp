@@ -85,7 +85,7 @@ std::vector<bench::ScalingPoint> measure(Options& options, Context& context) {
   report::Progress progress(stderr);
   const auto on_round = [&](const std::string& what) {
     return [&, what](std::int64_t round) {
-      context.watchdog.enter("scale:" + what, seconds_without_progress);
+      context.watchdog.enter("scale:" + what, context.phase_seconds);
       if (context.comm.is_root()) {
         progress.show(report::share_line(what, round + 1, options.plan.rounds),
                       round + 1 == options.plan.rounds);
@@ -134,7 +134,7 @@ ExitCode scale(Options& options, Context& context) {
                                               options.work.model.weights});
     }
   });
-  context.watchdog.enter("scale:check of the harness", seconds_without_progress);
+  context.watchdog.enter("scale:check of the harness", context.phase_seconds);
   const bench::HarnessCheck harness = bench::check_harness(comm);
   ScalingReport report{.points = measure(options, context),
                        .gains = {},

@@ -116,7 +116,7 @@ ExitCode train_network(const Options& options, Context& context) {
   session.threads = options.threads;
   session.progress = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   session.phase = [&](const std::string& name) {
-    context.watchdog.enter(name, seconds_without_progress);
+    context.watchdog.enter(name, context.phase_seconds);
   };
   const sys::ScopedSignals signals;
   session.interrupted = [&] { return signals.received() != 0; };

@@ -52,7 +52,7 @@ int guarded_main(const comm::Communicator& world,
                  const std::function<ExitCode(sys::Watchdog&)>& body) {
   std::set_terminate(&on_terminate);
   const comm::Communicator last_words = comm::Communicator::world();
-  sys::Watchdog watchdog(introduce(world));
+  sys::Watchdog watchdog(introduce(world), world.flight_record());
   try {
     const ExitCode code = body(watchdog);
     world.agree([&] {

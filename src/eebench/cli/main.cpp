@@ -8,7 +8,8 @@
 #include "eebench/cli/exec_project.hpp"
 #include "eebench/cli/run.hpp"
 #include "eebench/comm/mpi_session.hpp"
-#include "eebench/core/error.hpp"
+#include "eebench/comm/same_input.hpp"
+#include "eebench/core/digest.hpp"
 #include "eebench/core/shell.hpp"
 
 /// Read by jemalloc: freed memory is kept for ten seconds, because activations of the next step or
@@ -40,12 +41,11 @@ int main(int argc, char** argv) {
     for (const std::string& argument : arguments) {
       command_line += " " + eebench::shell_quoted(argument);
     }
-    const std::string of_root = world.broadcast(command_line);
-    world.agree([&] {
-      if (command_line != of_root) {
-        throw eebench::InputError("ranks were given different command lines; start all with one");
-      }
-    });
+    eebench::comm::require_same(command_line, "command line", world, "start all with one");
+    if (world.size() > 1) {
+      eebench::comm::require_same(eebench::sha256_file("/proc/self/exe"), "program", world,
+                                  "start the same build of eebench on all nodes");
+    }
     eebench::cli::Context context{world, watchdog, command_line};
     return eebench::cli::run(arguments, context);
   });

@@ -20,7 +20,7 @@ std::string environment() {
   for (const auto& [name, value] : sys::recorded_environment()) {
     variables[name] = value;
   }
-  return variables.dump();
+  return variables.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "eebench/cli/peers_of.hpp"
 #include "eebench/cli/version_text.hpp"
 #include "eebench/core/names.hpp"
 
@@ -19,12 +20,15 @@ struct Choice {
   Runner run;
 };
 
-std::vector<Choice> add_commands(CLI::App& app) {
+std::vector<Choice> add_commands(CLI::App& app, Context& context) {
   std::vector<Choice> choices;
   for (const Command& command : command_table()) {
     CLI::App* const sub = app.add_subcommand(std::string(command.name), std::string(command.help));
     sub->option_defaults()->always_capture_default();
     choices.push_back({sub, command.setup(*sub)});
+    sub->add_option("--timeout-phase", context.phase_seconds,
+                    "Seconds without progress after which a job that hangs is ended; 0: never")
+        ->check(CLI::Range(0.0, 1e6));
   }
   return choices;
 }
@@ -99,7 +103,7 @@ ExitCode run(const std::vector<std::string>& arguments, Context& context) {
   app.footer(
       "Without a command: eebench bench --suite quickstart\n"
       "Experiments in folders: eebench project, which is python -m eebench_analysis project");
-  const std::vector<Choice> choices = add_commands(app);
+  const std::vector<Choice> choices = add_commands(app, context);
 
   std::vector<std::string> reversed =
       arguments.empty() ? std::vector<std::string>{"bench", "--suite", "quickstart"} : arguments;
@@ -123,7 +127,10 @@ ExitCode run(const std::vector<std::string>& arguments, Context& context) {
   if (chosen == choices.end()) {
     throw InputError("name a command (see eebench --help)");
   }
-  context.watchdog.enter(chosen->app->get_name());
+  // One process alone waits for nobody, and may have much to read.
+  context.watchdog.enter(chosen->app->get_name(),
+                         context.comm.size() > 1 ? context.phase_seconds : 0.0);
+  const sys::PeerWatch watch(peers_of(context.comm));
   return chosen->run(context);
 }
 

@@ -19,7 +19,7 @@ namespace {
 bench::Jets open_jets(Context& context, const std::shared_ptr<data::JetSource>& source) {
   bench::Jets jets;
   jets.sha256 = comm::agreed_sha256(source->files(), context.comm, [&] {
-    context.watchdog.enter("SHA-256 of " + source->path().string(), seconds_without_progress);
+    context.watchdog.enter("SHA-256 of " + source->path().string(), context.phase_seconds);
   });
   jets.count = source->jets();
   jets.read = [source](std::int64_t begin, std::int64_t end) { return source->read(begin, end); };

@@ -64,7 +64,7 @@ std::string run_training_stage(const bench::TrainingStage& stage, const bench::S
   session.threads = threads;
   session.progress = [](const std::string&) {};
   session.phase = [&](const std::string& name) {
-    context.watchdog.enter(name, seconds_without_progress);
+    context.watchdog.enter(name, context.phase_seconds);
   };
   session.interrupted = [] { return false; };
 

@@ -50,6 +50,10 @@ int Communicator::local_rank() const { return transport_ ? transport_->local_ran
 int Communicator::local_size() const { return transport_ ? transport_->local_size() : 1; }
 const void* Communicator::native() const { return transport_ ? transport_->native() : nullptr; }
 
+const sys::FlightRecord* Communicator::flight_record() const {
+  return transport_ ? transport_->flight_record() : nullptr;
+}
+
 Communicator Communicator::first(int ranks) const {
   Communicator group;
   if (transport_) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "eebench/sys/flight_record.hpp"
+
 namespace eebench::comm {
 
 enum class Reduce { sum, min, max };
@@ -60,6 +62,9 @@ class Communicator {
   /// with one message and its own exit code. An exception that is not an eebench::Error arrives as
   /// one with ExitCode::internal.
   void agree(const std::function<void()>& action) const;
+
+  /// Collective calls of the world and all groups made of it; null when alone.
+  const sys::FlightRecord* flight_record() const;
 
   /// The MPI_Comm (as a pointer to it) for HDF5 and NCCL bootstrap; null when alone.
   const void* native() const;

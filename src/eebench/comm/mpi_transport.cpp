@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <climits>
 #include <exception>
+#include <memory>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include <mpi.h>
@@ -42,7 +44,8 @@ void in_pieces(std::span<T> values, const Call& call) {
 class MpiTransport final : public Transport {
  public:
   /// Takes over the communicator.
-  explicit MpiTransport(MPI_Comm comm) : comm_(comm) {
+  explicit MpiTransport(MPI_Comm comm, std::shared_ptr<sys::FlightRecord> record)
+      : record_(std::move(record)), comm_(comm) {
     check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     check_mpi(MPI_Comm_rank(comm_, &rank_), "MPI_Comm_rank");
     check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
@@ -70,15 +73,18 @@ class MpiTransport final : public Transport {
   int local_rank() const override { return local_rank_; }
   int local_size() const override { return local_size_; }
   const void* native() const override { return &comm_; }
+  const sys::FlightRecord* flight_record() const override { return record_.get(); }
 
   std::shared_ptr<const Transport> first(int ranks) const override {
     MPI_Comm group = MPI_COMM_NULL;
     check_mpi(MPI_Comm_split(comm_, rank_ < ranks ? 0 : MPI_UNDEFINED, rank_, &group),
               "MPI_Comm_split");
-    return group == MPI_COMM_NULL ? nullptr : std::make_shared<const MpiTransport>(group);
+    return group == MPI_COMM_NULL ? nullptr : std::make_shared<const MpiTransport>(group, record_);
   }
 
-  void barrier() const override { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
+  void barrier() const override {
+    collective("MPI_Barrier", 0, [&] { return MPI_Barrier(comm_); });
+  }
 
   void all_reduce(std::span<double> values, Reduce op) const override { reduce(values, op); }
   void all_reduce(std::span<float> values, Reduce op) const override { reduce(values, op); }
@@ -86,14 +92,16 @@ class MpiTransport final : public Transport {
 
   void broadcast(std::span<std::byte> bytes, int root) const override {
     in_pieces(bytes, [&](void* data, int count) {
-      check_mpi(MPI_Bcast(data, count, MPI_BYTE, root, comm_), "MPI_Bcast");
+      collective("MPI_Bcast", static_cast<std::size_t>(count),
+                 [&] { return MPI_Bcast(data, count, MPI_BYTE, root, comm_); });
     });
   }
 
   void all_gather(std::int64_t mine, std::span<std::int64_t> all) const override {
-    // NOLINTNEXTLINE(mpi-type-mismatch): std::int64_t is what MPI_INT64_T stands for
-    check_mpi(MPI_Allgather(&mine, 1, MPI_INT64_T, all.data(), 1, MPI_INT64_T, comm_),
-              "MPI_Allgather");
+    collective("MPI_Allgather", sizeof mine, [&] {
+      // NOLINTNEXTLINE(mpi-type-mismatch): std::int64_t is what MPI_INT64_T stands for
+      return MPI_Allgather(&mine, 1, MPI_INT64_T, all.data(), 1, MPI_INT64_T, comm_);
+    });
   }
 
   void all_gather(std::span<const std::byte> mine, std::span<const std::int64_t> counts,
@@ -102,9 +110,10 @@ class MpiTransport final : public Transport {
       std::vector<int> lengths(counts.begin(), counts.end());
       std::vector<int> starts(counts.size());
       std::exclusive_scan(lengths.begin(), lengths.end(), starts.begin(), 0);
-      check_mpi(MPI_Allgatherv(mine.data(), static_cast<int>(mine.size()), MPI_BYTE, all.data(),
-                               lengths.data(), starts.data(), MPI_BYTE, comm_),
-                "MPI_Allgatherv");
+      collective("MPI_Allgatherv", mine.size(), [&] {
+        return MPI_Allgatherv(mine.data(), static_cast<int>(mine.size()), MPI_BYTE, all.data(),
+                              lengths.data(), starts.data(), MPI_BYTE, comm_);
+      });
       return;
     }
     std::size_t start = 0;
@@ -120,14 +129,23 @@ class MpiTransport final : public Transport {
   }
 
  private:
+  /// The one place where a collective call is made: it is recorded, and its result looked at.
+  template <class Call>
+  void collective(const char* name, std::size_t bytes, const Call& call) const {
+    const sys::FlightRecord::Call recorded(*record_, name, bytes);
+    check_mpi(call(), name);
+  }
+
   template <class T>
   void reduce(std::span<T> values, Reduce op) const {
     in_pieces(values, [&](void* data, int count) {
-      check_mpi(MPI_Allreduce(MPI_IN_PLACE, data, count, mpi_type(T{}), mpi_op(op), comm_),
-                "MPI_Allreduce");
+      collective("MPI_Allreduce", static_cast<std::size_t>(count) * sizeof(T), [&] {
+        return MPI_Allreduce(MPI_IN_PLACE, data, count, mpi_type(T{}), mpi_op(op), comm_);
+      });
     });
   }
 
+  std::shared_ptr<sys::FlightRecord> record_;
   MPI_Comm comm_ = MPI_COMM_NULL;
   int rank_ = 0;
   int size_ = 1;
@@ -146,7 +164,8 @@ Communicator Communicator::world() {
   MPI_Comm comm = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "MPI_Comm_dup");
   Communicator world;
-  world.transport_ = std::make_shared<const MpiTransport>(comm);
+  world.transport_ =
+      std::make_shared<const MpiTransport>(comm, std::make_shared<sys::FlightRecord>());
   return world;
 }
 

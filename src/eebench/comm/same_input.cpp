@@ -15,13 +15,17 @@
 namespace eebench::comm {
 namespace {
 
-/// Equal where two ranks see the same file of the same node.
-std::string identity_of(const std::filesystem::path& file) {
+std::string host_name() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
+  return host.data();
+}
+
+/// Equal where two ranks see the same file of the same node.
+std::string identity_of(const std::filesystem::path& file) {
   struct stat status {};
   stat(file.c_str(), &status);
-  return fmt::format("{} {} {}", host.data(), status.st_dev, status.st_ino);
+  return fmt::format("{} {} {}", host_name(), status.st_dev, status.st_ino);
 }
 
 /// Of one file.
@@ -61,16 +65,23 @@ std::string sha256_of(const std::filesystem::path& file, const Communicator& com
 
 }  // namespace
 
-void require_same(const std::string& text, const std::string& what, const Communicator& comm) {
-  const std::string of_root = comm.broadcast(text);
-  comm.agree([&] {
-    if (text != of_root) {
-      throw InputError(
-          fmt::format("{}: rank {} sees another one than rank 0; start all ranks in one folder and "
-                      "give a path to one file on all nodes",
-                      what, comm.rank()));
-    }
-  });
+void require_same(const std::string& text, const std::string& what, const Communicator& comm,
+                  const std::string& remedy) {
+  const std::vector<std::string> digests = comm.all_gather(sha256(text));
+  const auto holders = [&](const std::string& digest) {
+    return std::count(digests.begin(), digests.end(), digest);
+  };
+  const std::string& usual = *std::max_element(
+      digests.begin(), digests.end(),
+      [&](const auto& one, const auto& other) { return holders(one) < holders(other); });
+  const auto odd = std::find_if(digests.begin(), digests.end(),
+                                [&](const std::string& digest) { return digest != usual; });
+  if (odd != digests.end()) {
+    const int rank = static_cast<int>(odd - digests.begin());
+    throw InputError(fmt::format("{}: rank {} on {} has another one than {} of {} ranks; {}", what,
+                                 rank, comm.broadcast(host_name(), rank), holders(usual),
+                                 comm.size(), remedy));
+  }
 }
 
 std::string agreed_sha256(const std::vector<std::filesystem::path>& files, const Communicator& comm,

@@ -9,9 +9,11 @@
 
 namespace eebench::comm {
 
-/// \collective Throws InputError that names `what` where a rank has another text than the root: one
-/// path may lead to other files on other nodes.
-void require_same(const std::string& text, const std::string& what, const Communicator& comm);
+/// \collective Throws InputError that names `what`, `remedy` and the first rank, with its host,
+/// that has another text than most: one path may lead to other files on other nodes.
+void require_same(const std::string& text, const std::string& what, const Communicator& comm,
+                  const std::string& remedy =
+                      "start all ranks in one folder and give a path to one file on all nodes");
 
 /// \collective SHA-256 of files that all ranks name alike, as joint_sha256. Each is read once on
 /// each node, and once more for each different file that a rank sees there; calls `alive` on every

@@ -29,6 +29,7 @@ class Transport {
                           std::span<std::byte> all) const = 0;
   virtual void all_gather(std::int64_t mine, std::span<std::int64_t> all) const = 0;
   virtual const void* native() const = 0;
+  virtual const sys::FlightRecord* flight_record() const = 0;
 };
 
 }  // namespace eebench::comm

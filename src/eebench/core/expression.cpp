@@ -81,6 +81,12 @@ class Parser {
   Parser(const std::string& text, std::vector<std::string>& names) : text_(text), names_(names) {}
 
   NodePtr parse() {
+    constexpr std::size_t longest = 1000;  // it nests no deeper than it is long
+    if (text_.size() > longest) {
+      throw InputError(
+          fmt::format("expression '{}...' is longer than {} characters; name parts of it",
+                      text_.substr(0, 40), longest));
+    }
     NodePtr root = comparison();
     skip_spaces();
     if (position_ != text_.size()) {

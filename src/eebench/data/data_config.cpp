@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -98,6 +99,11 @@ void read_images(const YAML::Node& images, DataConfig& config, const std::filesy
                   [](std::int64_t side) { return side < 1 || side > most; })) {
     fail(path, fmt::format("images.shape must be of numbers from 1 to {}", most));
   }
+  constexpr std::int64_t most_pixels = std::int64_t{4} << 20;
+  if (config.image[0] * config.image[1] * config.image[2] > most_pixels) {
+    fail(path,
+         fmt::format("images.shape makes more than {} inputs; take smaller images", most_pixels));
+  }
   for (std::size_t c = 0; c < channels.size(); ++c) {
     config.features.insert(config.features.end(),
                            static_cast<std::size_t>(config.image[1] * config.image[2]),
@@ -126,8 +132,13 @@ std::vector<std::string> read_classes(const YAML::Node& labels, const std::files
   return classes;
 }
 
-/// Variables that need each other would be computed for ever. `way`: from the first one to `name`.
-void check_cycles(const DataConfig& config, std::vector<std::string> way, const std::string& name) {
+/// Variables that need each other would be computed for ever. `way`: from the first one to `name`;
+/// what `name` needs is not looked at again once it is in `fine`.
+void check_cycles(const DataConfig& config, std::vector<std::string> way, const std::string& name,
+                  std::set<std::string>& fine) {
+  if (fine.contains(name)) {
+    return;
+  }
   const bool again = std::find(way.begin(), way.end(), name) != way.end();
   way.push_back(name);
   if (again) {
@@ -139,10 +150,11 @@ void check_cycles(const DataConfig& config, std::vector<std::string> way, const 
   for (const auto& [defined, expression] : config.new_variables) {
     if (defined == name) {
       for (const std::string& read : expression.names()) {
-        check_cycles(config, way, read);
+        check_cycles(config, way, read, fine);
       }
     }
   }
+  fine.insert(name);
 }
 
 }  // namespace
@@ -191,8 +203,9 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
         config.new_variables.emplace_back(name, std::move(expression));
       }
     }
+    std::set<std::string> fine;
     for (const auto& [name, expression] : config.new_variables) {
-      check_cycles(config, {}, name);
+      check_cycles(config, {}, name, fine);
     }
   }
   const YAML::Node inputs = root["inputs"];

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "eebench/core/error.hpp"
 
@@ -60,6 +61,33 @@ Handle check_id(hid_t id, std::string_view where, std::string_view doing) {
     fail(where, doing);
   }
   return Handle(id);
+}
+
+std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
+                         std::string_view where) {
+  constexpr hsize_t always_fine = 1 << 20;
+  constexpr hsize_t best_of_deflate = 1032;  // zlib's technical details
+  const Handle file = check_id(H5Iget_file_id(object), where, "find the file");
+  hsize_t bytes = 0;
+  check(H5Fget_filesize(file.get(), &bytes), where, "find the size of the file");
+  const hsize_t most = std::max(always_fine, bytes * best_of_deflate) / std::max<hsize_t>(width, 1);
+  hsize_t elements = std::count(count.begin(), count.end(), hsize_t{0}) > 0 ? 0 : 1;
+  for (const hsize_t extent : count) {
+    if (elements != 0 && extent > most / elements) {
+      throw InputError(
+          fmt::format("{}: claims to hold [{}] values, more than fit into {} bytes of "
+                      "file; make the file again",
+                      where, fmt::join(count, ", "), bytes));
+    }
+    elements *= extent;
+  }
+  return elements;
+}
+
+std::size_t checked_size(hid_t object, hid_t space, std::size_t width, std::string_view where) {
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  check(count < 0 ? -1 : 0, where, "count its values");
+  return checked_size(object, Extents{static_cast<hsize_t>(count)}, width, where);
 }
 
 }  // namespace eebench::h5

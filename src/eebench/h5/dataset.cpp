@@ -44,7 +44,7 @@ Selection select(hid_t dataset, const Extents& start, const Extents& count,
   return selection;
 }
 
-void check_block(const Extents& shape, const Extents& start, const Extents& count, std::size_t size,
+void check_block(const Extents& shape, const Extents& start, const Extents& count,
                  const std::string& where) {
   bool fits = start.size() == shape.size() && count.size() == shape.size();
   for (std::size_t axis = 0; fits && axis < shape.size(); ++axis) {
@@ -55,6 +55,11 @@ void check_block(const Extents& shape, const Extents& start, const Extents& coun
         "{}: no block at [{}] of size [{}] in an array of shape [{}]; make the file again", where,
         fmt::join(start, ", "), fmt::join(count, ", "), fmt::join(shape, ", ")));
   }
+}
+
+void check_block(const Extents& shape, const Extents& start, const Extents& count, std::size_t size,
+                 const std::string& where) {
+  check_block(shape, start, count, where);
   if (product(count) != size) {
     throw Error(ExitCode::internal,
                 fmt::format("{}: {} values for a block of {}", where, size, product(count)));
@@ -92,6 +97,12 @@ bool Dataset::is_text() const {
 bool Dataset::stores(hid_t type) const {
   const Handle stored = check_id(H5Dget_type(id()), where(), "describe");
   return H5Tequal(stored.get(), type) > 0;
+}
+
+std::size_t Dataset::size_of_block(std::size_t width, const Extents& start,
+                                   const Extents& count) const {
+  check_block(shape_, start, count, where());
+  return checked_size(id(), count, width, where());
 }
 
 void Dataset::write_block(hid_t type, const void* data, std::size_t size, const Extents& start,
@@ -148,7 +159,7 @@ bool Dataset::was_collective() const {
 std::vector<std::string> Dataset::read_texts() const {
   const Handle type = check_id(H5Dget_type(id()), where(), "describe");
   const Handle space = check_id(H5Dget_space(id()), where(), "describe");
-  return read_strings(type.get(), space.get(), where(), [&](hid_t memory_type, void* buffer) {
+  return read_strings(id(), type.get(), space.get(), where(), [&](hid_t memory_type, void* buffer) {
     return H5Dread(id(), memory_type, H5S_ALL, H5S_ALL, transfer_.get(), buffer);
   });
 }

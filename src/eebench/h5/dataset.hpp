@@ -46,7 +46,7 @@ class Dataset : public Object {
   }
   template <Element T>
   std::vector<T> read(const Extents& start, const Extents& count) const {
-    std::vector<T> values(product(count));
+    std::vector<T> values(size_of_block(sizeof(T), start, count));
     read(std::span<T>(values), start, count);
     return values;
   }
@@ -65,6 +65,9 @@ class Dataset : public Object {
   Dataset(Handle id, std::string where, bool parallel, bool root);
 
   bool stores(hid_t type) const;
+  /// Values in it, each of `width` bytes. Throws InputError where there is no such block, or the
+  /// file is too small for it.
+  std::size_t size_of_block(std::size_t width, const Extents& start, const Extents& count) const;
   void write_block(hid_t type, const void* data, std::size_t size, const Extents& start,
                    const Extents& count);
   void write_all(hid_t type, const void* data, std::size_t size);

@@ -17,9 +17,9 @@ herr_t append_name(hid_t, const char* name, const H5A_info_t*, void* names) {
 std::vector<std::string> read_texts(hid_t attribute, const std::string& where) {
   const Handle type = check_id(H5Aget_type(attribute), where, "read");
   const Handle space = check_id(H5Aget_space(attribute), where, "read");
-  return read_strings(type.get(), space.get(), where, [&](hid_t memory_type, void* buffer) {
-    return H5Aread(attribute, memory_type, buffer);
-  });
+  return read_strings(
+      attribute, type.get(), space.get(), where,
+      [&](hid_t memory_type, void* buffer) { return H5Aread(attribute, memory_type, buffer); });
 }
 
 template <Element T>
@@ -30,7 +30,7 @@ std::vector<T> read_numbers(hid_t attribute, const std::string& where) {
     throw InputError(where + ": holds no numbers where numbers are expected; make the file again");
   }
   const Handle space = check_id(H5Aget_space(attribute), where, "read");
-  std::vector<T> values(static_cast<std::size_t>(H5Sget_simple_extent_npoints(space.get())));
+  std::vector<T> values(checked_size(attribute, space.get(), sizeof(T), where));
   if (!values.empty()) {
     check_read(H5Aread(attribute, native_type<T>(), values.data()), where);
   }
@@ -114,10 +114,10 @@ Object::Raw Object::read_raw(const std::string& name) const {
   Raw raw{check_id(H5Aget_type(attribute.get()), where_, "read an attribute"),
           check_id(H5Aget_space(attribute.get()), where_, "read an attribute"),
           {}};
-  const auto count = static_cast<std::size_t>(H5Sget_simple_extent_npoints(raw.space.get()));
-  raw.bytes.resize(count * H5Tget_size(raw.type.get()));
-  check_read(H5Aread(attribute.get(), raw.type.get(), raw.bytes.data()),
-             fmt::format("{}: attribute '{}'", where_, name));
+  const std::string place = fmt::format("{}: attribute '{}'", where_, name);
+  const std::size_t width = H5Tget_size(raw.type.get());
+  raw.bytes.resize(checked_size(attribute.get(), raw.space.get(), width, place) * width);
+  check_read(H5Aread(attribute.get(), raw.type.get(), raw.bytes.data()), place);
   return raw;
 }
 

@@ -35,27 +35,29 @@ std::vector<char> pack(std::span<const std::string> texts, std::size_t width) {
   return packed;
 }
 
-std::vector<std::string> read_strings(hid_t file_type, hid_t space, std::string_view where,
+std::vector<std::string> read_strings(hid_t object, hid_t file_type, hid_t space,
+                                      std::string_view where,
                                       const std::function<herr_t(hid_t, void*)>& read) {
   if (H5Tget_class(file_type) != H5T_STRING) {
     throw InputError(
         fmt::format("{}: holds numbers where text is expected; make the file again", where));
   }
-  const auto count = static_cast<std::size_t>(H5Sget_simple_extent_npoints(space));
+  const std::size_t width = H5Tget_size(file_type);
+  const std::size_t count = checked_size(object, space, width, where);
   std::vector<std::string> texts(count);
   if (count == 0) {
     return texts;
   }
   if (H5Tis_variable_str(file_type) > 0) {
     std::vector<char*> pointers(count, nullptr);
-    check_read(read(file_type, pointers.data()), where);
+    const herr_t status = read(file_type, pointers.data());
     for (std::size_t i = 0; i < count; ++i) {
       texts[i] = pointers[i] != nullptr ? pointers[i] : "";
     }
     check(H5Dvlen_reclaim(file_type, space, H5P_DEFAULT, pointers.data()), where, "read");
+    check_read(status, where);
     return texts;
   }
-  const std::size_t width = H5Tget_size(file_type);
   std::vector<char> packed(count * width);
   check_read(read(file_type, packed.data()), where);
   for (std::size_t i = 0; i < count; ++i) {

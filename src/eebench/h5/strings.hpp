@@ -20,9 +20,11 @@ std::size_t width_of(std::span<const std::string> texts);
 /// The texts side by side, each padded to `width`.
 std::vector<char> pack(std::span<const std::string> texts, std::size_t width);
 
-/// Reads strings of fixed or variable length. `space` describes them; `read(memory_type, buffer)`
-/// transfers and returns HDF5's status. `where` names the object in errors.
-std::vector<std::string> read_strings(hid_t file_type, hid_t space, std::string_view where,
+/// Reads strings of fixed or variable length from a dataset or attribute. `space` describes them;
+/// `read(memory_type, buffer)` transfers and returns HDF5's status. `where` names the object in
+/// errors.
+std::vector<std::string> read_strings(hid_t object, hid_t file_type, hid_t space,
+                                      std::string_view where,
                                       const std::function<herr_t(hid_t, void*)>& read);
 
 }  // namespace eebench::h5

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <deque>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -33,7 +33,7 @@ struct Foreign {
 struct Mark {};
 struct Value {
   std::variant<std::monostate, Mark, bool, std::int64_t, std::string, Global, Foreign, Storage,
-               at::Tensor, std::shared_ptr<List>>
+               at::Tensor, List*>
       content;  ///< a list stands for tuples, lists and, with keys and values in turn, for dicts
 };
 
@@ -64,9 +64,16 @@ std::int64_t elements_reached(const std::vector<std::int64_t>& sizes,
 }
 
 class Unpickler {
+  /// Shared weights are copied; a small file must not become many large tensors.
+  static constexpr std::size_t most_tensors_of_a_storage = 16;
+
  public:
   Unpickler(Bytes pickle, const std::map<std::string, Bytes>& storages, const std::string& where)
-      : cursor_(pickle, where), storages_(storages), where_(where) {}
+      : cursor_(pickle, where), storages_(storages), where_(where) {
+    for (const auto& [key, bytes] : storages) {
+      bytes_left_ += most_tensors_of_a_storage * bytes.size();
+    }
+  }
 
   StateDict run() {
     for (;;) {
@@ -77,8 +84,7 @@ class Unpickler {
       step(op);
     }
     StateDict tensors;
-    const std::shared_ptr<List> dict = state_of(list(pop()));
-    const List& items = *dict;
+    const List& items = *state_of(list(pop()));
     for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
       const auto* name = std::get_if<std::string>(&items[i].content);
       const auto* tensor = std::get_if<at::Tensor>(&items[i + 1].content);
@@ -101,7 +107,7 @@ class Unpickler {
   }
 
   /// The tensors of a checkpoint, which holds them beside other things, or the dict itself.
-  std::shared_ptr<List> state_of(const std::shared_ptr<List>& dict) const {
+  List* state_of(List* dict) const {
     for (std::size_t i = 0; i + 1 < dict->size(); i += 2) {
       const auto* name = std::get_if<std::string>(&(*dict)[i].content);
       if (name != nullptr && *name == "model_state") {
@@ -129,7 +135,7 @@ class Unpickler {
           foreign->name));
     }
   }
-  std::shared_ptr<List> list(const Value& value) const { return get<std::shared_ptr<List>>(value); }
+  List* list(const Value& value) const { return get<List*>(value); }
   template <class T>
   const T& get(const Value& value) const {
     const T* found = std::get_if<T>(&value.content);
@@ -151,7 +157,7 @@ class Unpickler {
       values.push_back(std::move(value));
     }
   }
-  void push_list(List values) { push({std::make_shared<List>(std::move(values))}); }
+  void push_list(List values) { push({&lists_.emplace_back(std::move(values))}); }
   void push_tuple(std::size_t size) {
     List values(size);
     for (std::size_t i = size; i > 0; --i) {
@@ -163,7 +169,7 @@ class Unpickler {
     if (stack_.empty()) {
       damaged("empty stack");
     }
-    const auto target = list(stack_.back());
+    List* const target = list(stack_.back());
     target->insert(target->end(), values.begin(), values.end());
   }
 
@@ -322,7 +328,7 @@ class Unpickler {
 
   /// ("storage", type, key, device, elements)
   void push_storage() {
-    const auto id = list(pop());
+    const List* const id = list(pop());
     if (id->size() != 5) {
       damaged("a storage reference of an unknown form");
     }
@@ -340,7 +346,7 @@ class Unpickler {
   }
 
   void reduce() {
-    const auto arguments = list(pop());
+    const List* const arguments = list(pop());
     Value callee = pop();
     if (std::holds_alternative<Foreign>(callee.content)) {
       push(std::move(callee));
@@ -360,7 +366,7 @@ class Unpickler {
 
   /// (storage, offset, sizes, strides, ...): checked against the stored bytes before anything is
   /// allocated.
-  at::Tensor tensor(const List& arguments) const {
+  at::Tensor tensor(const List& arguments) {
     const auto& storage = get<Storage>(arguments[0]);
     const auto found = storages_.find(storage.key);
     if (found == storages_.end()) {
@@ -382,11 +388,15 @@ class Unpickler {
     if (extent < 0 || offset < 0 || offset > stored - extent) {
       damaged("a tensor reaches beyond its storage '" + storage.key + "'");
     }
+    const std::size_t bytes = static_cast<std::size_t>(extent) * item;
+    if (bytes > bytes_left_) {
+      damaged(fmt::format("tensors of {} times what is stored", most_tensors_of_a_storage));
+    }
+    bytes_left_ -= bytes;
     const at::Tensor values = at::empty({extent}, storage.type);
     if (extent > 0) {
       std::memcpy(values.mutable_data_ptr(),
-                  found->second.data() + static_cast<std::size_t>(offset) * item,
-                  static_cast<std::size_t>(extent) * item);
+                  found->second.data() + static_cast<std::size_t>(offset) * item, bytes);
     }
     return at::as_strided(values, sizes, strides).contiguous();
   }
@@ -394,6 +404,8 @@ class Unpickler {
   ByteReader cursor_;
   const std::map<std::string, Bytes>& storages_;
   std::string where_;
+  std::size_t bytes_left_ = 0;
+  std::deque<List> lists_;  ///< all of them: one that holds itself, or very deep ones, do no harm
   std::vector<Value> stack_;
   std::map<std::uint32_t, Value> memo_;
 };

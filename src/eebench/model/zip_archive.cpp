@@ -23,6 +23,7 @@ std::map<std::string, Bytes> zip_entries(Bytes file, const std::string& where) {
   const auto directory = cursor.number<std::uint32_t>();
   cursor.seek(directory);
   std::map<std::string, Bytes> entries;
+  std::size_t bytes = 0;
   for (int entry = 0; entry < count; ++entry) {
     if (cursor.number<std::uint32_t>() != 0x02014b50) {
       throw InputError(where + ": damaged zip directory; copy or download the file again");
@@ -39,6 +40,10 @@ std::map<std::string, Bytes> zip_entries(Bytes file, const std::string& where) {
     const std::size_t local = cursor.number<std::uint32_t>();
     std::string name = cursor.text(name_size);
     cursor.take(std::size_t{extra_size} + comment_size);
+    bytes += packed_size;
+    if (bytes > file.size()) {
+      throw InputError(where + ": entries overlap; copy or download the file again");
+    }
     if (method != 0) {
       throw InputError(
           fmt::format("{}: entry '{}' is compressed, which torch.save does not do; save it "

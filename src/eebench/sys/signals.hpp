@@ -5,9 +5,10 @@
 
 namespace eebench::sys {
 
-/// While it lives, SIGUSR1, SIGTERM and SIGINT only raise a flag, and SIGUSR2 and SIGPIPE are
-/// ignored; afterwards the former handlers are back. One at a time. The flag is this process's own:
-/// ranks must agree (all_reduce with max) before they act on it.
+/// While it lives, SIGUSR1, SIGTERM and SIGINT only raise a flag, SIGUSR2 and SIGPIPE are
+/// ignored, and so is SIGXFSZ, so that a quota fails the write instead of the process; afterwards
+/// the former handlers are back. One at a time. The flag is this process's own: ranks must agree
+/// (all_reduce with max) before they act on it.
 class ScopedSignals {
  public:
   ScopedSignals();
@@ -19,8 +20,8 @@ class ScopedSignals {
   int received() const;
 
  private:
-  static constexpr std::array<int, 5> signals_{SIGUSR1, SIGTERM, SIGINT, SIGUSR2, SIGPIPE};
-  std::array<struct sigaction, 5> former_{};
+  static constexpr std::array<int, 6> signals_{SIGUSR1, SIGTERM, SIGINT, SIGUSR2, SIGPIPE, SIGXFSZ};
+  std::array<struct sigaction, 6> former_{};
 };
 
 }  // namespace eebench::sys

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/sys/peers.hpp"
 
 namespace eebench::sys {
 
-Watchdog::Watchdog(std::string who) : who_(std::move(who)), thread_([this] { watch(); }) {}
+Watchdog::Watchdog(std::string who, const FlightRecord* record)
+    : who_(std::move(who)), record_(record), thread_([this] { watch(); }) {}
 
 Watchdog::~Watchdog() {
   {
@@ -25,6 +27,7 @@ void Watchdog::enter(std::string phase, double limit_seconds) {
   {
     const std::lock_guard lock(mutex_);
     phase_ = std::move(phase);
+    note_phase(phase_);
     began_ = Clock::now();
     deadline_ = limit_seconds > 0
                     ? began_ + std::chrono::milliseconds(std::llround(limit_seconds * 1000))
@@ -51,9 +54,14 @@ void Watchdog::watch() {
       continue;
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+    const std::string calls = record_ == nullptr ? "" : record_->text();
     const std::string message = fmt::format(
-        "{} phase=\"{}\" did not end within its limit ({:.1f} s so far); the process ends itself\n",
-        who_, phase_, seconds);
+        "{} phase=\"{}\" did not end within its limit ({:.1f} s so far); the process ends itself: "
+        "a "
+        "rank whose last call is behind that of the others holds them up, or --timeout-phase is "
+        "too "
+        "short\n{}{}",
+        who_, phase_, seconds, calls.empty() ? "" : "  its last collective calls:\n", calls);
     [[maybe_unused]] const auto written = write(STDERR_FILENO, message.data(), message.size());
     _exit(static_cast<int>(ExitCode::io));
   }

@@ -6,6 +6,8 @@
 #include <string>
 #include <thread>
 
+#include "eebench/sys/flight_record.hpp"
+
 namespace eebench::sys {
 
 /// Knows what this process is doing, and ends it when that takes too long: prints one line and
@@ -13,8 +15,9 @@ namespace eebench::sys {
 /// for ever in a collective call is ended too; mpirun then ends the others.
 class Watchdog {
  public:
-  /// `who` begins every message, e.g. "[eebench] rank 3/8 host=n12".
-  explicit Watchdog(std::string who);
+  /// `who` begins every message, e.g. "[eebench] rank 3/8 host=n12"; `record` is printed behind the
+  /// one of a phase that overran and outlives the watchdog.
+  explicit Watchdog(std::string who, const FlightRecord* record = nullptr);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -29,6 +32,7 @@ class Watchdog {
   void watch();
 
   const std::string who_;
+  const FlightRecord* const record_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::string phase_ = "start";

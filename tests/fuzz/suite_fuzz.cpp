@@ -1,0 +1,8 @@
+#include "eebench/bench/suite.hpp"
+#include "tests/fuzz/fuzz.hpp"
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return eebench::test::fuzz(data, size, [](const auto& path) {
+    eebench::bench::to_toml(eebench::bench::load_suite(path, {}));
+  });
+}
