@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 set(share "${CMAKE_INSTALL_DATADIR}/eebench")
 install(TARGETS eebench RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-install(DIRECTORY configs suites slurm DESTINATION "${share}")
+install(DIRECTORY configs suites slurm DESTINATION "${share}" USE_SOURCE_PERMISSIONS)
 install(DIRECTORY analysis DESTINATION "${share}"
   PATTERN "__pycache__" EXCLUDE PATTERN ".ipynb_checkpoints" EXCLUDE PATTERN "*.egg-info" EXCLUDE)
 install(FILES scripts/environment.sh DESTINATION "${share}/scripts")

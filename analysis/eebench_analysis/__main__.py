@@ -159,6 +159,8 @@ def parse(arguments):
         "--ranks", metavar="N,...", type=counts, default=[],
         help="predict these too",
     )  # fmt: skip
+    scaling.add_argument("--machine", metavar="M.toml", help="a cluster of configs/machines, with --nodes")
+    scaling.add_argument("--nodes", metavar="N,...", type=counts, default=[], help="predict so many of its nodes")
     scaling.add_argument("-o", "--output", required=True, metavar="FIGURE.png")
     scaling.set_defaults(run=run_scaling)
 
@@ -301,7 +303,8 @@ def run_scaling(options):
     matplotlib.use("Agg")
     from .scaling import scaling
 
-    scaling(options.measured, options.sums, options.ranks, options.output)
+    nodes = sorted(set(options.nodes))
+    scaling(options.measured, options.sums, options.ranks, options.output, options.machine, nodes)
 
 
 def run_report(options):

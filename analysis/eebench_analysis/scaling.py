@@ -8,6 +8,10 @@ A step of n ranks with j jets each, whose all-reduce sums b bytes, takes
 
 with s(n) = 2 (n - 1), v(n) = 2 (n - 1) / n for a ring, and s(n) = v(n) = log2 n for a tree (Thakur, Rabenseifner,
 Gropp, IJHPCA 19 (2005) 49), whichever fits better. Coefficients are at least 0 and fitted to relative deviations.
+
+On N nodes of another machine the same is computed, read and waited for, but the sum is taken within the g ranks of each
+node, then between nodes: each level by a ring or a tree, whichever is faster, with the latency and bandwidth of the
+machine's description (that of a node between nodes, as its ranks share it).
 """
 
 import itertools
@@ -19,14 +23,11 @@ import numpy as np
 from . import style
 from .errors import InputError
 from .load import open_whole
+from .machine import FORMS, all_reduce, read_machine
 from .outputs import check_output_file
 from .tables import markdown
 
 REPLICAS = 400
-FORMS = {
-    "ring": (lambda n: 2 * (n - 1), lambda n: 2 * (n - 1) / n),
-    "tree": (np.log2, np.log2),
-}
 PARTS = ("compute", "input", "wait", "communication")
 
 
@@ -97,13 +98,24 @@ class Model:
 
     def all_reduce(self, ranks, size):
         s, v = FORMS[self.form]
-        return self.alpha * s(ranks) + self.beta * v(ranks) * size
+        return (size > 0) * (self.alpha * s(ranks) + self.beta * v(ranks) * size)  # passes over jets sum nothing
 
     def step(self, ranks, jets, size):
         """Seconds; `jets` of each rank."""
         ranks = np.asarray(ranks, float)
         computing = self.c0 + (self.c1 + self.i) * jets
         return computing + self.w * spread(ranks) + np.where(ranks > 1, self.all_reduce(ranks, size), 0.0)
+
+    def step_on(self, machine, nodes, jets, size, share=0.5):
+        """Seconds on so many nodes, all ranks of each used; `share`: from the machine's least latencies and times to its most."""
+        each = machine.ranks_per_node
+        computing = machine.compute_ratio * (self.c0 + self.c1 * jets) + self.i * jets
+        if machine.intra_node:
+            within = all_reduce(each, size, *machine.intra_node.between(share))
+        else:
+            within = self.all_reduce(each, size) if each > 1 else 0.0
+        between = all_reduce(nodes, size, *machine.inter_node.between(share))
+        return computing + self.w * spread(nodes * each) + within + between
 
 
 def spread(ranks):
@@ -120,15 +132,30 @@ def drawn_again(points, random):
 
 def predict(points, sums, ranks, jets, size, seed=1):
     """Median and 95 % band of the step, s, [ranks]: from samples drawn again, times the deviations that the fit leaves."""
+    return with_band(points, sums, lambda model, random: model.step(ranks, jets, size), seed)
+
+
+def predict_on(machine, points, sums, nodes, jets, size, seed=1):
+    """The same on nodes of another machine, [nodes]; the band also holds all between its least and most latencies and times."""
+
+    def steps(model, random):
+        share = random.uniform() if random else 0.5
+        return np.array([model.step_on(machine, n, j, size, share) for n, j in zip(nodes, jets)])
+
+    return with_band(points, sums, steps, seed)
+
+
+def with_band(points, sums, steps, seed):
+    """`steps(model, random)` of the fit, without `random`, and its 95 % band over models of samples drawn again."""
     random = np.random.default_rng(seed)
     fitted = Model(points, sums)
     left = points["samples"].mean(1) / fitted.step(points["ranks"], points["jets"], points["bytes"])
-    steps = []
+    drawn = []
     for _ in range(REPLICAS):
         again = Model(drawn_again(points, random), drawn_again(sums, random) if sums else None)
-        steps.append(again.step(ranks, jets, size) * random.choice(left))
-    low, high = np.quantile(steps, (0.025, 0.975), axis=0)
-    return fitted.step(ranks, jets, size), low, high
+        drawn.append(steps(again, random) * random.choice(left))
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+    return steps(fitted, None), low, high
 
 
 def validation(points, sums):
@@ -146,8 +173,27 @@ def validation(points, sums):
     return rows
 
 
-def scaling(path, sums_path, more_ranks, output):
-    """Prints the model, its validation and its prediction, and draws them."""
+def extrapolation(machine_path, nodes, data, points, sums):
+    """What `nodes` nodes of a machine would take: its description, jets of each rank, and predict_on."""
+    machine = read_machine(machine_path)
+    ranks = np.array(nodes, float) * machine.ranks_per_node
+    total = points["jets"][0] * points["ranks"][0]
+    weak = data.attrs["mode"] == "weak"
+    if max(nodes) > machine.nodes:
+        raise InputError(f"--nodes {max(nodes)}: {machine.name} has {machine.nodes} ({machine_path}); ask for fewer")
+    if not weak and max(ranks) > total:
+        raise InputError(
+            f"--nodes {max(nodes)}: a step had {total:g} jets, fewer than the {max(ranks):g} ranks; ask for fewer nodes, "
+            "or measure with more --jets or --mode weak"
+        )
+    jets = np.full_like(ranks, points["jets"][0]) if weak else total / ranks
+    return machine, jets, predict_on(machine, points, sums, nodes, jets, points["bytes"][-1])
+
+
+def scaling(path, sums_path, more_ranks, output, machine_path=None, nodes=()):
+    """Prints the model, its validation and its prediction, of nodes of another machine too, and draws them."""
+    if bool(machine_path) != bool(nodes):
+        raise InputError("--machine and --nodes belong together; give both, or none")
     output = Path(output)
     check_output_file(output, [path, *([sums_path] if sums_path else [])])
     data = read_scaling(path, alone=False)
@@ -160,6 +206,7 @@ def scaling(path, sums_path, more_ranks, output):
     sums = points_of(read_scaling(sums_path, alone=True)) if sums_path else None
     if sums is not None and len(sums["ranks"]) == 0:
         raise InputError(f"{sums_path}: all of its ranks shared cores; measure fewer ranks")
+    extrapolated = extrapolation(machine_path, nodes, data, points, sums) if nodes else None
     weak = data.attrs["mode"] == "weak"
     total = points["jets"] * points["ranks"]
     counts = np.array(sorted({*points["ranks"].astype(int), *more_ranks}), float)
@@ -183,16 +230,33 @@ def scaling(path, sums_path, more_ranks, output):
         [(int(n), f"{j:.4g}", f"{p:.4g}", f"{low:.4g} to {high:.4g}", f"{base * j / p:.3f}")
          for n, j, p, low, high in zip(counts, jets, *predicted)],
     ))  # fmt: skip
-    figure = draw(data, points, counts, jets, predicted)
+    if nodes:
+        print_extrapolation(data, nodes, *extrapolated)
+    figure = draw(data, points, counts, jets, predicted, nodes, extrapolated)
     figure.savefig(output)
     plt.close(figure)
     print(f"\nThe figure is {output}")
 
 
+def print_extrapolation(data, nodes, machine, jets, predicted):
+    base = predicted[0][0] / jets[0]
+    print(
+        f"\nExtrapolated to {machine.name}, not measured: all-reduces from its description, the rest as measured here "
+        f"({data.attrs['cpu']}, {data.attrs['device']}; computing times {machine.compute_ratio:g}). "
+        f"Efficiency counts from {nodes[0]} {'node' if nodes[0] == 1 else 'nodes'}.\n"
+    )
+    print(markdown(
+        ("nodes", "ranks", "jets of each", "extrapolated [s]", "95 % band", "extrapolated efficiency"),
+        [(n, n * machine.ranks_per_node, f"{j:.4g}", f"{p:.4g}", f"{low:.4g} to {high:.4g}", f"{base * j / p:.3f}")
+         for n, j, p, low, high in zip(nodes, jets, *predicted)],
+    ))  # fmt: skip
+
+
 @style.styled
-def draw(data, points, counts, jets, predicted):
-    """Time of a step and efficiency: measured and predicted apart."""
-    figure, (time, efficiency) = style.grid([2], 4.4)
+def draw(data, points, counts, jets, predicted, nodes=(), extrapolated=None):
+    """Time of a step and efficiency: measured and predicted apart; in a row of its own what another machine would take."""
+    figure, axes = style.grid([2, 2] if nodes else [2], 4.4)
+    time, efficiency = axes[:2]
     mark = data.step_time.attrs["mark"]
     step, low, high = predicted
     ranks, mean = points["ranks"], points["samples"].mean(1)
@@ -210,11 +274,34 @@ def draw(data, points, counts, jets, predicted):
     efficiency.axhline(1, color=style.GREY, lw=0.8, ls=":", label="ideal")
     efficiency.set_ylim(0, 1.15)
     efficiency.legend()
+    note = ""
+    if nodes:
+        machine = draw_extrapolation(axes[2:], nodes, *extrapolated)
+        note = f"; {machine.name}: all-reduces from its description, the rest as measured here, nothing measured there"
     a = data.attrs
     style.caption(
         figure,
         f"{a['stage']}, {a['mode']}, {int(points['jets'][0] * ranks[0])} jets a step"
         f"{' of each rank' if a['mode'] == 'weak' else ''}, n = {points['samples'].shape[1]} steps a point, {mark}; "
-        f"{a['cpu']}",
+        f"{a['cpu']}{note}",
     )
     return figure
+
+
+def draw_extrapolation(axes, nodes, machine, jets, predicted):
+    step, low, high = predicted
+    colour = style.COLOURS[3]
+    for axis, scale in zip(axes, (lambda x: 1e3 * x, lambda x: (step[0] / jets[0]) * jets / x)):
+        axis.fill_between(nodes, scale(low), scale(high), color=colour, alpha=0.2, lw=0)
+        axis.plot(nodes, scale(step), "--s", color=colour, markerfacecolor="white", label="extrapolated, 95 % band")
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(nodes, [str(n) for n in nodes])
+        axis.minorticks_off()
+        axis.set_xlabel(f"nodes of {machine.name}, {machine.ranks_per_node} ranks each")
+    axes[0].set_ylabel("step [ms]")
+    axes[0].set_yscale("log")
+    axes[1].set_ylabel("efficiency")
+    axes[1].axhline(1, color=style.GREY, lw=0.8, ls=":", label="ideal")
+    axes[1].set_ylim(bottom=0)
+    axes[1].legend()
+    return machine

@@ -90,5 +90,6 @@ def test_scaling_runs_on_ranks_just_measured(tmp_path, program):
     eebench(tmp_path, 3, "scale", *steps, *few, "-o", "scaling.h5")
     eebench(tmp_path, 3, "scale", "--stage", "allreduce", "--sizes", "8", "4096", *few, "-o", "sums.h5")
     files = {f"EEBENCH_{name.upper()}": str(tmp_path / f"{name}.h5") for name in ("scaling", "sums")}
+    files["EEBENCH_MACHINE"] = str(ROOT / "configs/machines/perlmutter_gpu.toml")
     words, pictures = run("04_scaling", tmp_path, files)
     assert "emulated" in words and "up to 3 ranks" in words and pictures == FIGURES["04_scaling"]

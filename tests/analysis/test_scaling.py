@@ -1,10 +1,12 @@
 """The model of a step: what it was made from comes back, bands hold what is left out, wrong files."""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from eebench_analysis import scaling, scaling_figures
+from eebench_analysis import machine, scaling, scaling_figures
 from eebench_analysis.__main__ import main
 
 C0, C1, I, W, ALPHA, BETA = 2e-3, 5e-4, 1e-5, 4e-4, 2e-5, 1e-9
@@ -103,6 +105,120 @@ def test_wrong_files(tmp_path, capsys, change, words):
     assert words in capsys.readouterr().err
     assert main(["scaling", str(tmp_path / "none.h5"), "-o", str(tmp_path / "f.png")]) == 2
     assert "none.h5: not a readable file" in capsys.readouterr().err
+
+
+MACHINE = """
+name = "Four"
+nodes = 8
+ranks_per_node = 4
+[inter_node]
+latency_us = [1.0, 4.0]
+bandwidth_gb_s = [10.0, 40.0]
+[intra_node]
+latency_us = [1.0, 1.0]
+bandwidth_gb_s = [100.0, 100.0]
+"""
+MACHINES = sorted((Path(scaling.__file__).parents[2] / "configs/machines").glob("*.toml"))
+
+
+def described(tmp_path, text=MACHINE):
+    path = tmp_path / "machine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_ring_or_a_tree_whichever_is_faster():
+    # 8 bytes over 8 ranks at 1 us and 1 ns a byte: the tree's 3 messages, not the ring's 14.
+    assert machine.all_reduce(8, 8.0, 1e-6, 1e-9) == pytest.approx(3 * (1e-6 + 8e-9))
+    # 80 MB: the ring's 2 * 7 / 8 of the bytes, not the tree's 3 times all.
+    assert machine.all_reduce(8, 80e6, 1e-6, 1e-9) == pytest.approx(14e-6 + 1.75 * 80e-3)
+    assert machine.all_reduce(1, 80e6, 1e-6, 1e-9) == machine.all_reduce(8, 0.0, 1e-6, 1e-9) == 0.0
+
+
+def test_a_step_on_nodes_by_hand(tmp_path):
+    model = scaling.Model(scaling.points_of(dataset([1, 2, 4, 8], 256.0)), scaling.points_of(sums()))
+    four = machine.read_machine(described(tmp_path))
+    # Four ranks of each of two nodes, 32 jets each. Within a node a ring of 6 messages and 2 * 3 / 4 of the bytes at
+    # 100 GB/s; between two nodes 2 us, the mean of 1 and 4, and all bytes once at 20 GB/s: of a tree, a ring has 2 messages.
+    within = 6e-6 + 1.5 * SIZE / 100e9
+    assert within > (tree := 2 * (1e-6 + SIZE / 100e9))
+    between = 2e-6 + SIZE / 20e9
+    waiting = W * np.sqrt(2 * np.log(8))
+    expected = C0 + (C1 + I) * 32 + waiting + tree + between
+    assert model.step_on(four, 2, 32.0, SIZE) == pytest.approx(expected, rel=1e-6)
+    slowest = expected - between + 4e-6 + SIZE / 10e9
+    assert model.step_on(four, 2, 32.0, SIZE, share=1.0) == pytest.approx(slowest, rel=1e-6)
+    twice = machine.read_machine(described(tmp_path, "compute_ratio = 2\n" + MACHINE))
+    assert model.step_on(twice, 2, 32.0, SIZE) == pytest.approx(expected + C0 + C1 * 32, rel=1e-6)
+    assert model.step_on(four, 2, 32.0, 0.0) == pytest.approx(C0 + (C1 + I) * 32 + waiting, rel=1e-6)
+    as_here = machine.read_machine(described(tmp_path, MACHINE.split("[intra_node]")[0]))
+    fitted = 2 * (ALPHA + BETA * SIZE)  # log2 of four ranks
+    assert model.step_on(as_here, 2, 32.0, SIZE) == pytest.approx(expected - tree + fitted, rel=1e-6)
+    assert model.step_on(as_here, 2, 32.0, 0.0) == pytest.approx(C0 + (C1 + I) * 32 + waiting, rel=1e-6)
+
+
+def test_the_band_holds_what_the_description_leaves_open(tmp_path):
+    points, alone = scaling.points_of(dataset([1, 2, 4], 256.0)), scaling.points_of(sums())
+    four = machine.read_machine(described(tmp_path))
+    model = scaling.Model(points, alone)
+    size = 400e6  # nearly all of the step is the all-reduce
+    step, low, high = scaling.predict_on(four, points, alone, [8], [32.0], size)
+    assert step[0] == pytest.approx(model.step_on(four, 8, 32.0, size))
+    least, most = (model.step_on(four, 8, 32.0, size, share) for share in (0.0, 1.0))
+    assert least < low[0] < 1.1 * least and 0.9 * most < high[0] < most
+
+
+def test_nodes_are_tabled_and_drawn_apart(tmp_path, capsys):
+    dataset([1, 2, 4], 256.0, noise=0.02).assign_attrs(device="cpu").to_netcdf(tmp_path / "s.h5", engine="h5netcdf")
+    output = tmp_path / "figure.png"
+    arguments = ["scaling", str(tmp_path / "s.h5"), "-o", str(output)]
+    asked = ["--machine", str(described(tmp_path)), "--nodes", "4,1"]
+    assert main(arguments + asked) == 0
+    before, after = capsys.readouterr().out.split("Extrapolated to Four, not measured")
+    assert "extrapolated" not in before and "none, cpu; computing times 1" in after
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in after.splitlines() if line.startswith("| ")]
+    assert rows[1:] == [["1", "4", "64"], ["4", "16", "16"]]
+    data = scaling.read_scaling(tmp_path / "s.h5", alone=False)
+    points = scaling.points_of(data)
+    figure = scaling.draw(
+        data, points, np.array([1, 2, 4.0]), points["jets"], scaling.predict(points, None, np.array([1, 2, 4.0]),
+        points["jets"], SIZE), [1, 4], scaling.extrapolation(described(tmp_path), [1, 4], data, points, None),
+    )  # fmt: skip
+    labels = [[line.get_label() for line in axis.lines if line.get_label()[0] != "_"] for axis in figure.axes]
+    assert [label for panel in labels[:2] for label in panel if "extra" in label] == []
+    assert all("measured" not in label for panel in labels[2:] for label in panel)
+    assert "nothing measured there" in " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_machines_that_travel_along(path):
+    found = machine.read_machine(path)
+    assert found.nodes > 1000 and found.compute_ratio == 1
+    assert machine.all_reduce(2, 1e9, *found.inter_node.between(0.5)) < 0.1
+
+
+@pytest.mark.parametrize(
+    "asked, text, words",
+    [
+        (["--nodes", "2"], MACHINE, "--machine and --nodes belong together"),
+        (["--machine", "{path}"], MACHINE, "--machine and --nodes belong together"),
+        (["--machine", "{path}", "--nodes", "9"], MACHINE, "--nodes 9: Four has 8"),
+        (["--machine", "{path}", "--nodes", "8"], MACHINE.replace("ranks_per_node = 4", "ranks_per_node = 64"), "fewer than the 512 ranks"),
+        (["--machine", "{path}", "--nodes", "2"], MACHINE.replace("nodes = 8", "nodes = 0"), "nodes must be a positive whole number"),
+        (["--machine", "{path}", "--nodes", "2"], MACHINE.replace("[1.0, 4.0]", "[4.0, 1.0]"), "latency_us must be [least, most]"),
+        (["--machine", "{path}", "--nodes", "2"], MACHINE.replace("latency_us = [1.0, 4.0]", "latency = 1"), "[inter_node] latency is unknown"),
+        (["--machine", "{path}", "--nodes", "2"], MACHINE.split("[inter_node]")[0], "[inter_node] is missing"),
+        (["--machine", "{path}", "--nodes", "2"], "name =", "not TOML"),
+    ],
+)  # fmt: skip
+def test_wrong_machines(tmp_path, capsys, asked, text, words):
+    dataset([1, 2, 4], 256.0).to_netcdf(tmp_path / "s.h5", engine="h5netcdf")
+    path = described(tmp_path, text)
+    arguments = [word.format(path=path) for word in asked]
+    assert main(["scaling", str(tmp_path / "s.h5"), "-o", str(tmp_path / "f.png"), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and captured.err.count("\n") == 1 and captured.out == ""
 
 
 def with_results(data):

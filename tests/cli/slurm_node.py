@@ -76,21 +76,22 @@ class SlurmNode:
         self.run("slurmd", "-N", host)
         self.until(lambda: "idle" in self.run("sinfo", "-h", "-o", "%T"), "an idle node")
 
-    def run(self, *command):
+    def run(self, *command, cwd=None, **variables):
         done = subprocess.run(
-            [str(word) for word in command], env=self.environment, capture_output=True, text=True, timeout=SECONDS
-        )
+            [str(word) for word in command], cwd=cwd, env=self.environment | variables,
+            capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def submit(self, *arguments):
+    def submit(self, *arguments, **options):
         """Number of the job."""
-        return int(self.run("sbatch", "--parsable", *arguments))
+        return int(self.run("sbatch", "--parsable", *arguments, **options))
 
     def states(self, job):
-        """State of each array task that is not over."""
+        """State of the job, or of each array task, that is not over."""
         lines = self.run("squeue", "-h", "-r", "-j", job, "-o", "%K %T").splitlines() if self.known(job) else []
-        return {int(task): state for task, state in map(str.split, lines)}
+        return dict(map(str.split, lines))
 
     def known(self, job):
         done = subprocess.run(["squeue", "-h", "-j", str(job)], env=self.environment, capture_output=True)

@@ -1,7 +1,9 @@
 """A campaign as an array of a real Slurm: warned, cancelled, submitted again, and merged to what one undisturbed run gives."""
 
+import os
 import re
 import shlex
+from pathlib import Path
 
 import h5py
 import pytest
@@ -10,6 +12,7 @@ from slurm_node import SlurmNode, why_not
 from test_campaigns import assert_same_numbers
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+SLURM = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "slurm"
 SECONDS = 300  # for what usually takes one
 SUITE = """
 name = "array"
@@ -43,33 +46,48 @@ def test_a_disturbed_array_merges_to_an_undisturbed_run(slurm, tiny, tmp_path):
         assert code == 0, err
         return printed
 
-    planned = eebench("plan", "--suite", "array.toml", "--shards", 4, "--ranks", 2, "-o", out)
-    (command,) = re.findall(r"sbatch (--array=.*)$", planned, re.MULTILINE)
-    array, *words = shlex.split(command)
-    assert array == "--array=0-3"
-
-    def submit(array):
-        return slurm.submit(array, "--chdir", tmp_path, *words)
-
     def journaled(task):
         journal = out / f"tasks/{task:04}/journal.jsonl"
         return journal.exists() and journal.read_text() != ""
 
-    job = submit(array)
+    printed = slurm.run(SLURM / "submit.sh", "array.toml", "out", "--shards", 4, "--ranks", 2, cwd=tmp_path)
+    job, merging = map(int, re.findall(r"Submitted: job (\d+)", printed))
     slurm.until(lambda: journaled(1) and journaled(2), "points of two tasks", SECONDS)
     slurm.run("scancel", "--signal=USR1", "--batch", f"{job}_1")
     slurm.run("scancel", f"{job}_2")
-    slurm.until(lambda: not slurm.states(job), "the array's end", SECONDS)
+    slurm.until(lambda: not slurm.states(job) or not slurm.states(merging), "the array's end", SECONDS)
+    assert not slurm.states(job)  # merging waits for a task that was started again, too
+    slurm.until(lambda: not slurm.states(merging), "the merging's end", SECONDS)
     logs = {path.name: path.read_text() for path in tmp_path.glob("eebench-*.out")}
+    merged = logs.pop(f"eebench-merge-{merging}.out")
     assert len(logs) == 4
     assert sum("resume" in log for log in logs.values()) >= 1, logs
     assert [(out / f"tasks/{task:04}/task.h5").exists() for task in range(4)] == [True, True, False, True], logs
+    assert "1 of 4 tasks are not finished: tasks/0002/task.h5" in merged and "--array=2" in merged
 
-    (again,) = re.findall(r"--array=\S+", eebench("status", out, "--lost-after", "0.001"))
-    assert again == "--array=2"
-    job = submit(again)
-    slurm.until(lambda: not slurm.states(job), "the end of the task submitted again", SECONDS)
-    eebench("merge", out)
+    (again,) = re.findall(r"sbatch (--array=.*)", eebench("status", out, "--lost-after", "0.001"))
+    assert again.startswith("--array=2 --nodes=1 --ntasks=2 ")
+    job = slurm.submit(*shlex.split(again), cwd=tmp_path)
+    after = ("--ntasks=1", f"--dependency=afterany:{job}")
+    merging = slurm.submit(*after, SLURM / "eebench.sbatch", "merge", "out", cwd=tmp_path)
+    slurm.until(lambda: not slurm.states(merging), "the merging after the task submitted again", SECONDS)
     eebench("bench", "--suite", "array.toml", "-o", "whole", ranks=2)
     with h5py.File(out / "merged.h5") as merged, h5py.File(tmp_path / "whole/tasks/0000/task.h5") as whole:
         assert_same_numbers(merged, whole, besides={"n_samples"})  # as many as there was time for
+
+
+def test_srun_hands_the_warning_on_to_the_ranks(slurm, tiny, tmp_path):
+    (tmp_path / "array.toml").write_text(SUITE.format(jets=JETS, folder=tiny))
+    (tmp_path / "site.sh").write_text("export EEBENCH_LAUNCHER=srun\n")
+    job = slurm.submit(
+        "--ntasks=2", SLURM / "eebench.sbatch", "bench", "--suite", "array.toml", "-a", "rule=margin", "-o", "out",
+        cwd=tmp_path, EEBENCH_SITE=str(tmp_path / "site.sh"),
+    )  # fmt: skip
+    journal = tmp_path / "out/tasks/0000/journal.jsonl"
+    slurm.until(lambda: journal.exists() and journal.read_text() != "", "a point", SECONDS)
+    slurm.run("scancel", "--signal=USR1", "--batch", job)
+    slurm.until(lambda: not slurm.states(job), "the job's end", SECONDS)
+    log = (tmp_path / f"eebench-{job}.out").read_text()
+    assert "resume" in log
+    with h5py.File(tmp_path / "out/tasks/0000/task.h5") as task:
+        assert len(task["rank"]) == 2, log

@@ -42,8 +42,8 @@ struct Hooks {
   std::function<void(const Standing&)> on_point = [](const Standing&) {};
   /// Whether this process was asked to stop; looked at between points.
   std::function<bool()> stop_requested = [] { return false; };
-  /// Finished points are made safe at least this often.
-  double sync_seconds = 5.0;
+  /// Finished points are made safe, and seen by `eebench status`, at least this often.
+  double sync_seconds = 0.5;
 };
 
 struct FailedPoint {

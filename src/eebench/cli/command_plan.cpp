@@ -182,13 +182,13 @@ std::string submission(const bench::CampaignFolder& folder, const bench::Manifes
   std::vector<std::int64_t> all(jobs.size());
   std::iota(all.begin(), all.end(), 0);
   return fmt::format(
-      "Submit it:\n{}"
+      "Submit it:\n    {}\n"
       "Or one by one, shard i of {} with the ranks that `eebench status` names:\n"
       "    mpirun -n {} eebench bench -o {} --shard i/{}\n"
       "Look at it:  eebench status {}\n"
       "At the end:  eebench merge {}\n",
-      report::submissions(folder.root, all, jobs), all.size(), jobs.front().ranks, quoted,
-      all.size(), quoted, quoted);
+      fmt::join(report::submissions(folder.root, all, jobs), "\n    "), all.size(),
+      jobs.front().ranks, quoted, all.size(), quoted, quoted);
 }
 
 ExitCode run_plan(const Options& options, Context& context) {

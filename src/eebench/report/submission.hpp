@@ -4,14 +4,15 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "eebench/bench/job.hpp"
 
 namespace eebench::report {
 
-/// Lines for Slurm that measure these shards of a campaign, one for each job size. `jobs`: of every
-/// shard of the campaign.
-std::string submissions(const std::filesystem::path& campaign, std::span<const std::int64_t> shards,
+/// Commands for Slurm that measure these shards of a campaign, one for each job size. `jobs`: of
+/// every shard of the campaign.
+std::vector<std::string> submissions(const std::filesystem::path& campaign, std::span<const std::int64_t> shards,
                         std::span<const bench::JobSize> jobs);
 
 }  // namespace eebench::report
