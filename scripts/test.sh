@@ -12,8 +12,9 @@ fi
 
 "$root/scripts/build.sh" "$preset"
 log=$root/build/$preset-tests.log
+# Two at a time: the commands' tests and those of the analysis take as long as all others, which run alone.
 code=0
-ctest --test-dir "$root/build/$preset" --no-tests=error --output-on-failure --timeout 900 \
+ctest --test-dir "$root/build/$preset" --no-tests=error --output-on-failure --timeout 900 --parallel 2 \
   "$@" 2>&1 | tee "$log" || code=$?
 echo
 echo "Summary of $log:"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Kills one rank of a campaign at random moments and resumes it: the file must be that of an
-# undisturbed run, times apart.    kill_resume.sh PROGRAM MPIRUN [ROUNDS]
+# undisturbed run, times apart.    kill_resume.sh PROGRAM MPIRUN ROUNDS
 set -euo pipefail
 program=$1
 mpirun=$2
-rounds=${3:-20}
+rounds=$3
 ranks=3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -23,7 +23,7 @@ effort = "quick"
 [models.tiny]
 weights = "{folder}/trained/weights.h5"
 [axes]
-rule = ["confidence", "margin", "entropy"]
+rule = ["confidence", "margin"]
 threshold = "0.1:0.7:0.1"
 batch = [1, 16]
 scenario = "offline"

@@ -278,10 +278,12 @@ TEST_CASE("steps are safe before their validation, and one that was cut short is
   const Communicator world = Communicator::world();
   const test::SharedDir dir(world);
   const data::JetSource jets = open_jets();
-  const Session whole = session_of(part, dir.path() / "whole");
+  Session whole = session_of(part, dir.path() / "whole");
+  whole.settings.steps = 12;  // five an epoch
   run(whole, jets, &jets, features, world);
 
-  Session session = session_of(part, dir.path() / "cut");
+  Session session = whole;
+  session.output = dir.path() / "cut";
   session.phase = [&](const std::string& name) {
     if (name == "train:validation of epoch 2") {
       throw InputError(std::filesystem::exists(session.output / "checkpoints/step-00000010.h5")
@@ -476,13 +478,13 @@ TEST_CASE("every optimiser and every schedule resumes bit for bit") {
   const Communicator world = Communicator::world();
   const auto resumes = [&](const std::function<void(Settings&)>& choose) {
     const test::SharedDir dir(world);
-    Session whole = session_of(part, dir.path() / "whole");
+    Session whole = session_of(particlenet, dir.path() / "whole");
     choose(whole.settings);
-    whole.settings.steps = 9;
+    whole.settings.steps = 6;  // five an epoch
     Session parts = whole;
     parts.output = dir.path() / "parts";
     const std::vector<double> curve = curve_of(whole, world);
-    run(interrupted_at(parts, 7), open_jets(), nullptr, features, world);
+    run(interrupted_at(parts, 4), open_jets(), nullptr, features, world);
     parts.resume = true;
     return curve_of(parts, world) == curve;
   };
