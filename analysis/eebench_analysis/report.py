@@ -113,8 +113,6 @@ def figures(data, folder):
     """Draws every figure into a PNG of its own; yields its section of the page."""
     for name, (draw, title) in FIGURES.items():
         figure = draw(data)
-        if figure is None:  # nothing of that kind in this campaign
-            continue
         picture = folder / f"{name}.png"
         figure.savefig(picture)
         plt.close(figure)

@@ -91,12 +91,10 @@ def parts_of_a_batch(data):
 @style.styled
 def by_job(data):
     """The full network and three thresholds of one rule by the size of the job, and what whole networks do at the middle
-    one; none where all points are of one job size and executor. A panel for each network, scenario and batch."""
+    one. A panel for each network, scenario and batch."""
     points = ok_points(data)
     sizes = jobs(points)
     executors = unique(points, "executor") if "executor" in points else ["leaving"]
-    if len(sizes) * len(executors) < 2:
-        return None
     crowded = {size for size, is_crowded in crowded_jobs(points) if is_crowded}
     shown = panels(points)
     fig, axes = style.grid([len(shown)], width=4.6, columns=max(len(unique(points, "model")), 1))
