@@ -64,6 +64,8 @@ def test_inference_counts_who_goes_on(scale):
     )  # fmt: skip
     check_times(file)
     assert (file.input_time[:, 0] > 0).all()
+    read = file.read_bytes.sum("rank")
+    assert (read > 60 * 4 * 4).all() and (read < 10 * JETS.stat().st_size).all()  # four-vectors at least
     whole = file.entered[0, 0]
     assert whole[0] == 60 and whole[0] > whole[1] > whole[2] > 0
     np.testing.assert_array_equal(file.entered[1].sum("rank"), whole)  # the same jets leave, whoever has them
