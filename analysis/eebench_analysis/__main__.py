@@ -149,8 +149,9 @@ def parse(arguments):
     metrics = commands.add_parser("metrics", help="accuracy, AUC, calibration, confusion of answers of `eebench predict`")
     metrics.add_argument("answers", metavar="ANSWERS.h5", help="of every exit, or with a rule of those taken")
     metrics.add_argument(
-        "--format", choices=("json", "pelican", "pelican-nano"), default="json",
-        help="of the output: everything as JSON (default), or a row appended to a metrics.csv as PELICAN or its nano has it",
+        "--format", choices=("json", "pelican", "pelican-nano", "pelican-roc"), default="json",
+        help="of the output: everything as JSON (default), a row appended to a metrics.csv as PELICAN or its nano "
+        "has it, or its ROC.csv",
     )  # fmt: skip
     metrics.add_argument("-o", "--output", metavar="OUT", help="file to write; without it the tables are only printed")
     metrics.set_defaults(run=run_metrics)
