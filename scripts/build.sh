@@ -19,3 +19,4 @@ if ! { cmake --preset "$preset" "$torch" && cmake --build --preset "$preset" "${
   echo "build: failed; everything is in $log" >&2
   exit 1
 fi
+echo "build: done in $SECONDS s" >&2

@@ -1,7 +1,8 @@
-"""python -m eebench_analysis fetch|convert|prepare|generate|project|tune|metrics|columns|report|export."""
+"""python -m eebench_analysis fetch|convert|prepare|generate|project|tune|point|metrics|columns|report|export."""
 
 import argparse
 import difflib
+import os
 import re
 import sys
 
@@ -36,9 +37,13 @@ def main(arguments=None):
     try:
         options = parse(arguments)
         options.run(options)
+        sys.stdout.flush()
     except (InputError, DeviationError, ProgramError) as error:
         print(f"eebench_analysis: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         reason = error.strerror or str(error)
         place = f"{error.filename}: {reason[:1].lower()}{reason[1:]}; check the path" if error.filename else reason
@@ -136,11 +141,17 @@ def parse(arguments):
     tune.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the trainings (default: cpu)")
     tune.set_defaults(run=run_tune)
 
+    point = commands.add_parser("point", help="all about the times of one point: quantiles, intervals, energy")
+    point.add_argument("campaign", metavar="DIR", help="campaign, task.h5 or merged.h5")
+    point.add_argument("point", type=int, metavar="N", help="its number, from 0")
+    point.set_defaults(run=run_point)
+
     metrics = commands.add_parser("metrics", help="accuracy, AUC, calibration, confusion of answers of `eebench predict`")
     metrics.add_argument("answers", metavar="ANSWERS.h5", help="of every exit, or with a rule of those taken")
     metrics.add_argument(
-        "--format", choices=("json", "pelican", "pelican-nano"), default="json",
-        help="of the output: everything as JSON (default), or a row appended to a metrics.csv as PELICAN or its nano has it",
+        "--format", choices=("json", "pelican", "pelican-nano", "pelican-roc"), default="json",
+        help="of the output: everything as JSON (default), a row appended to a metrics.csv as PELICAN or its nano "
+        "has it, or its ROC.csv",
     )  # fmt: skip
     metrics.add_argument("-o", "--output", metavar="OUT", help="file to write; without it the tables are only printed")
     metrics.set_defaults(run=run_metrics)
@@ -258,6 +269,13 @@ def run_compare(options):
     from .project import compare
 
     compare(options.workspace, options.projects)
+
+
+def run_point(options):
+    from .load import load
+    from .one_point import text
+
+    print(text(load(options.campaign), options.point))
 
 
 def run_metrics(options):

@@ -48,8 +48,11 @@ def load(path):
         data = parts[0]
     else:
         data = xr.concat(
-            parts, "point", data_vars="minimal", coords="minimal", compat="override", combine_attrs="override"
-        )
+            parts, "point", data_vars="minimal", coords="minimal", compat="override", combine_attrs="override",
+            join="outer",
+        )  # fmt: skip
+        for name in ("mpi_size", "threads_per_rank", "cores", "oversubscribed"):  # as eebench merge has it
+            data.attrs[name] = max(part.attrs.get(name, 0) for part in parts)
     if path.is_dir():
         data.attrs["n_missing"] = planned_points(path, data.sizes["point"]) - data.sizes["point"]
     return data
@@ -165,13 +168,13 @@ def hardware(data):
     sizes = ", ".join(
         job_text(size) + (" (OVERSUBSCRIBED)" if crowded else "") for size, crowded in sorted(set(crowded_jobs(data)))
     )
-    return f"{a.get('cpu', 'unknown processor')}, {a.get('device', '?')}: {sizes} on {a.get('cores', '?')} cores a node"
+    return f"{a.get('cpu', 'unknown processor')}, {a.get('device', '?')}: {sizes} on {a.get('cores', '?')} core(s) a node"
 
 
 def job_sizes(data):
     """(ranks, threads of a rank, nodes) of each point's job; before format 1.6 one job measured all."""
     if "ranks" in data:
-        return list(zip(*(data[name].values.tolist() for name in ("ranks", "threads", "nodes"))))
+        return list(zip(*(np.atleast_1d(data[name].values).tolist() for name in ("ranks", "threads", "nodes"))))
     nodes = len(np.unique(data["rank_host"].values)) if "rank_host" in data else 1
     size = (int(data.attrs.get("mpi_size", 1)), int(data.attrs.get("threads_per_rank", 1)), nodes)
     return [size] * data.sizes.get("point", 1)

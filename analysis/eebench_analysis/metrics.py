@@ -142,8 +142,8 @@ def number(value, digits):
 
 
 def roc_curve(score, signal):
-    """False- and true-positive rates of cuts at every distinct score, from (0, 0) on. Left out, as by scikit-learn's
-    `drop_intermediate`, are points before and after which both counts rise by as much."""
+    """False- and true-positive rates of cuts at every distinct score, from (0, 0) on, and these scores, the first infinite.
+    Left out, as by scikit-learn's `drop_intermediate`, are points before and after which both counts rise by as much."""
     order = np.argsort(score, kind="stable")[::-1]
     score, signal = score[order], signal[order]
     last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
@@ -152,7 +152,7 @@ def roc_curve(score, signal):
     bends = np.ones(len(last), bool)
     bends[1:-1] = (np.diff(false, 2) != 0) | (np.diff(true, 2) != 0)
     true, false = np.append(0, true[bends]), np.append(0, false[bends])
-    return false / false[-1], true / true[-1]
+    return false / false[-1], true / true[-1], np.append(np.inf, score[last][bends])
 
 
 def rejection_near(false, true, efficiency):
@@ -164,9 +164,8 @@ def rejection_near(false, true, efficiency):
     return 1 / false[index], true[index]
 
 
-def pelican_row(predictions, nano):
-    """One row of PELICAN's metrics.csv. Signal is `top`, else the second class. FP and FN rates are shares of the
-    jets of their true class, for the nano of all jets."""
+def signal_logits(predictions):
+    """Logits of background and signal [jets, 2], and which jets are signal: `top`, else the second class."""
     p = predictions
     if len(p.classes) != 2:
         raise InputError(f"{p.path}: answers of {len(p.classes)} classes; PELICAN's metrics are of signal and background")
@@ -174,12 +173,19 @@ def pelican_row(predictions, nano):
     logits, signal = p.logits[:, -1, [1 - top, top]], (p.label == top).astype(int)
     if len(np.unique(signal)) < 2:
         raise InputError(f"{p.path}: all jets are {p.classes[p.label[0]]}; PELICAN's metrics need signal and background")
+    return logits, signal
+
+
+def pelican_row(predictions, nano):
+    """One row of PELICAN's metrics.csv. FP and FN rates are shares of the jets of their true class, for the nano of all
+    jets."""
+    logits, signal = signal_logits(predictions)
     score, answer = softmax(logits)[:, 1], logits.argmax(axis=1)
-    false, true = roc_curve(score, signal)
+    false, true, _ = roc_curve(score, signal)
     at03, at05 = rejection_near(false, true, 0.3), rejection_near(false, true, 0.5)
     rates = confusion(answer, signal, 2) / (len(signal) if nano else np.bincount(signal)[:, None])
     values = (
-        p.path.stem, datetime.now().isoformat(sep=" ", timespec="seconds"), cross_entropy(logits, signal),
+        predictions.path.stem, datetime.now().isoformat(sep=" ", timespec="seconds"), cross_entropy(logits, signal),
         float(np.mean(answer == signal)), auc(score[signal == 1], score[signal == 0]), *at03, *at05, rates[0, 1], rates[1, 0],
     )  # fmt: skip
     return dict(zip(PELICAN_COLUMNS, values))
@@ -205,7 +211,10 @@ def metrics(answers, form, output):
         raise InputError(f"--format {form} wants a file; name it by -o")
     predictions = read_predictions(answers)
     description = describe(predictions)
-    if form != "json":
+    if form == "pelican-roc":  # as PELICAN's predict/*_ROC.csv
+        logits, signal = signal_logits(predictions)
+        np.savetxt(output, roc_curve(softmax(logits)[:, 1], signal), delimiter=",")
+    elif form != "json":
         append_row(Path(output), pelican_row(predictions, form == "pelican-nano"))
     elif output is not None:
         write_json(output, description)

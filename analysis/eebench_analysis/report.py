@@ -23,6 +23,7 @@ FIGURES = {
     "latency": (latency.distributions, "Latency of a jet"),
     "latency_exit": (latency.by_exit, "Latency of a jet by the exit it takes"),
     "throughput": (throughput.against_batch, "Throughput against batch size"),
+    "job_sizes": (throughput.by_job, "Throughput by the size of the job"),
     "batch_parts": (throughput.parts_of_a_batch, "Where the time of a batch goes"),
     "drift": (noise.drift_within_points, "Drift while a point was measured"),
     "ranks": (noise.ranks_apart, "Ranks apart"),

@@ -5,8 +5,8 @@ from matplotlib.patches import Patch
 
 from . import style
 from .latency import of_first_rule, rows
-from .load import ok_points
-from .points import column, one_job, panels, select, spread, thresholds_of, unique, which_job
+from .load import crowded_jobs, ok_points
+from .points import column, jobs, of_job, one_job, panels, select, spread, thresholds_of, unique, which_job
 
 PARTS = ("stem and segments", "heads, scores, decisions", "compaction")
 SHADES = ("#c9dcea", "#6f9dbd", "#0b3c5a")
@@ -84,6 +84,53 @@ def parts_of_a_batch(data):
         fig, data,
         f"measured{which_job(data)}, slowest rank, {fewest} batches or more; medians of each part over the batches where "
         "it ran, which need not add up to the median of the whole batch (bar: its 95 % interval)",
+    )  # fmt: skip
+    return fig
+
+
+@style.styled
+def by_job(data):
+    """The full network and three thresholds of one rule by the size of the job, and what whole networks do at the middle
+    one. A panel for each network, scenario and batch."""
+    points = ok_points(data)
+    sizes = jobs(points)
+    executors = unique(points, "executor") if "executor" in points else ["leaving"]
+    crowded = {size for size, is_crowded in crowded_jobs(points) if is_crowded}
+    shown = panels(points)
+    fig, axes = style.grid([len(shown)], width=4.6, columns=max(len(unique(points, "model")), 1))
+    looks = {"full network": {"color": "#222222", "marker": "*", "markersize": 9}}
+    for axis, panel in zip(axes, shown):
+        of_panel = dict(zip(("model", "scenario", "batch"), panel))
+        for place, size in enumerate(sizes):
+            here = of_job(select(points, **of_panel), size)
+            wanted = [thresholds_of(row) for row in rows(spread(of_first_rule(one_job(here))))]
+            series = [("full network", row) for row in rows(one_job(select(here, rule="full")))]
+            series += [(name(row), row) for row in rows(spread(of_first_rule(one_job(here))))]
+            if "whole" in executors and wanted:
+                whole = rows(of_first_rule(select(here, executor="whole")))
+                series += [(f"{name(row)}, nobody leaves", row) for row in whole if thresholds_of(row) == wanted[len(wanted) // 2]]
+            for shift, (label, row) in enumerate(series):
+                index = len(looks) - 1
+                look = looks.setdefault(label, {"color": style.COLOURS[index % 6], "marker": style.MARKERS[index % 6]})
+                value, low, high = (float(column(row, f"throughput{end}")) for end in ("", "_ci_low", "_ci_high"))
+                at = place + 0.12 * (shift - (len(series) - 1) / 2)
+                face = {"markerfacecolor": "white"} if size in crowded else {}
+                error = np.maximum([[value - low], [high - value]], 0)
+                axis.errorbar(at, value, yerr=error, linestyle="none", elinewidth=0.8, **look, **face)
+        labels = [" × ".join(map(str, size[: 3 if size[2] > 1 else 2])) + ("*" if size in crowded else "") for size in sizes]
+        axis.set_xticks(range(len(sizes)), labels)
+        axis.set_xlim(-0.5, len(sizes) - 0.5)
+        axis.set_ylim(bottom=0)
+        axis.set_title(f"{panel[0]}, {panel[1]}, batch {panel[2]}")
+        axis.set_xlabel("ranks × threads" + (" × nodes" if max(size[2] for size in sizes) > 1 else "") + " of the job")
+        axis.set_ylabel("throughput [jets/s]")
+    style.legend(fig, {label: style.key(look | {"linestyle": "none"}) for label, look in looks.items()})
+    fewest = int(points["n_samples"].min())
+    starred = "; * and white: more threads than cores, not a scaling" if crowded else ""
+    style.footnote(
+        fig, data,
+        f"measured, all ranks together, {fewest} batches a rank or more, each size of job in processes of its own; bars: "
+        f"95 % bootstrap intervals over passes{starred}",
     )  # fmt: skip
     return fig
 

@@ -106,8 +106,10 @@ def pelican_sample():
 
 def test_roc_and_rejections_are_those_of_pelican():
     score, label = pelican_sample()
-    false, true = roc_curve(score, label)
-    assert len(false) == 730
+    false, true, cuts = roc_curve(score, label)
+    assert len(false) == len(cuts) == 730
+    for k in (1, 300, 729):
+        assert true[k] == (score[label == 1] >= cuts[k]).mean() and false[k] == (score[label == 0] >= cuts[k]).mean()
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert auc(score[label == 1], score[label == 0]) == pytest.approx(0.8021485, abs=1e-9)
     assert rejection_near(false, true, 0.3) == (pytest.approx(100), pytest.approx(0.482))
@@ -125,6 +127,10 @@ def test_a_row_of_pelican_s_csv(tmp_path):
     for form in ("pelican-nano", "pelican"):
         assert main(["metrics", str(answers), "--format", form, "-o", str(output)]) == 0
     assert output.read_text().splitlines()[0] == HEADER
+    roc = tmp_path / "nano_ROC.csv"
+    assert main(["metrics", str(answers), "--format", "pelican-roc", "-o", str(roc)]) == 0
+    false, true, cuts = np.loadtxt(roc, delimiter=",")
+    assert len(false) == 730 and false[-1] == true[-1] == 1 and np.isinf(cuts[0]) and (np.diff(cuts) < 0).all()
     with open(output, newline="") as file:
         nano, whole = csv.DictReader(file)
     right = np.where(label == 1, score > 0, score <= 0)

@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT, TINY
 
-FIGURES = {"01_overview": 9, "02_noise": 4, "03_comparison": 1, "04_scaling": 3}
+FIGURES = {"01_overview": 10, "02_noise": 4, "03_comparison": 1, "04_scaling": 3}
 OF_CAMPAIGNS = [name for name in FIGURES if name != "04_scaling"]
 SUITE = f"""
 name = "tiny"

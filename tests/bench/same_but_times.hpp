@@ -12,9 +12,8 @@ namespace eebench::test {
 
 /// Whether a variable depends on how fast the machine was at the moment.
 inline bool depends_on_time(const std::string& name) {
-  static const std::set<std::string> records = {"n_samples",        "warmup_batches",
-                                                "warmup_converged", "sample_rank",
-                                                "stop_reason",      "sample_leaving"};
+  static const std::set<std::string> records = {"n_samples",   "warmup_batches", "warmup_converged",
+                                                "sample_rank", "stop_reason",    "sample_leaving"};
   for (const bench::VariableSpec& spec : bench::schema()) {
     if (name.starts_with(spec.name) && spec.unit != "1" && spec.unit != "byte") {
       return true;

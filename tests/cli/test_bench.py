@@ -10,10 +10,11 @@ import time
 import tomllib
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from disturbed import Campaign, assert_same, journaled_times, strike
-from jobs import SECONDS
+from jobs import SECONDS, Job
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -68,3 +69,15 @@ def test_the_command_that_a_stop_prints_goes_on(tmp_path, suite, undisturbed):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert_same(campaign, undisturbed[0])
+
+
+def test_the_quickstart_suite_on_eight_ranks(tmp_path):
+    """As `mpirun -n 8 eebench` runs it, each point as short as can be."""
+    arguments = ("bench", "--suite", "quickstart", "--effort", "smoke", "-o", "out")
+    code, out, err = Job(tmp_path, *arguments, ranks=8).finish(4 * SECONDS)
+    assert code == 0, err
+    assert "Everything is in out" in out and max(len(line) for line in out.splitlines() if line[:1] == "|") < 160
+    with h5py.File(tmp_path / "out/tasks/0000/task.h5") as task:
+        assert len(task["point"]) == 2 * 2 * (3 + 2 * 3) and set(task["state"]) == {1}
+        assert set(task["ranks"]) == {8} and min(task["jets"]) >= 2000 and min(task["jets_run"]) >= 500
+    assert "all-reduce" in (tmp_path / "out/training.md").read_text()

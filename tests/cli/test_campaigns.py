@@ -114,8 +114,8 @@ def test_times_of_an_earlier_campaign_divide_the_next(eebench, suite, campaign, 
 
 
 def test_status_tells_the_shards_apart(campaign, eebench):
-    rows = [line.split("|")[1:4] for line in (campaign / "status.txt").read_text().splitlines() if line[:1] == "|"]
-    states = {shard.strip(): state.strip() for shard, _, state in rows[2:]}
+    rows = [line.split("|")[1:5] for line in (campaign / "status.txt").read_text().splitlines() if line[:1] == "|"]
+    states = {shard.strip(): state.strip() for shard, _, _, state in rows[2:]}
     assert states == {"0": "done", "1": "running", "2": "waiting"}
     assert "Not begun:\n    sbatch --array=2 " in (campaign / "status.txt").read_text()
     end = eebench("status", str(campaign / "partial"), "--lost-after", "0.0001")

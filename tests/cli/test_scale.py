@@ -11,6 +11,7 @@ from jobs import CONFIG
 SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
 JETS = SOURCE / "tests/data/jets_test_250.h5"
 QUICK = ("--rounds", "3", "--steps", "3")
+EVERY = "1,2,3,4,5,6,7,8"
 
 
 @pytest.fixture
@@ -64,22 +65,26 @@ def test_inference_counts_who_goes_on(scale):
     )  # fmt: skip
     check_times(file)
     assert (file.input_time[:, 0] > 0).all()
+    read = file.read_bytes.sum("rank")
+    assert (read > 60 * 4 * 4).all() and (read < 10 * JETS.stat().st_size).all()  # four-vectors at least
     whole = file.entered[0, 0]
     assert whole[0] == 60 and whole[0] > whole[1] > whole[2] > 0
     np.testing.assert_array_equal(file.entered[1].sum("rank"), whole)  # the same jets leave, whoever has them
 
 
 def test_emulated_ranks_say_so(scale):
-    _, file = scale("--model", "tiny.toml", "--data", str(JETS), "--jets", "40", "--emulate", "--ranks", "1,4", ranks=4)
+    _, file = scale("--model", "tiny.toml", "--data", str(JETS), "--jets", "40", "--emulate", "--ranks", EVERY, ranks=8)
+    assert list(file.ranks) == list(range(1, 9))
     check_times(file)
     assert file.step_time.attrs["mark"] == "emulated" and not file.oversubscribed.any()
 
 
-def test_sums_of_every_size_are_exact(scale):
-    _, file = scale("--stage", "allreduce", "--sizes", "4,12,4096,1000000", "--ranks", "2,3")
-    assert [(int(n), int(b)) for n, b in zip(file.ranks, file.bytes)] == [
-        (n, b) for b in (4, 12, 4096, 1000000) for n in (2, 3)
-    ]
+@pytest.mark.parametrize("sizes, most", [((4, 12, 4096, 1000000), 3), ((12,), 8)])
+def test_sums_of_every_size_are_exact(scale, sizes, most):
+    counts = range(2, most + 1)
+    given = ("--sizes", ",".join(map(str, sizes)), "--ranks", ",".join(map(str, counts)))
+    _, file = scale("--stage", "allreduce", *given, ranks=most)
+    assert [(int(n), int(b)) for n, b in zip(file.ranks, file.bytes)] == [(n, b) for b in sizes for n in counts]
     np.testing.assert_allclose(file.algorithm_bandwidth, file.bytes / file.step_time)
     np.testing.assert_allclose(file.bus_bandwidth, file.algorithm_bandwidth * 2 * (file.ranks - 1) / file.ranks)
 

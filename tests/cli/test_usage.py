@@ -1,6 +1,8 @@
 """Help, version, lists and usage errors: without mpirun, and once under it."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -99,3 +101,11 @@ def test_projects_are_those_of_the_python_package(eebench, tmp_path):
     python.unlink()
     end = eebench("project", PATH=f"{tmp_path}/bin")
     assert end.code == 77 and end.err.count("\n") == 1 and "environment.sh" in end.err
+
+
+def test_a_standard_output_that_is_full_is_no_success():
+    for arguments in (["list", "models"], ["profile", "pfn", "--json"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([os.environ["EEBENCH_PROGRAM"], *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("eebench: ")]
+        assert done.returncode == 74 and len(lines) == 1 and "standard output cannot be written to" in lines[0], done.stderr

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -50,4 +52,15 @@ TEST_CASE("Times are written as UTC in ISO 8601") {
   for (std::size_t i = 0; i < now.size(); ++i) {
     CHECK((shape[i] == 'd' ? now[i] >= '0' && now[i] <= '9' : now[i] == shape[i]));
   }
+}
+
+TEST_CASE("bytes that are read are counted") {
+  const double before = sys::bytes_read();
+  std::ifstream stream("/proc/self/exe", std::ios::binary);
+  std::vector<char> bytes(100'000);
+  stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  const double read = sys::bytes_read() - before;
+  CHECK(read >= 100'000.0);
+  CHECK(read < 200'000.0);
+  CHECK(sys::load_average() >= 0.0);
 }

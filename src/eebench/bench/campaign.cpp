@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -53,7 +54,10 @@ class Driver {
         suite_(suite),
         folder_(folder),
         hooks_(hooks),
-        effort_(parse_effort(suite.effort)) {}
+        effort_(parse_effort(suite.effort)),
+        energy_({.node = comm.local_rank() == 0,
+                 .gpu = suite.device == "cuda" ? std::optional(comm.local_rank()) : std::nullopt}) {
+  }
 
   Outcome run(bool resume, const Attributes& provenance) {
     std::vector<Subject> subjects = open_subjects(suite_, hooks_.open, hooks_.on_stage);
@@ -169,7 +173,7 @@ class Driver {
   const Effort& effort_;
   std::vector<Station> stations_;
   std::vector<Point> points_;
-  sys::EnergyMeter energy_;  ///< of this rank's node
+  sys::EnergyMeter energy_;  ///< of the node on its first rank, and of this rank's GPU
   Values self_test_;
 };
 
@@ -374,7 +378,7 @@ Values Driver::measure_point(const Point& point) {
     return point.engine == Engine::whole ? executor.run_whole(batch, rule, point.thresholds)
                                          : executor.run(batch, rule, point.thresholds);
   };
-  workload.joules = [&] { return comm_.local_rank() == 0 ? energy_.joules() : 0.0; };
+  workload.joules = [&] { return energy_.joules(); };
   Values values = measure(comm_, workload, point.scenario, effort_, suite_.seed);
   values.merge(Values(station.replayed.at(what_replays(point))));
   if (point.selection != Selection::given) {

@@ -136,8 +136,8 @@ void check_job(const CampaignFolder& folder, const JobSize& planned, const JobSi
   }
 }
 
-nlohmann::json machine_of(const Attributes& provenance) {
-  nlohmann::json machine = nlohmann::json::object();
+nlohmann::json machine_of(const Attributes& provenance, const JobSize& job) {
+  nlohmann::json machine = {{"job", describe(job)}};
   for (const std::string_view key : machine_keys) {
     if (const auto found = provenance.find(std::string(key)); found != provenance.end()) {
       std::visit([&](const auto& value) { machine[key] = value; }, found->second);
@@ -158,6 +158,10 @@ void check_machine(const nlohmann::json& machine, const CampaignFolder& folder) 
       continue;  // not begun yet
     }
     for (const auto& [key, value] : machine.items()) {
+      // Fewer ranks may be bound to fewer cores.
+      if (key == "job" || (key == "cores" && there.value("job", "") != machine.at("job"))) {
+        continue;
+      }
       if (there.value(key, nlohmann::json()) != value) {
         throw InputError(fmt::format(
             "{} was measured with {} = {}, now it is {}: such times do not belong into one "
@@ -261,7 +265,7 @@ Manifest claim_shard(const comm::Communicator& comm, const CampaignFolder& folde
     } else {
       check_shard(folder, now.shards.size());
     }
-    const nlohmann::json machine = machine_of(provenance);
+    const nlohmann::json machine = machine_of(provenance, job);
     check_machine(machine, folder);
     sys::make_writable_folder(folder.task());
     sys::make_writable_folder(folder.scores("any").parent_path());

@@ -25,8 +25,8 @@ struct Workload {
   std::span<const std::vector<std::int32_t>> replayed;
   std::int64_t exits = 0;
   std::function<exec::BatchTrace(const data::JetBatch&)> run;
-  /// Energy drawn since the last call, J: of this rank's node where it is the first there, of the
-  /// others 0. NaN where it cannot be read.
+  /// Energy drawn since the last call, J, that this rank counts: over all ranks each counter of all
+  /// nodes once. NaN where it cannot be read.
   std::function<double()> joules = [] { return not_available; };
 };
 

@@ -59,7 +59,7 @@ void check_points(const Task& task, const Manifest& manifest) {
 
 /// Those that say how large a job was, and whether it had more threads than cores: of the merged
 /// file the largest.
-constexpr const char* of_one_job[] = {"mpi_size", "threads_per_rank", "oversubscribed"};
+constexpr const char* of_one_job[] = {"mpi_size", "threads_per_rank", "cores", "oversubscribed"};
 
 /// What both must have in common: program, machine, suite, sizes.
 void check_alike(const h5::File& file, const h5::File& first) {

@@ -8,6 +8,7 @@
 #include "eebench/comm/arrive.hpp"
 #include "eebench/core/random.hpp"
 #include "eebench/stats/quantile.hpp"
+#include "eebench/sys/environment.hpp"
 #include "eebench/sys/timer.hpp"
 
 namespace eebench::bench {
@@ -22,6 +23,7 @@ class Running {
   /// \collective over the group. The times of all ranks of a step count together, so they are
   /// brought together after it, when no clock runs.
   void step(bool counts) {
+    const double read_before = sys::bytes_read();
     stage_->prepare();
     group_.barrier();
     const sys::Timer timer;
@@ -34,6 +36,7 @@ class Running {
       return;
     }
     seconds_.push_back(slowest);
+    read_ += sys::bytes_read() - read_before;
     input_ += times.input;
     compute_ += own - times.input - times.blocked;
     communication_ += transfer;
@@ -49,6 +52,7 @@ class Running {
             .jets = group_.all_reduce(stage_->jets(), comm::Reduce::sum),
             .bytes = stage_->bytes(),
             .seconds = seconds_,
+            .read = mean(read_),
             .input = mean(input_),
             .compute = mean(compute_),
             .communication = mean(communication_),
@@ -60,6 +64,7 @@ class Running {
   comm::Communicator group_;
   std::unique_ptr<ScalingStage> stage_;
   std::vector<double> seconds_;  // of the slowest rank
+  double read_ = 0.0;
   double input_ = 0.0;
   double compute_ = 0.0;
   double communication_ = 0.0;
@@ -74,8 +79,8 @@ void share(const comm::Communicator& world, std::vector<double>& values) {
 
 void share(const comm::Communicator& world, ScalingPoint& point) {
   std::vector<double> of_step{point.jets, point.bytes};
-  for (auto* values : {&of_step, &point.seconds, &point.input, &point.compute, &point.communication,
-                       &point.wait, &point.entered}) {
+  for (auto* values : {&of_step, &point.seconds, &point.read, &point.input, &point.compute,
+                       &point.communication, &point.wait, &point.entered}) {
     share(world, *values);
   }
   point.jets = of_step[0];

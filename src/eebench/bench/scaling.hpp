@@ -53,6 +53,9 @@ struct ScalingPoint {
   double jets = 0.0;            ///< of a step, all ranks
   double bytes = 0.0;           ///< of the all-reduce of a step, one rank
   std::vector<double> seconds;  ///< [samples]
+  /// [ranks] bytes read from files, mean over the samples; what is read ahead counts where it is
+  /// read.
+  std::vector<double> read;
   /// [ranks] means over the samples, s, which add up to the mean of `seconds`: in the all-reduce
   /// the last rank to come waits for nobody, so what it is blocked is communication; what others
   /// are blocked longer is waiting, as is the time after the own step until that of the slowest.

@@ -188,7 +188,7 @@ std::span<const VariableSpec> schema() {
        {},
        "J",
        measured,
-       "drawn by all nodes in the passes, whatever ran there",
+       "drawn by all nodes and GPUs at work in the passes, whatever ran there",
        false,
        6},
       {"jets_per_joule", f8, {}, "J-1", measured, "jets of all ranks over energy", false, 6},

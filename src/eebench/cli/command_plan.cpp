@@ -100,6 +100,8 @@ report::Table axes_table(const bench::Suite& suite, const Options& options) {
   add("scenario", suite.scenarios.size(), listed(suite.scenarios, [](bench::Scenario scenario) {
         return std::string(bench::name(scenario));
       }));
+  add("executor", suite.engines.size(),
+      listed(suite.engines, [](bench::Engine engine) { return std::string(bench::name(engine)); }));
   add("ranks", options.ranks.size(), fmt::format("{}", fmt::join(options.ranks, ", ")));
   add("threads", options.threads.size(), fmt::format("{}", fmt::join(options.threads, ", ")));
   add("nodes", options.nodes.size(), fmt::format("{}", fmt::join(options.nodes, ", ")));
@@ -181,14 +183,14 @@ std::string submission(const bench::CampaignFolder& folder, const bench::Manifes
   }
   std::vector<std::int64_t> all(jobs.size());
   std::iota(all.begin(), all.end(), 0);
+  constexpr std::string_view next = "\n    ";
   return fmt::format(
-      "Submit it:\n    {}\n"
-      "Or one by one, shard i of {} with the ranks that `eebench status` names:\n"
-      "    mpirun -n {} eebench bench -o {} --shard i/{}\n"
+      "Submit it:{}{}\n"
+      "Or one by one:{}{}\n"
       "Look at it:  eebench status {}\n"
       "At the end:  eebench merge {}\n",
-      fmt::join(report::submissions(folder.root, all, jobs), "\n    "), all.size(),
-      jobs.front().ranks, quoted, all.size(), quoted, quoted);
+      next, fmt::join(report::submissions(folder.root, all, jobs), next), next,
+      fmt::join(report::commands(folder.root, all, jobs), next), quoted, quoted);
 }
 
 ExitCode run_plan(const Options& options, Context& context) {

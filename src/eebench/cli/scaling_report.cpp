@@ -156,6 +156,9 @@ void write_scaling(const std::filesystem::path& path, const comm::Communicator& 
   put_with_interval("efficiency", &Gain::efficiency, &Gain::efficiency_interval,
                     "speed-up over the ratio of ranks", "95 % bootstrap interval", "1");
   put(
+      "read_bytes", {"rank"}, ranks, [&](std::size_t i) { return points[i].read; },
+      "mean that a step reads from files, the page cache included", "byte", "measured");
+  put(
       "input_time", {"rank"}, ranks, [&](std::size_t i) { return points[i].input; },
       "mean of a step spent reading jets", "s", mark);
   put(

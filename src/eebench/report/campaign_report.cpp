@@ -285,6 +285,27 @@ Table summary_table(const TaskReader& task, Columns columns) {
   return table;
 }
 
+/// What the measuring itself costs: at most, of a batch, and how well a known time was told.
+std::string harness_line(const TaskReader& task) {
+  const std::vector<std::string> states = task.names("state");
+  const std::vector<double> between = task.values("harness_time");
+  const std::vector<double> batch = task.values("batch_time");
+  const std::vector<double> known = task.values("known_batch_time");
+  const std::vector<double> told = task.values("known_batch_told");
+  double share = 0.0;
+  double off = 0.0;
+  for (std::size_t point = 0; point < states.size(); ++point) {
+    if (states[point] == "ok") {
+      share = std::max(share, between[point] / batch[point]);
+      off = std::max(off, told[point] / known[point] - 1.0);
+    }
+  }
+  return fmt::format(
+      "- Measuring adds {:.2g} % or less to a batch; a known time is told {:.2g} % too long or "
+      "less.\n",
+      100.0 * share, 100.0 * off);
+}
+
 std::string preamble(const TaskReader& task) {
   const std::string effort = task.attribute("effort");
   const std::vector<std::string> states = task.names("state");
@@ -323,6 +344,7 @@ std::string preamble(const TaskReader& task) {
         "that leave elsewhere than replayed).\n",
         run);
   }
+  text += harness_line(task);
   text +=
       "- The rejection is that of the hardest class. summary.md has more columns, summary.csv "
       "every "

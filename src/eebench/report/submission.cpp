@@ -9,24 +9,46 @@
 #include "eebench/sys/resource.hpp"
 
 namespace eebench::report {
+namespace {
+
+/// `line(job, shards as in an array)` for each size.
+template <class Line>
+std::vector<std::string> by_job(std::span<const std::int64_t> shards,
+                                std::span<const bench::JobSize> jobs, const Line& line) {
+  std::map<bench::JobSize, std::vector<std::int64_t>> own;
+  for (const std::int64_t shard : shards) {
+    own[jobs[static_cast<std::size_t>(shard)]].push_back(shard);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [job, numbers] : own) {
+    lines.push_back(line(job, bench::array_of(numbers)));
+  }
+  return lines;
+}
+
+}  // namespace
 
 std::vector<std::string> submissions(const std::filesystem::path& campaign,
                                      std::span<const std::int64_t> shards,
                                      std::span<const bench::JobSize> jobs) {
-  std::map<bench::JobSize, std::vector<std::int64_t>> by_job;
-  for (const std::int64_t shard : shards) {
-    by_job[jobs[static_cast<std::size_t>(shard)]].push_back(shard);
-  }
-  std::vector<std::string> commands;
-  for (const auto& [job, own] : by_job) {
-    commands.push_back(fmt::format(
-        "sbatch --array={} --nodes={} --ntasks={} --cpus-per-task={} {} bench -o {} --threads "
-        "{} --resume",
-        bench::array_of(own), job.nodes, job.ranks, job.threads,
+  return by_job(shards, jobs, [&](const bench::JobSize& job, const std::string& array) {
+    return fmt::format(
+        "sbatch --array={} --nodes={} --ntasks={} --cpus-per-task={} {} bench -o {} --threads {} "
+        "--resume",
+        array, job.nodes, job.ranks, job.threads,
         shell_quoted(sys::find_resource("slurm/eebench.sbatch").string()),
-        shell_quoted(campaign.string()), job.threads));
-  }
-  return commands;
+        shell_quoted(campaign.string()), job.threads);
+  });
+}
+
+std::vector<std::string> commands(const std::filesystem::path& campaign,
+                                  std::span<const std::int64_t> shards,
+                                  std::span<const bench::JobSize> jobs) {
+  return by_job(shards, jobs, [&](const bench::JobSize& job, const std::string& numbers) {
+    return fmt::format("i = {}:  mpirun -n {} eebench bench -o {} --threads {} --shard i/{}",
+                       numbers, job.ranks, shell_quoted(campaign.string()), job.threads,
+                       jobs.size());
+  });
 }
 
 }  // namespace eebench::report

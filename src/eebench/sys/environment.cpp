@@ -123,6 +123,13 @@ double load_average() {
   return getloadavg(&load, 1) == 1 ? load : std::numeric_limits<double>::quiet_NaN();
 }
 
+double bytes_read() {
+  std::ifstream in("/proc/self/io");
+  std::string key;
+  double bytes = 0.0;
+  return in >> key >> bytes && key == "rchar:" ? bytes : std::numeric_limits<double>::quiet_NaN();
+}
+
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};

@@ -34,6 +34,10 @@ Variables recorded_environment(std::span<const std::string_view> entries);
 /// Processes that wanted a core, mean of the last minute; NaN where the system does not tell.
 double load_average();
 
+/// Bytes that this process was given by reads of files so far, those in the page cache too; NaN
+/// where the system does not count them.
+double bytes_read();
+
 /// "2026-11-21T03:04:05Z"
 std::string utc_now();
 
