@@ -13,6 +13,8 @@ SOURCES = Path(__file__).resolve().parent.parent / "src" / "eebench"
 def line_counts(build):
     """(file, line): times it ran, of all files of the layers that were built."""
     notes = sorted(build.rglob("*.gcno"))
+    if not notes:
+        sys.exit(f"coverage: {build} was not built with --coverage; scripts/check_sanitizers.sh does, and runs the tests")
     layers = {path.name for path in SOURCES.iterdir() if list((build / "src/eebench" / path.name).rglob("*.gcno"))}
     # Notes without counts beside them are of objects that no test ran: their lines count as not covered.
     output = subprocess.run(
@@ -34,10 +36,10 @@ def main():
         for name in (file.parts[0], "all"):
             total[name] += 1
             covered[name] += count > 0
-    if not total:
-        sys.exit(f"coverage: no counted lines in {sys.argv[1]}; scripts/check_sanitizers.sh builds and runs the tests")
-    shares = [f"{name} {100 * covered[name] / total[name]:.1f} %" for name in sorted(total) if name != "all"]
-    print(f"coverage: {covered['all']} of {total['all']} lines, {100 * covered['all'] / total['all']:.1f} %;", ", ".join(shares))
+    share = {name: f"{100 * covered[name] / total[name]:.1f} %" for name in sorted(total)}
+    whole = share.pop("all")
+    layers = ", ".join(f"{name} {part}" for name, part in share.items())
+    print(f"coverage: {covered['all']} of {total['all']} lines, {whole}; {layers}")
 
 
 if __name__ == "__main__":
