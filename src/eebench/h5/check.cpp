@@ -63,6 +63,11 @@ Handle check_id(hid_t id, std::string_view where, std::string_view doing) {
   return Handle(id);
 }
 
+Handle check_read_id(hid_t id, std::string_view where) {
+  check_read(id < 0 ? -1 : 0, where);
+  return Handle(id);
+}
+
 std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
                          std::string_view where) {
   constexpr hsize_t always_fine = 1 << 20;
@@ -86,7 +91,7 @@ std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
 
 std::size_t checked_size(hid_t object, hid_t space, std::size_t width, std::string_view where) {
   const hssize_t count = H5Sget_simple_extent_npoints(space);
-  check(count < 0 ? -1 : 0, where, "count its values");
+  check_read(count < 0 ? -1 : 0, where);
   return checked_size(object, Extents{static_cast<hsize_t>(count)}, width, where);
 }
 
