@@ -76,9 +76,10 @@ std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
   hsize_t bytes = 0;
   check(H5Fget_filesize(file.get(), &bytes), where, "find the size of the file");
   const hsize_t most = std::max(always_fine, bytes * best_of_deflate) / std::max<hsize_t>(width, 1);
-  hsize_t elements = std::count(count.begin(), count.end(), hsize_t{0}) > 0 ? 0 : 1;
-  for (const hsize_t extent : count) {
-    if (elements != 0 && extent > most / elements) {
+  hsize_t elements = 1;
+  for (const hsize_t count_of_axis : count) {
+    const hsize_t extent = std::max<hsize_t>(count_of_axis, 1);  // none may be huge beside a 0
+    if (extent > most / elements) {
       throw InputError(
           fmt::format("{}: claims to hold [{}] values, more than fit into {} bytes of "
                       "file; make the file again",
@@ -86,7 +87,7 @@ std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
     }
     elements *= extent;
   }
-  return elements;
+  return std::count(count.begin(), count.end(), hsize_t{0}) > 0 ? 0 : elements;
 }
 
 std::size_t checked_size(hid_t object, hid_t space, std::size_t width, std::string_view where) {
