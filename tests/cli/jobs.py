@@ -29,7 +29,10 @@ class Job:
     def ranks(self):
         """Processes; fewer where the job begins or ends."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
+        try:
+            return [int(pid) for pid in children.read_text().split()]
+        except OSError:  # mpirun is just gone
+            return []
 
     def finish(self, seconds=SECONDS):
         """Exit code, stdout, stderr; fails where the job hangs."""
