@@ -16,7 +16,7 @@ for layer in core sys stats comm h5 data exits store bench report; do
   state=$(git ls-files -z "src/eebench/$layer" .clang-tidy | xargs -0 sha256sum | sha256sum)
   [ "$(cat "$build/lint/$layer" 2>/dev/null)" != "$state" ] || continue
   if printf '%s\0' "${files[@]}" |
-    xargs -0 -P "$(getconf _NPROCESSORS_ONLN)" -n 1 timeout 120 clang-tidy-14 -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null; then
+    xargs -0 -P "$(getconf _NPROCESSORS_ONLN)" -n 1 timeout 300 clang-tidy-14 -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null; then
     echo "$state" >"$build/lint/$layer"
   else
     echo "lint: $layer has findings" >&2

@@ -9,7 +9,7 @@ set -euo pipefail
 kills=${1:-200}
 seconds=${2:-600}
 
-"$root/scripts/build.sh" default eebench eebench_faults eebench_failing_mpi
+"$root/scripts/build.sh" default eebench eebench_faults eebench_failing_mpi eebench_jumping_clock
 cmake -S "$root/tests/fuzz" -B "$root/build/fuzz" -G Ninja >/dev/null
 cmake --build "$root/build/fuzz"
 
@@ -18,6 +18,7 @@ log=$(mktemp)
 trap 'rm -f "$log" "$log.fuzz"' EXIT
 export EEBENCH_SOURCE_DIR=$root EEBENCH_PYTHON=$root/.venv/bin/python EEBENCH_PROGRAM=$build/bin/eebench
 export EEBENCH_FAULTS=$build/tests/cli/eebench_faults EEBENCH_FAILING_MPI=$build/tests/cli/libeebench_failing_mpi.so
+export EEBENCH_JUMPING_CLOCK=$build/tests/cli/libeebench_jumping_clock.so
 export EEBENCH_FAULT_COUNT=$kills EEBENCH_FAULT_LOG=$log OMPI_MCA_mpi_yield_when_idle=1 PYTHONDONTWRITEBYTECODE=1
 code=0
 "$EEBENCH_PYTHON" -m pytest -q -rs -p no:cacheprovider "$root/tests/cli/test_faults.py" || code=1

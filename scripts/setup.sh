@@ -2,7 +2,7 @@
 # Installs what eebench needs and is missing: Debian packages, and the virtual environment .venv.
 #   scripts/setup.sh [--nccl] [--checks]
 # --nccl    also NCCL, for the nccl back end (the CUDA toolkit must be there)
-# --checks  also what .ci/run checks and fuzzes the sources with, and Slurm and a clock that jumps, for tests
+# --checks  also what .ci/run checks and fuzzes the sources with, and Slurm, which a test starts
 # Uses EEBENCH_TORCH_ROOT, or a LibTorch in CMAKE_PREFIX_PATH, instead of installing PyTorch.
 # EEBENCH_PIP_ARGS goes to every pip install, e.g. "--extra-index-url URL", the index of PyTorch's CPU wheels.
 # Exit code 77: packages are missing and may not be installed by this user; the message names them.
@@ -19,7 +19,7 @@ for argument in "$@"; do
   case $argument in
     --nccl) nccl=yes ;;
     --checks) packages+=(clang-format-14 clang-tidy-14 clang-16 libclang-rt-16-dev
-      shellcheck slurm-wlm munge libfaketime) ;;
+      shellcheck slurm-wlm munge) ;;
     -h | --help)
       sed -n '2,9s/^# //p' "${BASH_SOURCE[0]}"
       exit 0

@@ -219,6 +219,8 @@ def test_tasks_of_other_machines_or_programs_are_not_merged(eebench, campaign, t
         (["plan", "-o", "out"], {}, "out holds a campaign already"),
         (["plan", "--shards", "2", "--shard-minutes", "5"], {}, "--shard-minutes"),
         (["plan", "--effort", "smoke", "--shard-minutes", "5", "--dry-run"], {}, "sets no time to a point"),
+        (["plan", "--repeats", "1000000000", "--ranks", "1,2", "--dry-run"], {}, "2e+09 jobs by --shards"),
+        (["plan", "--ranks", "1", "--nodes", "2", "--dry-run"], {}, "--nodes 2: each needs a rank"),
         (["bench", "-o", "out"], {}, "planned in 3 shards; give --shard i/3"),
         (["bench", "-o", "out", "--shard", "3/3"], {}, "--shard: no such shard; shards are 0/N to N-1/N, here N = 3"),
         (["bench", "-o", "out", "--shard", "1"], {}, "--shard: no such shard"),

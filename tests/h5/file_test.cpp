@@ -76,12 +76,13 @@ TEST_CASE("an array that claims more values than its file can hold is refused") 
     h5::File file = h5::File::create(path);
     file.array<float>("huge", {hsize_t{1} << 45}, {{1024}, 1, {}});
     file.array<float>("square", {hsize_t{1} << 40, hsize_t{1} << 20}, {{1024, 1}, 1, {}});
+    file.array<float>("empty", {0, hsize_t{1} << 50, hsize_t{1} << 50});
     file.array<double>("zeros", {200'000}, {{200'000}, 9, {}})
         .write(std::vector<double>(200'000, 0.0));
     file.close();
   }
   const h5::File file = h5::File::open(path);
-  for (const char* name : {"huge", "square"}) {
+  for (const char* name : {"huge", "square", "empty"}) {
     CHECK_THROWS_AS(file.dataset(name).read<float>(), InputError);
     CHECK_THROWS_WITH(file.dataset(name).read<float>(),
                       Contains("claims.h5: dataset '" + std::string(name) + "': claims to hold"));

@@ -174,6 +174,17 @@ std::int64_t parts_of(const Options& options, const bench::ExpectedTime& time,
   return static_cast<std::int64_t>(std::min(parts, static_cast<double>(points)));
 }
 
+/// More are a mistake: Slurm's arrays hold a thousand tasks unless told otherwise.
+void check_jobs(double count) {
+  constexpr double most = 100'000;
+  if (count > most) {
+    throw InputError(fmt::format(
+        "{:.6g} jobs by --shards, --repeats and sizes of jobs, at most {:.0f} can be planned; give "
+        "fewer",
+        count, most));
+  }
+}
+
 /// What submits the shards; `eebench bench` finds suite and shard in the folder.
 std::string submission(const bench::CampaignFolder& folder, const bench::Manifest& manifest) {
   const std::string quoted = shell_quoted(folder.root.string());
@@ -233,10 +244,11 @@ ExitCode run_plan(const Options& options, Context& context) {
     const bool is_known = std::accumulate(time.most.begin(), time.most.end(), 0.0) > 0.0;
     const std::vector<double> weights =
         is_known ? time.most : std::vector<double>(points.size(), 1.0);
-    const bench::Manifest manifest =
-        bench::make_manifest(suite, points,
-                             bench::split(points, weights, parts_of(options, time, suite), jobs,
-                                          options.repeats, suite.seed));
+    const std::int64_t parts = parts_of(options, time, suite);
+    check_jobs(static_cast<double>(parts) * static_cast<double>(jobs.size()) *
+               static_cast<double>(options.repeats));
+    const bench::Manifest manifest = bench::make_manifest(
+        suite, points, bench::split(points, weights, parts, jobs, options.repeats, suite.seed));
     const bench::Layout layout = bench::layout_of(suite, subjects, points, {});
     fmt::print("{}\n\n{}\nTime {}, without loading networks and their passes through all exits.\n",
                bench::describe(suite, points) + times_text(jobs.size(), options.repeats),

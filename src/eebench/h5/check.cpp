@@ -63,6 +63,11 @@ Handle check_id(hid_t id, std::string_view where, std::string_view doing) {
   return Handle(id);
 }
 
+Handle check_read_id(hid_t id, std::string_view where) {
+  check_read(id < 0 ? -1 : 0, where);
+  return Handle(id);
+}
+
 std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
                          std::string_view where) {
   constexpr hsize_t always_fine = 1 << 20;
@@ -71,9 +76,10 @@ std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
   hsize_t bytes = 0;
   check(H5Fget_filesize(file.get(), &bytes), where, "find the size of the file");
   const hsize_t most = std::max(always_fine, bytes * best_of_deflate) / std::max<hsize_t>(width, 1);
-  hsize_t elements = std::count(count.begin(), count.end(), hsize_t{0}) > 0 ? 0 : 1;
-  for (const hsize_t extent : count) {
-    if (elements != 0 && extent > most / elements) {
+  hsize_t elements = 1;
+  for (const hsize_t count_of_axis : count) {
+    const hsize_t extent = std::max<hsize_t>(count_of_axis, 1);  // none may be huge beside a 0
+    if (extent > most / elements) {
       throw InputError(
           fmt::format("{}: claims to hold [{}] values, more than fit into {} bytes of "
                       "file; make the file again",
@@ -81,12 +87,12 @@ std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
     }
     elements *= extent;
   }
-  return elements;
+  return std::count(count.begin(), count.end(), hsize_t{0}) > 0 ? 0 : elements;
 }
 
 std::size_t checked_size(hid_t object, hid_t space, std::size_t width, std::string_view where) {
   const hssize_t count = H5Sget_simple_extent_npoints(space);
-  check(count < 0 ? -1 : 0, where, "count its values");
+  check_read(count < 0 ? -1 : 0, where);
   return checked_size(object, Extents{static_cast<hsize_t>(count)}, width, where);
 }
 

@@ -20,6 +20,7 @@ void check(herr_t status, std::string_view where, std::string_view doing);
 /// The same for what was asked of an input: InputError with the innermost cause alone.
 void check_read(herr_t status, std::string_view where);
 Handle check_id(hid_t id, std::string_view where, std::string_view doing);
+Handle check_read_id(hid_t id, std::string_view where);
 
 /// How many values of `width` bytes are to be read of an object, before memory is taken for them.
 /// Throws InputError where its file is too small to hold as many, however well compressed.

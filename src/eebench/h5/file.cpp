@@ -37,7 +37,7 @@ File::File(Handle root, Handle file, const std::filesystem::path& path, bool par
       is_root_(is_root) {}
 
 File File::from(Handle file, const std::filesystem::path& path, const comm::Communicator& comm) {
-  Handle root = check_id(H5Gopen2(file.get(), "/", H5P_DEFAULT), path.string(), "open");
+  Handle root = check_read_id(H5Gopen2(file.get(), "/", H5P_DEFAULT), path.string());
   return File(std::move(root), std::move(file), path, comm.size() > 1, comm.is_root());
 }
 
@@ -239,20 +239,20 @@ Dataset File::dataset(const std::string& name) const {
 }
 
 std::vector<std::string> File::names(const std::string& group) const {
-  const Handle opened = check_id(H5Gopen2(file_.get(), group.c_str(), H5P_DEFAULT),
-                                 fmt::format("{}: group '{}'", where(), group), "open");
-  const Handle creation = check_id(H5Gget_create_plist(opened.get()), where(), "list");
+  const std::string place = fmt::format("{}: group '{}'", where(), group);
+  const Handle opened = check_read_id(H5Gopen2(file_.get(), group.c_str(), H5P_DEFAULT), place);
+  const Handle creation = check_read_id(H5Gget_create_plist(opened.get()), place);
   unsigned order = 0;
-  check(H5Pget_link_creation_order(creation.get(), &order), where(), "list");
+  check_read(H5Pget_link_creation_order(creation.get(), &order), place);
   std::vector<std::string> names;
   const auto append = [](hid_t, const char* name, const H5L_info_t*, void* data) -> herr_t {
     static_cast<std::vector<std::string>*>(data)->emplace_back(name);
     return 0;
   };
-  check(H5Literate(opened.get(),
-                   (order & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME,
-                   H5_ITER_INC, nullptr, append, &names),
-        where(), "list");
+  check_read(H5Literate(opened.get(),
+                        (order & H5P_CRT_ORDER_INDEXED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME,
+                        H5_ITER_INC, nullptr, append, &names),
+             place);
   return names;
 }
 

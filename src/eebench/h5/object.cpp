@@ -15,8 +15,8 @@ herr_t append_name(hid_t, const char* name, const H5A_info_t*, void* names) {
 }
 
 std::vector<std::string> read_texts(hid_t attribute, const std::string& where) {
-  const Handle type = check_id(H5Aget_type(attribute), where, "read");
-  const Handle space = check_id(H5Aget_space(attribute), where, "read");
+  const Handle type = check_read_id(H5Aget_type(attribute), where);
+  const Handle space = check_read_id(H5Aget_space(attribute), where);
   return read_strings(
       attribute, type.get(), space.get(), where,
       [&](hid_t memory_type, void* buffer) { return H5Aread(attribute, memory_type, buffer); });
@@ -24,12 +24,12 @@ std::vector<std::string> read_texts(hid_t attribute, const std::string& where) {
 
 template <Element T>
 std::vector<T> read_numbers(hid_t attribute, const std::string& where) {
-  const Handle type = check_id(H5Aget_type(attribute), where, "read");
+  const Handle type = check_read_id(H5Aget_type(attribute), where);
   const H5T_class_t kind = H5Tget_class(type.get());
   if (kind != H5T_INTEGER && kind != H5T_FLOAT) {
     throw InputError(where + ": holds no numbers where numbers are expected; make the file again");
   }
-  const Handle space = check_id(H5Aget_space(attribute), where, "read");
+  const Handle space = check_read_id(H5Aget_space(attribute), where);
   std::vector<T> values(checked_size(attribute, space.get(), sizeof(T), where));
   if (!values.empty()) {
     check_read(H5Aread(attribute, native_type<T>(), values.data()), where);
@@ -142,8 +142,7 @@ bool Object::has_attribute(const std::string& name) const {
 
 std::vector<std::string> Object::attribute_names() const {
   std::vector<std::string> names;
-  check(H5Aiterate2(id(), H5_INDEX_NAME, H5_ITER_INC, nullptr, append_name, &names), where_,
-        "list the attributes");
+  check_read(H5Aiterate2(id(), H5_INDEX_NAME, H5_ITER_INC, nullptr, append_name, &names), where_);
   return names;
 }
 
@@ -152,7 +151,8 @@ Handle Object::open_attribute(const std::string& name) const {
     throw InputError(
         fmt::format("{}: attribute '{}' is missing; make the file again", where_, name));
   }
-  return check_id(H5Aopen(id(), name.c_str(), H5P_DEFAULT), where_, "open an attribute");
+  return check_read_id(H5Aopen(id(), name.c_str(), H5P_DEFAULT),
+                       fmt::format("{}: attribute '{}'", where_, name));
 }
 
 template <class T>
