@@ -8,7 +8,7 @@ install(DIRECTORY analysis DESTINATION "${share}"
 install(FILES scripts/environment.sh DESTINATION "${share}/scripts")
 # Campaigns of one's own lie in results/ too: only the format and the example go along.
 install(FILES results/README.md DESTINATION "${share}/results")
-install(DIRECTORY results/example DESTINATION "${share}/results" OPTIONAL)
+install(DIRECTORY results/example results/exits DESTINATION "${share}/results" OPTIONAL)
 install(FILES LICENSE NOTICE README.md CONTRIBUTING.md DESTINATION "${share}")
 
 if(EEBENCH_TESTS)

@@ -13,7 +13,7 @@ ENTRY = {
     "conftest.py", "__init__.py", "__main__.py", "pyproject.toml", "run",
 }
 # Found by their place: globbed by CMake, pytest, or `eebench list`.
-PLACES = ("results/example/", "suites/", "tests/fuzz/corpus/")
+PLACES = ("results/", "suites/", "tests/fuzz/corpus/")
 SUFFIXES_FOUND_BY_PLACE = {".cpp", ".cu", ".md", ".ipynb"}
 
 

@@ -157,6 +157,14 @@ TEST_CASE("points may be left out, and whole networks run for comparison") {
   CHECK_THROWS_WITH(parse(minimal, {"skip={batches=1}"}), Contains("batch"));
 }
 
+TEST_CASE(
+    "networks that are picked keep the suite's order, so that the effective suite reads back") {
+  const Suite suite = parse(minimal, {"model=[small,large]"});
+  REQUIRE(suite.models.size() == 2);
+  CHECK(suite.models[0].name == "large");
+  CHECK(parse(bench::to_toml(suite)) == suite);
+}
+
 TEST_CASE("a rule may be a formula") {
   CHECK(parse(minimal, {"rule=p_max * (patience >= 1)"}).rules ==
         std::vector<std::string>{"p_max*(patience>=1)"});

@@ -152,7 +152,10 @@ TEST_CASE("rows of several files are one variable, wherever the folder is moved"
     file.dimension("rank", part + 1);
     h5::Storage storage;
     storage.fill = -1.0;
-    h5::Dataset values = file.create<std::int32_t>("values", {"point", "exit"}, storage);
+    h5::Storage packed = storage;
+    packed.chunk = {1, 2};
+    packed.deflate = 1;
+    h5::Dataset values = file.create<std::int32_t>("values", {"point", "exit"}, packed);
     h5::Dataset texts = file.create_texts("texts", {"point"}, 4);
     file.create<std::int32_t>("ranks", {"point", "rank"}, storage)
         .write(std::vector<std::int32_t>(rows[part].size() * (part + 1), 7));

@@ -149,21 +149,21 @@ Setters override_setters(Suite& suite, const std::filesystem::path& folder) {
            suite.skip.push_back(read_skip(entry));
          }
        }},
-      {"model",
+      {"model",  // in the suite's order, in which the effective suite is written
        [&](const Value& v) {
-         std::vector<ModelEntry> chosen;
-         for (const Value& e : v.list()) {
-           std::vector<std::string> names;
-           for (const ModelEntry& entry : suite.models) {
-             names.push_back(entry.name);
-           }
-           const auto found = std::find(names.begin(), names.end(), e.text());
-           if (found == names.end()) {
-             throw_unknown("model", e.text(), e.place(), names);
-           }
-           chosen.push_back(suite.models[static_cast<std::size_t>(found - names.begin())]);
+         std::vector<std::string> known;
+         for (const ModelEntry& entry : suite.models) {
+           known.push_back(entry.name);
          }
-         suite.models = chosen;
+         const auto chosen = list_of<std::string>(v, [&](const Value& e) {
+           if (std::find(known.begin(), known.end(), e.text()) == known.end()) {
+             throw_unknown("model", e.text(), e.place(), known);
+           }
+           return e.text();
+         });
+         std::erase_if(suite.models, [&](const ModelEntry& entry) {
+           return std::find(chosen.begin(), chosen.end(), entry.name) == chosen.end();
+         });
        }},
       {"effort", [&](const Value& v) { suite.effort = std::string(parse_effort(v.text()).name); }},
       {"seed", [&](const Value& v) { suite.seed = static_cast<std::uint64_t>(v.integer(0)); }},

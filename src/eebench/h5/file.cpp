@@ -180,6 +180,7 @@ Dataset File::create_virtual(const std::string& name, const std::vector<std::str
   const Handle type = check_id(H5Dget_type(like.id()), where, "describe");
   const Handle creation = check_id(H5Dget_create_plist(like.id()), where, "describe");
   check(H5Pset_alloc_time(creation.get(), H5D_ALLOC_TIME_DEFAULT), where, "describe");
+  check(H5Premove_filter(creation.get(), H5Z_FILTER_ALL), where, "describe");  // of packed sources
   const Handle space = check_id(H5Screate_simple(axes, shape.data(), nullptr), where, "describe");
   for (const RowSource& source : sources) {
     Extents extent = source.axes;

@@ -285,17 +285,20 @@ Table summary_table(const TaskReader& task, Columns columns) {
   return table;
 }
 
-/// What the measuring itself costs: at most, of a batch, and how well a known time was told.
+/// What the measuring itself costs: at most, of a batch, and how well a known time was told; where
+/// there are both, of jobs that did not share cores.
 std::string harness_line(const TaskReader& task) {
   const std::vector<std::string> states = task.names("state");
   const std::vector<double> between = task.values("harness_time");
   const std::vector<double> batch = task.values("batch_time");
   const std::vector<double> known = task.values("known_batch_time");
   const std::vector<double> told = task.values("known_batch_told");
+  const std::vector<double> crowded = task.values("oversubscribed");
+  const double fewest = *std::min_element(crowded.begin(), crowded.end());
   double share = 0.0;
   double off = 0.0;
   for (std::size_t point = 0; point < states.size(); ++point) {
-    if (states[point] == "ok") {
+    if (states[point] == "ok" && crowded[point] == fewest) {
       share = std::max(share, between[point] / batch[point]);
       off = std::max(off, told[point] / known[point] - 1.0);
     }
