@@ -53,6 +53,7 @@ bench::Hooks hooks(double flips = 0.0, std::int64_t failing_jet = -1) {
 
 const bench::Attributes provenance = {{"effort", std::string("smoke")},
                                       {"threads_per_rank", std::int64_t{1}},
+                                      {"cores", std::int64_t{2}},
                                       {"oversubscribed", std::int64_t{0}}};
 
 /// The message of the InputError that all ranks should see.
