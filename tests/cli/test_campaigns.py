@@ -87,7 +87,7 @@ def test_a_plan_shows_the_product_and_how_to_submit_it(campaign):
     plan = (campaign / "plan.txt").read_text()
     assert f"{POINTS - 8} points + 8 baselines" in plan
     assert re.search(r"\| rule +\| +2 \| margin, p_max\*\(1\+0\*exit\)", plan)
-    submit = r"sbatch --array=0-2 --nodes=1 --ntasks=2 --cpus-per-task=1 \S*slurm/eebench.sbatch bench -o out --threads 1 --resume"
+    submit = r"sbatch --array=0-2 --nodes=1 --ntasks=2 --ntasks-per-node=2 --cpus-per-task=1 \S*slurm/eebench.sbatch bench -o out --threads 1 --resume"
     assert re.search(submit, plan)
     manifest = json.loads((campaign / "out/manifest.json").read_text())
     points = [shard["points"] for shard in manifest["shards"]]
@@ -220,7 +220,7 @@ def test_tasks_of_other_machines_or_programs_are_not_merged(eebench, campaign, t
         (["plan", "--shards", "2", "--shard-minutes", "5"], {}, "--shard-minutes"),
         (["plan", "--effort", "smoke", "--shard-minutes", "5", "--dry-run"], {}, "sets no time to a point"),
         (["plan", "--repeats", "1000000000", "--ranks", "1,2", "--dry-run"], {}, "2e+09 jobs by --shards"),
-        (["plan", "--ranks", "1", "--nodes", "2", "--dry-run"], {}, "--nodes 2: each needs a rank"),
+        (["plan", "--ranks", "1", "--nodes", "2", "--dry-run"], {}, "--nodes 2: all need equally many ranks"),
         (["bench", "-o", "out"], {}, "planned in 3 shards; give --shard i/3"),
         (["bench", "-o", "out", "--shard", "3/3"], {}, "--shard: no such shard; shards are 0/N to N-1/N, here N = 3"),
         (["bench", "-o", "out", "--shard", "1"], {}, "--shard: no such shard"),

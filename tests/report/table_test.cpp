@@ -31,7 +31,7 @@ TEST_CASE("numbers have four digits") {
 }
 
 TEST_CASE("a threshold that no score reaches is called never") {
-  CHECK(report::threshold_text(0.95122) == "0.9512");
+  CHECK(report::threshold_text(0.95121666) == "0.951217");
   CHECK(report::threshold_text(-1.25) == "-1.25");
   CHECK(report::threshold_text(INFINITY) == "never");
 }

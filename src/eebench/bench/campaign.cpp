@@ -296,7 +296,10 @@ Attributes Driver::with_data(Attributes attributes) const {
   const Subject& subject = stations_.front().subject;
   attributes["jets_cut"] = count_cut(comm_, subject.jets, jets_of(subject, suite_));
   attributes["data_sha256"] = subject.jets.sha256;
-  attributes["energy_counters"] = comm_.broadcast(energy_.what());
+  const std::vector<std::string> counters = comm_.all_gather(energy_.what());
+  std::set<std::string> different(counters.begin(), counters.end());
+  different.erase("");  // of ranks that read none
+  attributes["energy_counters"] = fmt::format("{}", fmt::join(different, "; "));
   if (suite_.choosing) {
     attributes["choosing_data"] = suite_.choosing->data.filename().string();
     attributes["choosing_data_sha256"] = subject.choosing.sha256;

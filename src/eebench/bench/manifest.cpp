@@ -21,8 +21,11 @@
 namespace eebench::bench {
 namespace {
 
-/// Of the provenance: what times of one campaign must have in common.
-constexpr std::string_view machine_keys[] = {"cpu", "cores"};
+/// Of the provenance: what times of one campaign must have in common, of one job size `cores` too.
+constexpr std::string_view machine_keys[] = {
+    "cpu",      "cores",     "governor", "device",     "eebench_version",
+    "git_sha",  "git_dirty", "compiler", "build_type", "flags",
+    "libtorch", "hdf5",      "mpi"};
 
 std::string text_of(const std::filesystem::path& path) {
   std::ifstream stream(path);
@@ -253,15 +256,15 @@ Manifest claim_shard(const comm::Communicator& comm, const CampaignFolder& folde
     const Manifest now = make_manifest(
         suite, points, split(points, equal, folder.shards, std::span(&job, 1), 1, suite.seed));
     if (std::filesystem::exists(folder.manifest())) {
+      const Manifest before = read_manifest(folder.manifest());
+      check_same(now, before, folder.manifest().string());
+      check_shard(folder, before.shards.size());
+      check_job(folder, before.shards[static_cast<std::size_t>(folder.shard)].job, job);
       if (std::filesystem::exists(folder.task()) && !resume) {
         throw InputError(fmt::format(
             "{} holds a campaign already; add --resume to go on with it or give another -o",
             folder.root.string()));
       }
-      const Manifest before = read_manifest(folder.manifest());
-      check_same(now, before, folder.manifest().string());
-      check_shard(folder, before.shards.size());
-      check_job(folder, before.shards[static_cast<std::size_t>(folder.shard)].job, job);
     } else {
       check_shard(folder, now.shards.size());
     }

@@ -52,7 +52,8 @@ void write_manifest(const Manifest& manifest, const std::filesystem::path& path)
 /// \collective Prepares a campaign's folder for measuring the shard that `folder` names. Writes
 /// manifest.json where there is none, and else checks that it is about the same suite, weights and
 /// data, that the shard is one of its own and for a job of this size, and that all tasks are
-/// measured on the same processor, those of jobs of this size with as many cores (of `provenance`).
+/// measured by the same program on the same processor, those of jobs of this size with as many
+/// cores (of `provenance`).
 /// Throws InputError naming what differs, or that the shard was begun already although `resume` is
 /// not set.
 Manifest claim_shard(const comm::Communicator& comm, const CampaignFolder& folder,

@@ -22,8 +22,8 @@ namespace eebench::bench {
 namespace {
 
 /// Root attributes in which the tasks of a campaign may differ.
-constexpr const char* of_one_run[] = {"campaign", "command_line", "start_utc", "load_average",
-                                      "environment"};
+constexpr const char* of_one_run[] = {"campaign",     "command_line", "start_utc",
+                                      "load_average", "environment",  "energy_counters"};
 
 struct Task {
   CampaignFolder folder;

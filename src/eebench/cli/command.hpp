@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "eebench/comm/communicator.hpp"
 #include "eebench/core/error.hpp"
@@ -50,6 +51,14 @@ struct Command {
 
 /// Of a number of things; a longer one is a slip of the finger.
 inline CLI::Range at_least(std::int64_t least) { return {least, std::int64_t{1'000'000'000}}; }
+
+/// Refuses what is no number above 0, in words of any length but CLI11's.
+inline std::string above_zero(const std::string& text) {
+  double value = 0.0;
+  return CLI::detail::lexical_cast(text, value) && value > 0.0 && value < 1e9
+             ? ""
+             : fmt::format("'{}' must be a number above 0", text);
+}
 
 /// Refuses an empty name, as of an unset variable in a shell, which would pass for none given.
 inline std::function<std::string(const std::string&)> named(const std::string& kind) {

@@ -53,14 +53,14 @@ std::string thresholds_text(const bench::Thresholds& thresholds) {
   });
 }
 
-/// Every combination in which each node gets a rank.
+/// Every combination in which all nodes get equally many ranks.
 std::vector<bench::JobSize> jobs_of(const Options& options) {
   std::vector<bench::JobSize> jobs;
   for (const std::int64_t ranks : options.ranks) {
     for (const std::int64_t threads : options.threads) {
       for (const std::int64_t nodes : options.nodes) {
         const bench::JobSize job{ranks, threads, nodes};
-        if (nodes <= ranks && std::find(jobs.begin(), jobs.end(), job) == jobs.end()) {
+        if (ranks % nodes == 0 && std::find(jobs.begin(), jobs.end(), job) == jobs.end()) {
           jobs.push_back(job);
         }
       }
@@ -68,8 +68,7 @@ std::vector<bench::JobSize> jobs_of(const Options& options) {
   }
   if (jobs.empty()) {
     throw InputError(
-        fmt::format("--nodes {}: each needs a rank; give --ranks of as many or more, or fewer "
-                    "nodes",
+        fmt::format("--nodes {}: all need equally many ranks; give --ranks that it divides",
                     fmt::join(options.nodes, ",")));
   }
   return jobs;
@@ -275,7 +274,7 @@ Runner setup_plan(CLI::App& app) {
           ->capture_default_str();
   app.add_option("--shard-minutes", o->shard_minutes,
                  "Instead: as many that none should take more minutes")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero)
       ->excludes(shards);
   app.add_option(
          "--repeats", o->repeats,
@@ -288,7 +287,8 @@ Runner setup_plan(CLI::App& app) {
   };
   add_sizes("--ranks", o->ranks, "MPI ranks of a job, of all its nodes; several: 1,2,4");
   add_sizes("--threads", o->threads, "Threads of each rank; several: 1,2");
-  add_sizes("--nodes", o->nodes, "Nodes of a job; several: 1,2, with each --ranks of as many");
+  add_sizes("--nodes", o->nodes,
+            "Nodes of a job; several: 1,2, each with every --ranks that it divides");
   app.add_option("--like", o->like, "Campaign whose points tell how long such points take")
       ->check(named("campaign"));
   app.add_flag("--dry-run", o->dry_run, "Only say what it would be; write nothing");

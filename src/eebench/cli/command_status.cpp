@@ -74,11 +74,11 @@ Runner setup_status(CLI::App& app) {
   app.add_option("--lost-after", o->lost_after,
                  "Minutes without a finished point after which a shard counts as lost; whether its "
                  "processes live cannot be told from files")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero)
       ->capture_default_str();
   app.add_flag("--watch{2}", o->watch,
                "Look again every 2 seconds, or --watch=SECONDS, until all shards have ended")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero);
   app.add_option("--page", o->page,
                  "HTML file to write each time; it loads itself anew while it is watched")
       ->check(named("file"));

@@ -233,8 +233,15 @@ Table summary_table(const TaskReader& task, Columns columns) {
   const Shown shown(task);
   const std::vector<double> thresholds = task.values("thresholds");
   const std::vector<double> fixed = task.values("fixed_exit");
-  const bool crowded = task.integer_attribute("oversubscribed") != 0;
-  const std::string note = crowded ? "*" : "";
+  const auto starred = [&,
+                        crowded = task.values("oversubscribed")](std::vector<std::string> cells) {
+    const std::vector<std::string> stars =
+        shown.cells([&](std::size_t p) { return crowded[p] != 0.0 ? "\\*" : ""; });
+    for (std::size_t row = 0; row < cells.size(); ++row) {
+      cells[row] += cells[row].empty() ? "" : stars[row];
+    }
+    return cells;
+  };
   Table table;
   const auto add = [&](std::string name, std::string unit, std::vector<std::string> cells,
                        bool is_text = false) {
@@ -274,13 +281,13 @@ Table summary_table(const TaskReader& task, Columns columns) {
     add("multiply-adds", "M/jet", shown.numbers("multiply_adds", 0, 1e-6));
     add("run", "M/jet", shown.numbers("multiply_adds_run", 0, 1e-6));
   }
-  add("throughput" + note, "jets/s", shown.with_interval("throughput"));
-  add("p50" + note, "ms", shown.numbers("latency", 0, 1e3));
+  add("throughput", "jets/s", starred(shown.with_interval("throughput")));
+  add("p50", "ms", starred(shown.numbers("latency", 0, 1e3)));
   if (!all) {
     return table;
   }
-  add("p90" + note, "ms", shown.numbers("latency", 1, 1e3));
-  add("p99" + note, "ms", shown.numbers("latency", 2, 1e3));
+  add("p90", "ms", starred(shown.numbers("latency", 1, 1e3)));
+  add("p99", "ms", starred(shown.numbers("latency", 2, 1e3)));
   add("flips", "", shown.numbers("flip_share"));
   return table;
 }
@@ -303,10 +310,12 @@ std::string harness_line(const TaskReader& task) {
       off = std::max(off, told[point] / known[point] - 1.0);
     }
   }
+  constexpr double much = 0.01;
   return fmt::format(
-      "- Measuring adds {:.2g} % or less to a batch; a known time is told {:.2g} % too long or "
-      "less.\n",
-      100.0 * share, 100.0 * off);
+      "- {}easuring adds {:.2g} % or less to a batch; a known time is told {:.2g} % too long or "
+      "less.{}\n",
+      std::max(share, off) > much ? "WARNING: m" : "M", 100.0 * share, 100.0 * off,
+      std::max(share, off) > much ? " Above 1 % short batches are not told well." : "");
 }
 
 std::string preamble(const TaskReader& task) {
@@ -346,6 +355,10 @@ std::string preamble(const TaskReader& task) {
         "latency (hand-over of a batch to a jet's answer; a dash: too few batches), flips (jets "
         "that leave elsewhere than replayed).\n",
         run);
+  }
+  if (task.has_attribute("n_missing") && task.integer_attribute("n_missing") > 0) {
+    text += fmt::format("- Incomplete: {} points of the plan are not in this file.\n",
+                        task.integer_attribute("n_missing"));
   }
   text += harness_line(task);
   text +=

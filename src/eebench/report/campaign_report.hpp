@@ -20,8 +20,7 @@ std::string threshold_cell(const bench::TaskReader& task, std::span<const double
 
 /// One row a point that is `ok`, in file order: the baselines full and fixed first for each network
 /// and batch. `±` is half the 95 % interval. The rejection is that of one class, the hardest; a
-/// lower limit begins with ">". Everything measured on more ranks than cores is marked by a column
-/// header that says so.
+/// lower limit begins with ">". Every time that was measured on more ranks than cores has a star.
 Table summary_table(const bench::TaskReader& task, Columns columns);
 
 /// Thresholds that were chosen on other jets, one row a network, rule, loss and kind of threshold,

@@ -36,6 +36,7 @@ struct Times {
   std::vector<double> seconds;
   std::string id;  ///< digest of settings, weights, data and network
   double jets = 0.0;
+  bool crowded = false;
 };
 
 struct Campaign {
@@ -59,18 +60,27 @@ Campaign read(const bench::TaskReader& task) {
       task.has("executor") ? task.names("executor")  // before format 1.6 who had an answer left
                            : std::vector<std::string>(task.points(), "leaving");
   const std::vector<bench::JobSize> jobs = task.jobs();
+  const std::vector<double> crowded =
+      task.has("oversubscribed")
+          ? task.values("oversubscribed")
+          : std::vector(task.points(),
+                        static_cast<double>(task.integer_attribute("oversubscribed")));
+  const std::size_t exits = task.length("exit");
   const std::vector<std::string> ids = task.texts("point_id");
   Campaign campaign;
   for (std::size_t p = 0; p < task.points(); ++p) {
     if (states[p] != "ok") {
       continue;
     }
-    const std::string threshold = threshold_cell(task, thresholds, fixed, p);
+    const bool is_given = selections[p] == "given";
+    const std::string shown = is_given ? threshold_cell(task, thresholds, fixed, p)
+                                       : fmt::format("{}, loss {}", selections[p], losses[p]);
+    const auto own = std::span(thresholds).subspan(p * exits, exits);
     const std::string choice =
-        selections[p] == "given" ? threshold : fmt::format("{}, loss {}", selections[p], losses[p]);
+        is_given ? fmt::format("{} {}", fixed[p], fmt::join(own, " ")) : shown;  // every digit
     const Key key{jobs[p], models[p], rules[p], choice, scenarios[p], engines[p], batches[p]};
     const auto [place, is_new] =
-        campaign.times.try_emplace(key, Times{choice, {}, ids[p], jets[p]});
+        campaign.times.try_emplace(key, Times{shown, {}, ids[p], jets[p], crowded[p] != 0.0});
     if (is_new) {
       campaign.order.push_back(key);
     }
@@ -139,6 +149,8 @@ Comparison compare(const bench::TaskReader& a, const bench::TaskReader& b) {
     ComparedPoint point;
     std::tie(point.job, point.model, point.rule, point.threshold, point.scenario, point.executor,
              point.batch) = key;
+    point.threshold = before.threshold;
+    point.crowded = before.crowded || other->second.crowded;
     point.a = before.seconds;
     point.b = other->second.seconds;
     point.ratio = stats::median(point.b) / stats::median(point.a);
@@ -170,14 +182,25 @@ std::filesystem::path result_file(const std::filesystem::path& path) {
     return path;
   }
   const bench::CampaignFolder folder{path};
-  if (std::filesystem::exists(folder.merged())) {
-    return folder.merged();
+  const bench::Manifest manifest = bench::read_manifest(folder.manifest());
+  if (!std::filesystem::exists(folder.merged())) {
+    if (manifest.shards.size() > 1) {
+      throw InputError(
+          fmt::format("{} is not merged; run eebench merge {}", path.string(), path.string()));
+    }
+    return folder.task_file();
   }
-  if (bench::read_manifest(folder.manifest()).shards.size() > 1) {
-    throw InputError(
-        fmt::format("{} is not merged; run eebench merge {}", path.string(), path.string()));
+  std::size_t measured = 0;
+  bench::CampaignFolder task = folder;
+  for (const bench::Shard& shard : manifest.shards) {
+    measured += std::filesystem::exists(task.task_file()) ? shard.points.size() : 0;
+    ++task.shard;
   }
-  return folder.task_file();
+  if (bench::TaskReader(folder.merged()).points() < measured) {
+    throw InputError(fmt::format("{} lacks tasks that have ended since; run eebench merge {} again",
+                                 folder.merged().string(), path.string()));
+  }
+  return folder.merged();
 }
 
 std::string comparison_text(const Comparison& comparison) {
@@ -197,7 +220,9 @@ std::string comparison_text(const Comparison& comparison) {
   const bool several = std::any_of(
       comparison.points.begin(), comparison.points.end(),
       [&](const ComparedPoint& point) { return point.job != comparison.points.front().job; });
-  if (several) {
+  const bool crowded = std::any_of(comparison.points.begin(), comparison.points.end(),
+                                   [](const ComparedPoint& point) { return point.crowded; });
+  if (several || crowded) {
     table.columns.push_back({"job", "", {}, true});
   }
   std::map<Verdict, int> counts;
@@ -218,7 +243,7 @@ std::string comparison_text(const Comparison& comparison) {
                                                    point.interval.low, point.interval.high),
                                  fmt::format("{:.2g}", point.p),
                                  name(point.verdict),
-                                 describe(point.job)};
+                                 describe(point.job) + (point.crowded ? " \\*" : "")};
     for (std::size_t column = 0; column < table.columns.size(); ++column) {
       table.columns[column].cells.push_back(cells[column]);
     }
@@ -232,6 +257,9 @@ std::string comparison_text(const Comparison& comparison) {
       " A verdict takes {} repeats on both sides; where nothing changed, one in {:.0f} is FAST or "
       "SLOW by chance.\n",
       repeats_for_a_verdict, 1.0 / significance);
+  if (crowded) {
+    text += "\\* More ranks than cores: such times do not say how fast the machine is.\n";
+  }
   if (comparison.only_a + comparison.only_b > 0) {
     text += fmt::format("Points in a alone: {}, in b alone: {}.\n", comparison.only_a,
                         comparison.only_b);

@@ -36,6 +36,7 @@ struct ComparedPoint {
   stats::Interval interval{};
   double p = 1.0;
   Verdict verdict = Verdict::ambiguous;
+  bool crowded = false;  ///< on one side at least by more ranks than cores
 };
 
 struct Comparison {

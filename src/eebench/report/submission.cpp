@@ -33,9 +33,9 @@ std::vector<std::string> submissions(const std::filesystem::path& campaign,
                                      std::span<const bench::JobSize> jobs) {
   return by_job(shards, jobs, [&](const bench::JobSize& job, const std::string& array) {
     return fmt::format(
-        "sbatch --array={} --nodes={} --ntasks={} --cpus-per-task={} {} bench -o {} --threads {} "
-        "--resume",
-        array, job.nodes, job.ranks, job.threads,
+        "sbatch --array={} --nodes={} --ntasks={} --ntasks-per-node={} --cpus-per-task={} {} bench "
+        "-o {} --threads {} --resume",
+        array, job.nodes, job.ranks, job.ranks / job.nodes, job.threads,
         shell_quoted(sys::find_resource("slurm/eebench.sbatch").string()),
         shell_quoted(campaign.string()), job.threads);
   });

@@ -70,7 +70,7 @@ std::string with_interval(double value, const stats::Interval& interval) {
 }
 
 std::string threshold_text(double threshold) {
-  return std::isinf(threshold) ? "never" : fmt::format("{:.4g}", threshold);
+  return std::isinf(threshold) ? "never" : fmt::format("{:.6g}", threshold);
 }
 
 std::string take_constants(Table& table) {

@@ -36,7 +36,7 @@ std::string number(double value);
 /// "1.234 (1.200 to 1.270)"; the value alone where there is no interval.
 std::string with_interval(double value, const stats::Interval& interval);
 
-/// Four significant digits; "never" for one that no score reaches.
+/// Six significant digits; "never" for one that no score reaches.
 std::string threshold_text(double threshold);
 
 }  // namespace eebench::report

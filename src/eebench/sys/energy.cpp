@@ -50,13 +50,13 @@ EnergyMeter::EnergyMeter(const EnergyOf& of) : is_asked_(of.node || of.gpu) {
   if (of.gpu) {
     add_gpu(*of.gpu, of.nvml);
   }
-  if (counters_.empty()) {
-    what_ = "absent: " + absent_;
+  if (!absent_.empty()) {
+    what_ += (what_.empty() ? "absent: " : "; absent: ") + absent_;
   }
 }
 
 void EnergyMeter::add(const std::string& name, Counter counter) {
-  if (const auto now = counter.read()) {
+  if (const auto now = counter.range > 0 ? counter.read() : std::nullopt) {
     counter.last = *now;
     counters_.push_back(std::move(counter));
     what_ += (what_.empty() ? "" : ", ") + name;
@@ -72,16 +72,19 @@ void EnergyMeter::add_node(const std::filesystem::path& powercap) {
     folders.push_back(entry.path());
   }
   std::sort(folders.begin(), folders.end());
-  absent_ = fmt::format("{} has no package with a counter", powercap.string());
   for (const std::filesystem::path& folder : folders) {
     const std::string name = read_one<std::string>(folder / "name").value_or("");
-    // Core and uncore are parts of a package, psys is the whole board.
-    if (name.starts_with("package") || name == "dram") {
+    // Core and uncore are parts of a package, psys is the whole board, mmio a package once more.
+    const bool is_again = folder.filename().string().find("mmio") != std::string::npos;
+    if (!is_again && (name.starts_with("package") || name == "dram")) {
       constexpr double microjoule = 1e-6;
       add(name,
           {[=] { return read_one<std::uint64_t>(folder / "energy_uj"); },
            read_one<std::uint64_t>(folder / "max_energy_range_uj").value_or(0), microjoule, 0});
     }
+  }
+  if (counters_.empty() && absent_.empty()) {
+    absent_ = fmt::format("{} has no package with a counter", powercap.string());
   }
 }
 
