@@ -225,7 +225,6 @@ def test_tasks_of_other_machines_or_programs_are_not_merged(eebench, campaign, t
         (["bench", "-o", "out", "--shard", "3/3"], {}, "--shard: no such shard; shards are 0/N to N-1/N, here N = 3"),
         (["bench", "-o", "out", "--shard", "1"], {}, "--shard: no such shard"),
         (["bench", "-o", "out"], {"SLURM_ARRAY_TASK_ID": "7"}, "SLURM_ARRAY_TASK_ID: no such shard"),
-        (["bench", "-o", "out", "--shard", "0/3"], {}, "add --resume"),
         (["bench", "-o", "out", "--shard", "0/3", "--resume", "-a", "seed=9"], {}, "asked for now: seed = 9; there: seed = 1"),
         (["bench", "-o", "out", "--shard", "0/3", "--resume"], {}, "shard 0 is for 2 ranks, 1 thread each, 1 node; this job has 1 rank"),
         (["status", "."], {}, "manifest.json: no such file"),

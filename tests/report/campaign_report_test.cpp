@@ -1,5 +1,4 @@
 #include "eebench/report/campaign_report.hpp"
-#include "eebench/report/comparison.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -7,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "eebench/report/comparison.hpp"
 #include "tests/bench/fake_subject.hpp"
 #include "tests/support/scratch_dir.hpp"
 
@@ -37,14 +37,16 @@ scenario = "offline"
   hooks.open = [](const bench::ModelEntry&, const bench::Suite&) {
     return test::fake_subject({}, 300);
   };
-  return bench::run_campaign({}, suite, folder, false,
-                             {{"effort", std::string("smoke")},
-                              {"data", std::string("none.h5")},
-                              {"device", std::string("cpu")},
-                              {"cores", std::int64_t{2}},
-                              {"threads_per_rank", std::int64_t{1}},
-                              {"oversubscribed", oversubscribed}},
-                             hooks);
+  bench::Attributes provenance = {
+      {"effort", std::string("smoke")},      {"data", std::string("none.h5")},
+      {"device", std::string("cpu")},        {"cores", std::int64_t{2}},
+      {"threads_per_rank", std::int64_t{1}}, {"deterministic", std::int64_t{0}},
+      {"oversubscribed", oversubscribed}};
+  for (const char* name : {"cpu", "governor", "libtorch", "eebench_version", "git_sha", "compiler",
+                           "build_type", "flags"}) {
+    provenance[name] = std::string("fake");
+  }
+  return bench::run_campaign({}, suite, folder, false, provenance, hooks);
 }
 
 std::string text_of(const std::filesystem::path& path) {
