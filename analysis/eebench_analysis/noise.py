@@ -27,7 +27,7 @@ def relative_times(point):
     """
     time = point["sample_time"].values.astype(float)
     time = time[np.isfinite(time)]
-    ranks = point.sizes["rank"]
+    ranks = int(point.get("ranks", point.sizes["rank"]))  # the dimension is that of the largest job
     batches = max(int(np.ceil(float(point["jets_run"]) / (ranks * float(point["batch"])))), 1)
     passes = len(time) // batches
     if passes < 2:
