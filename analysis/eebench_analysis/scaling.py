@@ -139,14 +139,14 @@ def predict_on(machine, points, sums, nodes, jets, size, seed=1):
     """The same on nodes of another machine, [nodes]; the band also holds all between its least and most latencies and times."""
 
     def steps(model, random):
-        share = random.uniform() if random else 0.5
+        share = random.uniform()
         return np.array([model.step_on(machine, n, j, size, share) for n, j in zip(nodes, jets)])
 
     return with_band(points, sums, steps, seed)
 
 
 def with_band(points, sums, steps, seed):
-    """`steps(model, random)` of the fit, without `random`, and its 95 % band over models of samples drawn again."""
+    """Median and 95 % band of `steps(model, random)`, over models of samples drawn again and deviations of the fit."""
     random = np.random.default_rng(seed)
     fitted = Model(points, sums)
     left = points["samples"].mean(1) / fitted.step(points["ranks"], points["jets"], points["bytes"])
@@ -154,8 +154,8 @@ def with_band(points, sums, steps, seed):
     for _ in range(REPLICAS):
         again = Model(drawn_again(points, random), drawn_again(sums, random) if sums else None)
         drawn.append(steps(again, random) * random.choice(left))
-    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
-    return steps(fitted, None), low, high
+    low, centre, high = np.quantile(drawn, (0.025, 0.5, 0.975), axis=0)
+    return centre, low, high
 
 
 def validation(points, sums):

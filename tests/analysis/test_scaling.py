@@ -73,6 +73,17 @@ def test_bands_hold_what_was_left_out():
     assert np.mean(held) > 0.6
 
 
+def test_the_centre_lies_in_its_band():
+    """Also where every step took longer than its parts add up to."""
+    points = scaling.points_of(dataset([1, 2, 4, 8], 256.0, noise=0.02))
+    points["samples"] = 1.5 * points["samples"]
+    fitted = scaling.Model(points).step(points["ranks"], points["jets"], points["bytes"])
+    assert (points["samples"].mean(1) > 1.2 * fitted).all()
+    centre, low, high = scaling.predict(points, None, points["ranks"], points["jets"], SIZE)
+    assert (low <= centre).all() and (centre <= high).all()
+    np.testing.assert_allclose(centre, points["samples"].mean(1), rtol=0.1)
+
+
 def test_ranks_that_shared_cores_do_not_count():
     data = dataset([1, 2, 3, 4], 256.0)
     data["oversubscribed"][3] = 1
@@ -163,7 +174,7 @@ def test_the_band_holds_what_the_description_leaves_open(tmp_path):
     model = scaling.Model(points, alone)
     size = 400e6  # nearly all of the step is the all-reduce
     step, low, high = scaling.predict_on(four, points, alone, [8], [32.0], size)
-    assert step[0] == pytest.approx(model.step_on(four, 8, 32.0, size))
+    assert step[0] == pytest.approx(model.step_on(four, 8, 32.0, size), rel=0.1)
     least, most = (model.step_on(four, 8, 32.0, size, share) for share in (0.0, 1.0))
     assert least < low[0] < 1.1 * least and 0.9 * most < high[0] < most
 
