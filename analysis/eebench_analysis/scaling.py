@@ -7,7 +7,8 @@ A step of n ranks with j jets each, whose all-reduce sums b bytes, takes
     + alpha s(n) + beta v(n) b     the all-reduce
 
 with s(n) = 2 (n - 1), v(n) = 2 (n - 1) / n for a ring, and s(n) = v(n) = log2 n for a tree (Thakur, Rabenseifner,
-Gropp, IJHPCA 19 (2005) 49), whichever fits better. Coefficients are at least 0 and fitted to relative deviations.
+Gropp, IJHPCA 19 (2005) 49), whichever fits better; fewer than 3 numbers of ranks do not tell them apart, and the band
+then spans both. Coefficients are at least 0 and fitted to relative deviations.
 
 On N nodes of another machine the same is computed, read and waited for, but the sum is taken within the g ranks of each
 node, then between nodes: each level by a ring or a tree, whichever is faster, with the latency and bandwidth of the
@@ -79,21 +80,21 @@ def least_squares(columns, values):
 
 
 class Model:
-    """Fitted to points, and to all-reduces by themselves where there are any."""
+    """Fitted to points, and to all-reduces by themselves where there are any; of the form that fits better, or of `form`."""
 
-    def __init__(self, points, sums=None):
+    def __init__(self, points, sums=None, form=None):
         ranks, jets = points["ranks"], points["jets"]
         (self.c0, self.c1), _ = least_squares((np.ones_like(jets), jets), points["compute"])
         (self.i,), _ = least_squares((jets,), points["input"])
         (self.w,), _ = least_squares((spread(ranks),), points["wait"])
-        self.form, self.alpha, self.beta = self.fit_all_reduce(sums or points, "communication")
+        self.form, self.alpha, self.beta = self.fit_all_reduce(sums or points, form)
 
     @staticmethod
-    def fit_all_reduce(points, time):
+    def fit_all_reduce(points, form):
         rows = points["ranks"] > 1
-        ranks, size, seconds = points["ranks"][rows], points["bytes"][rows], points[time][rows]
+        ranks, size, seconds = points["ranks"][rows], points["bytes"][rows], points["communication"][rows]
         fits = {name: least_squares((s(ranks), v(ranks) * size), seconds) for name, (s, v) in FORMS.items()}
-        form = min(fits, key=lambda name: fits[name][1])
+        form = form or min(fits, key=lambda name: fits[name][1])
         return form, *fits[form][0]
 
     def all_reduce(self, ranks, size):
@@ -122,6 +123,12 @@ def spread(ranks):
     return np.sqrt(2 * np.log(ranks))
 
 
+def possible_forms(points, sums):
+    """Of the all-reduce: the one that fits better, or all where there are fewer than 3 numbers of ranks to tell them apart by."""
+    ranks = (sums or points)["ranks"]
+    return [None] if len(np.unique(ranks[ranks > 1])) >= 3 else list(FORMS)
+
+
 def drawn_again(points, random):
     """Points as another run might have had them: samples drawn with replacement, parts in proportion."""
     samples = points["samples"]
@@ -148,12 +155,16 @@ def predict_on(machine, points, sums, nodes, jets, size, seed=1):
 def with_band(points, sums, steps, seed):
     """Median and 95 % band of `steps(model, random)`, over models of samples drawn again and deviations of the fit."""
     random = np.random.default_rng(seed)
-    fitted = Model(points, sums)
-    left = points["samples"].mean(1) / fitted.step(points["ranks"], points["jets"], points["bytes"])
+    forms = possible_forms(points, sums)
+    measured = points["samples"].mean(1)
+    left = {
+        form: measured / Model(points, sums, form).step(points["ranks"], points["jets"], points["bytes"]) for form in forms
+    }
     drawn = []
     for _ in range(REPLICAS):
-        again = Model(drawn_again(points, random), drawn_again(sums, random) if sums else None)
-        drawn.append(steps(again, random) * random.choice(left))
+        form = random.choice(forms)
+        again = Model(drawn_again(points, random), drawn_again(sums, random) if sums else None, form)
+        drawn.append(steps(again, random) * random.choice(left[form]))
     low, centre, high = np.quantile(drawn, (0.025, 0.5, 0.975), axis=0)
     return centre, low, high
 
@@ -212,11 +223,13 @@ def scaling(path, sums_path, more_ranks, output, machine_path=None, nodes=()):
     counts = np.array(sorted({*points["ranks"].astype(int), *more_ranks}), float)
     jets = np.full_like(counts, points["jets"][0]) if weak else total[0] / counts
     predicted = predict(points, sums, counts, jets, points["bytes"][-1])
-    model = Model(points, sums)
+    models = [Model(points, sums, form) for form in possible_forms(points, sums)]
+    model = models[0]
+    undetermined = "of undetermined form (3 numbers of ranks tell a ring from a tree), " if len(models) > 1 else ""
+    sums_take = " or ".join(f"as a {m.form} with alpha {m.alpha:.4g} s and beta {m.beta:.4g} s a byte" for m in models)
     print(
         f"A step takes {model.c0:.4g} s + {model.c1:.4g} s a jet to compute, {model.i:.4g} s a jet to read, "
-        f"{model.w:.4g} s sqrt(2 ln n) to wait, and an all-reduce as a {model.form} with alpha {model.alpha:.4g} s "
-        f"and beta {model.beta:.4g} s a byte.\n"
+        f"{model.w:.4g} s sqrt(2 ln n) to wait, and an all-reduce {undetermined}{sums_take}.\n"
     )
     print(markdown(
         ("ranks left out", "measured [s]", "predicted from fewer [s]", "95 % band", "within"),

@@ -84,6 +84,23 @@ def test_the_centre_lies_in_its_band():
     np.testing.assert_allclose(centre, points["samples"].mean(1), rtol=0.1)
 
 
+def test_two_numbers_of_ranks_leave_the_form_open(tmp_path, capsys):
+    """The band then spans ring and tree, which are far apart where most of a step is the all-reduce of many ranks."""
+    points, two = scaling.points_of(dataset([1, 2, 4], 4.0)), scaling.points_of(sums(ranks=(2,)))
+    ring, tree = (scaling.Model(points, two, form).step(1024, 1.0, 8.0) for form in ("ring", "tree"))
+    assert ring > 2 * tree
+    _, low, high = scaling.predict(points, two, [1024], 1.0, 8.0)
+    assert low[0] < 1.1 * tree and high[0] > 0.9 * ring
+    _, low, high = scaling.predict(points, scaling.points_of(sums()), [1024], 1.0, 8.0)
+    assert 0.9 * tree < low[0] and high[0] < 1.1 * tree
+    dataset([1, 2, 4], 256.0).to_netcdf(tmp_path / "s.h5", engine="h5netcdf")
+    for ranks, said in (((2, 4), True), ((2, 4, 8), False)):
+        sums(ranks).to_netcdf(tmp_path / "sums.h5", engine="h5netcdf")
+        arguments = [str(tmp_path / "s.h5"), "--sums", str(tmp_path / "sums.h5"), "-o", str(tmp_path / "f.png")]
+        assert main(["scaling", *arguments]) == 0
+        assert ("undetermined" in capsys.readouterr().out) == said
+
+
 def test_ranks_that_shared_cores_do_not_count():
     data = dataset([1, 2, 3, 4], 256.0)
     data["oversubscribed"][3] = 1
