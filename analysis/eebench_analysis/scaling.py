@@ -29,6 +29,7 @@ from .outputs import check_output_file
 from .tables import markdown
 
 REPLICAS = 400
+FIGURES = (".png", ".pdf", ".svg")
 PARTS = ("compute", "input", "wait", "communication")
 
 
@@ -184,6 +185,14 @@ def validation(points, sums):
     return rows
 
 
+def check_jets(asked, ranks, jets, fewer):
+    if ranks > jets:
+        raise InputError(
+            f"{asked}: a step had {jets:g} jets, fewer than the {ranks:g} ranks; ask for fewer {fewer}, "
+            "or measure with more --jets or --mode weak"
+        )
+
+
 def extrapolation(machine_path, nodes, data, points, sums):
     """What `nodes` nodes of a machine would take: its description, jets of each rank, and predict_on."""
     machine = read_machine(machine_path)
@@ -192,11 +201,8 @@ def extrapolation(machine_path, nodes, data, points, sums):
     weak = data.attrs["mode"] == "weak"
     if max(nodes) > machine.nodes:
         raise InputError(f"--nodes {max(nodes)}: {machine.name} has {machine.nodes} ({machine_path}); ask for fewer")
-    if not weak and max(ranks) > total:
-        raise InputError(
-            f"--nodes {max(nodes)}: a step had {total:g} jets, fewer than the {max(ranks):g} ranks; ask for fewer nodes, "
-            "or measure with more --jets or --mode weak"
-        )
+    if not weak:
+        check_jets(f"--nodes {max(nodes)}", max(ranks), total, "nodes")
     jets = np.full_like(ranks, points["jets"][0]) if weak else total / ranks
     return machine, jets, predict_on(machine, points, sums, nodes, jets, points["bytes"][-1])
 
@@ -206,6 +212,8 @@ def scaling(path, sums_path, more_ranks, output, machine_path=None, nodes=()):
     if bool(machine_path) != bool(nodes):
         raise InputError("--machine and --nodes belong together; give both, or none")
     output = Path(output)
+    if output.suffix.lower() not in FIGURES:
+        raise InputError(f"{output}: a figure's name ends in {', '.join(FIGURES)}; give it one of these")
     check_output_file(output, [path, *([sums_path] if sums_path else [])])
     data = read_scaling(path, alone=False)
     points = points_of(data)
@@ -217,9 +225,11 @@ def scaling(path, sums_path, more_ranks, output, machine_path=None, nodes=()):
     sums = points_of(read_scaling(sums_path, alone=True)) if sums_path else None
     if sums is not None and len(sums["ranks"]) == 0:
         raise InputError(f"{sums_path}: all of its ranks shared cores; measure fewer ranks")
-    extrapolated = extrapolation(machine_path, nodes, data, points, sums) if nodes else None
     weak = data.attrs["mode"] == "weak"
     total = points["jets"] * points["ranks"]
+    if more_ranks and not weak:
+        check_jets(f"--ranks {max(more_ranks)}", max(more_ranks), total[0], "ranks")
+    extrapolated = extrapolation(machine_path, nodes, data, points, sums) if nodes else None
     counts = np.array(sorted({*points["ranks"].astype(int), *more_ranks}), float)
     jets = np.full_like(counts, points["jets"][0]) if weak else total[0] / counts
     predicted = predict(points, sums, counts, jets, points["bytes"][-1])

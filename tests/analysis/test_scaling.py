@@ -135,6 +135,21 @@ def test_wrong_files(tmp_path, capsys, change, words):
     assert "none.h5: not a readable file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        (["-o", "{folder}/f.txt"], "f.txt: a figure's name ends in .png, .pdf, .svg"),
+        (["-o", "{folder}/f"], "f: a figure's name ends in"),
+        (["-o", "{folder}/f.png", "--ranks", "16,1000"], "--ranks 1000: a step had 64 jets, fewer than the 1000 ranks"),
+    ],
+)
+def test_wrong_requests(tmp_path, capsys, asked, words):
+    dataset([1, 2, 4], 64.0).to_netcdf(tmp_path / "s.h5", engine="h5netcdf")
+    assert main(["scaling", str(tmp_path / "s.h5"), *(word.format(folder=tmp_path) for word in asked)]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and captured.err.count("\n") == 1 and captured.out == ""
+
+
 MACHINE = """
 name = "Four"
 nodes = 8
