@@ -6,7 +6,7 @@ import numpy as np
 
 from .errors import InputError
 from .load import job_sizes, job_text
-from .points import column, thresholds_of
+from .points import column, rule_text, thresholds_of
 from .tables import markdown
 
 LEVELS = (50, 90, 95, 99)
@@ -27,7 +27,7 @@ def describe(data, index):
         raise InputError(f"point {index} is {row['state'].item() or 'missing'}: it has no times")
     return {
         "network": row["model"].item(),
-        "rule": row["rule"].item(),
+        "rule": rule_text(row),
         "thresholds": thresholds_of(row),
         "scenario": row["scenario"].item(),
         "executor": row["executor"].item() if "executor" in row else "leaving",

@@ -9,7 +9,7 @@ from . import exits, latency, noise, page, pareto, risk, throughput
 from .errors import InputError
 from .load import counts, crowded_jobs, job_sizes, job_text, load, newest_campaign, ok_points, provenance
 from .pareto import front
-from .points import BASELINES, column, once, select, thresholds_of, unique
+from .points import BASELINES, column, once, rule_text, select, thresholds_of, unique
 
 FIGURES = {
     "accuracy_multiply_adds": (
@@ -268,8 +268,3 @@ def with_interval(row, name, form, factor=1.0):
     value, low, high = (factor * float(column(row, f"{name}{end}")) for end in ("", "_ci_low", "_ci_high"))
     interval = f" [{form.format(low)}, {form.format(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
     return number(value, form) + interval
-
-
-def rule_text(row):
-    rule = row["rule"].item()
-    return f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule

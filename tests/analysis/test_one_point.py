@@ -50,6 +50,11 @@ def test_a_point_is_printed_with_all_levels(data, capsys):
     assert "older than format 1.6" in out
 
 
+def test_of_fixed_exits_it_says_which(data):
+    (fixed,) = np.flatnonzero(data["rule"].values == "fixed")[:1]
+    assert one_point.describe(data, fixed)["rule"] == f"fixed exit {int(data['fixed_exit'][fixed])}"
+
+
 def test_points_that_are_not_there_are_refused(data, capsys):
     with pytest.raises(InputError, match="no point 24; points are 0 to 23"):
         one_point.describe(data, 24)
