@@ -32,8 +32,8 @@ def test_rows_and_notes_are_read():
 def test_labels_tell_points_apart():
     rows, _ = read(TEXT)
     assert labels(rows)[0] == "part-small  full exit 2  offline 64"
-    rows = [rows[0] | {"executor": executor, "job": job} for executor, job in (("leaving", "1 rank"), ("masked", "1 rank"))]
-    assert labels(rows) == [f"part-small  full exit 2  offline 64  {executor}" for executor in ("leaving", "masked")]
+    rows = [rows[0] | {"executor": executor, "job": job} for executor, job in (("leaving", "1 rank"), ("whole", "1 rank"))]
+    assert labels(rows) == [f"part-small  full exit 2  offline 64  {executor}" for executor in ("leaving", "whole")]
     rows.append(rows[0] | {"job": "2 ranks"})
     assert labels(rows)[::2] == [f"part-small  full exit 2  offline 64  leaving  {job}" for job in ("1 rank", "2 ranks")]
 
