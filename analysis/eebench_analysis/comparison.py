@@ -55,7 +55,7 @@ def forest(rows, notes, before, after):
             **LOOKS[row["verdict"]],
         )  # fmt: skip
     axis.axvline(1, color="#222222", linewidth=0.6, linestyle=":")
-    axis.set_yticks(range(len(rows)), [label(row) for row in rows], fontsize=7)
+    axis.set_yticks(range(len(rows)), labels(rows), fontsize=7)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlim(min(axis.get_xlim()[0], 0.95), max(axis.get_xlim()[1], 1.05))
     counts = ", ".join(f"{sum(row['verdict'] == verdict for row in rows)} {verdict}" for verdict in LOOKS)
@@ -72,5 +72,13 @@ def forest(rows, notes, before, after):
     return fig
 
 
-def label(row):
-    return f"{row['model']}  {row['rule']} {row['threshold']}  {row['scenario']} {row['batch [jets]']}"
+def labels(rows):
+    """Of every row what tells points apart; executor and job only where there are several."""
+    several = [name for name in ("executor", "job") if len({row.get(name) for row in rows}) > 1]
+    return [
+        "  ".join((
+            row["model"], f"{row['rule']} {row['threshold']}", f"{row['scenario']} {row['batch [jets]']}",
+            *(row[name] for name in several),
+        ))
+        for row in rows
+    ]  # fmt: skip

@@ -92,7 +92,10 @@ def open_task(path, points_before=0):
             f"{path}: schema_version {version}, this program reads {SCHEMA_MAJOR}.x; "
             "use the eebench_analysis that came with the eebench that wrote it"
         )
-    return with_names(data).assign_coords(run_order=("point", run_order(data, journal(path), points_before)))
+    entries = journal(path)
+    return with_names(data).assign_coords(
+        run_order=("point", run_order(data, entries, points_before)), error=("point", errors(data, entries))
+    )
 
 
 def journal(task_file):
@@ -109,17 +112,21 @@ def journal(task_file):
     return entries
 
 
+def point_ids(data):
+    """Unique within a task; the jobs and repeats of a campaign share them."""
+    ids = data["point_id"].values if "point_id" in data else np.full(data.sizes["point"], b"")
+    return [point.decode() for point in ids.tolist()]
+
+
 def run_order(data, entries, first=0):
     """When each point was measured: its place in the journal, from `first`; -1 for those that are not there."""
     places = {point: place for place, point in enumerate(entries, first)}
-    ids = data["point_id"].values if "point_id" in data else np.full(data.sizes["point"], b"")
-    return np.array([places.get(point.decode(), -1) for point in ids.tolist()], dtype=int)
+    return np.array([places.get(point, -1) for point in point_ids(data)], dtype=int)
 
 
-def failures(campaign):
-    """Point ids and errors of the points that failed."""
-    entries = (entry for file in task_files(campaign) for entry in journal(file).values())
-    return [(entry["id"], entry.get("error", "")) for entry in entries if entry["state"] == "failed"]
+def errors(data, entries):
+    """What the journal says of each point that failed; empty for the others."""
+    return np.array([entries.get(point, {}).get("error", "") for point in point_ids(data)], dtype=object)
 
 
 def with_names(data):

@@ -1,5 +1,7 @@
 """How far times can be trusted: drift while a point is measured, ranks apart, intervals and what they rest on."""
 
+from statistics import NormalDist
+
 import numpy as np
 
 from . import style
@@ -9,7 +11,7 @@ from .points import unique
 
 BLOCKS = 16
 DRIFT = 0.01  # to which standard and official runs want to know a median
-Z_95 = 1.96
+FEWEST = 8  # as in the file: no interval of fewer samples
 COLOURS = "cividis"  # rising in lightness: reads in greyscale, and to the colour-blind
 STOPS = {"converged": "o", "timeout": "s", "budget": "^"}
 
@@ -27,7 +29,7 @@ def relative_times(point):
     """
     time = point["sample_time"].values.astype(float)
     time = time[np.isfinite(time)]
-    ranks = point.sizes["rank"]
+    ranks = int(point.get("ranks", point.sizes["rank"]))  # the dimension is that of the largest job
     batches = max(int(np.ceil(float(point["jets_run"]) / (ranks * float(point["batch"])))), 1)
     passes = len(time) // batches
     if passes < 2:
@@ -36,12 +38,13 @@ def relative_times(point):
     return (table / np.median(table, axis=0)).ravel()
 
 
-def median_interval(values):
-    """95 % interval of the median by order statistics (Hoefler, Belli, SC'15); NaN below 8 values."""
+def median_interval(values, level=95):
+    """Interval of the median at a level in per cent, by order statistics, as the file's own at 95 % (Le Boudec 2010, 2.2.2);
+    NaN below 8 values."""
     n = len(values)
-    if n < 8:
+    if n < FEWEST:
         return np.nan, np.nan
-    width = Z_95 * np.sqrt(n)
+    width = NormalDist().inv_cdf(0.5 + level / 200) * np.sqrt(n)
     ranks = np.clip([np.floor((n - width) / 2), np.ceil(1 + (n + width) / 2)], 1, n).astype(int)
     return tuple(np.sort(values)[ranks - 1])
 

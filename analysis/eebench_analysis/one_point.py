@@ -1,17 +1,15 @@
 """Everything that a campaign says about the time of one point."""
 
-from statistics import NormalDist
-
 import numpy as np
 
 from .errors import InputError
 from .load import job_sizes, job_text
-from .points import column, thresholds_of
+from .noise import FEWEST, median_interval
+from .points import column, rule_text, thresholds_of
 from .tables import markdown
 
 LEVELS = (50, 90, 95, 99)
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
-FEWEST = 8  # as in the file: no interval of fewer samples
 REPLICAS = 2000
 
 
@@ -27,7 +25,7 @@ def describe(data, index):
         raise InputError(f"point {index} is {row['state'].item() or 'missing'}: it has no times")
     return {
         "network": row["model"].item(),
-        "rule": row["rule"].item(),
+        "rule": rule_text(row),
         "thresholds": thresholds_of(row),
         "scenario": row["scenario"].item(),
         "executor": row["executor"].item() if "executor" in row else "leaving",
@@ -44,17 +42,6 @@ def describe(data, index):
         "jets_per_joule": float(column(row, "jets_per_joule")),
         "energy_counters": data.attrs.get("energy_counters", "absent: the file is older than format 1.6"),
     }
-
-
-def median_interval(samples, level):
-    """By order statistics, as the file's own at 95 % (Le Boudec 2010, 2.2.2)."""
-    n = len(samples)
-    if n < FEWEST:
-        return np.nan, np.nan
-    width = NormalDist().inv_cdf(0.5 + level / 200) * np.sqrt(n)
-    ranks = np.array([np.floor((n - width) / 2), np.ceil(1 + (n + width) / 2)])
-    low, high = np.sort(samples)[np.clip(ranks, 1, n).astype(int) - 1]
-    return low, high
 
 
 def mean_interval(samples, level):

@@ -89,6 +89,11 @@ def in_order(data, rule):
     return chosen.isel(point=np.lexsort((chosen["multiply_adds"].values, shared)))
 
 
+def rule_text(row):
+    rule = row["rule"].item()
+    return f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule
+
+
 def thresholds_of(row):
     """One number where the early exits share it, else one for each; of baselines a dash."""
     if row["rule"].item() in BASELINES:
@@ -122,7 +127,7 @@ def spread(data, count=3):
 
 
 def threshold_text(value):
-    return "never" if np.isinf(value) else f"{value:.4g}"
+    return "never" if np.isinf(value) else f"{value:.6g}"
 
 
 def thresholds_text(texts):

@@ -7,9 +7,9 @@ import numpy as np
 
 from . import exits, latency, noise, page, pareto, risk, throughput
 from .errors import InputError
-from .load import counts, crowded_jobs, failures, job_sizes, job_text, load, newest_campaign, ok_points, provenance
+from .load import counts, crowded_jobs, job_sizes, job_text, load, newest_campaign, ok_points, provenance
 from .pareto import front
-from .points import BASELINES, column, once, select, thresholds_of, unique
+from .points import BASELINES, column, once, rule_text, select, thresholds_of, unique
 
 FIGURES = {
     "accuracy_multiply_adds": (
@@ -61,7 +61,7 @@ def report(folder, output=None):
             f"Campaign {data.attrs.get('campaign', campaign.name)}",
             page.bullets(provenance(data)),
             *warnings(data),
-            *failed_points(data, failures(campaign)),
+            *failed_points(data),
             *figures(data, output),
             *accuracy_table(data),
             *chosen_table(data),
@@ -95,17 +95,24 @@ def warnings(data):
     return [page.paragraph(text, "warning") for text in texts]
 
 
-def failed_points(data, errors):
-    if not errors:
+def failed_points(data):
+    failed = select(data, state="failed")
+    if not failed.sizes["point"]:
         return []
-    ids = data["point_id"].values.tolist() if "point_id" in data else []
-    rows = []
-    for point, error in errors:
-        row = data.isel(point=ids.index(point.encode()))
-        rows.append(
-            (row["model"].item(), rule_text(row), thresholds_of(row), row["scenario"].item(), int(row["batch"]), error)
+    rows = [
+        (
+            row["model"].item(),
+            rule_text(row),
+            thresholds_of(row),
+            row["scenario"].item(),
+            int(row["batch"]),
+            job_text(job_sizes(row)[0]),
+            repeat_of(row),
+            row["error"].item(),
         )
-    header = ("network", "rule", "threshold", "scenario", "batch", "error")
+        for row in latency.rows(failed)
+    ]
+    header = ("network", "rule", "threshold", "scenario", "batch", "job", "process", "error")
     return [page.heading("Points that failed"), page.table(header, rows, 2)]
 
 
@@ -232,7 +239,7 @@ def time_row(row):
         row["executor"].item() if "executor" in row else "leaving",
         int(row["batch"]),
         job_text(job_sizes(row)[0]),
-        int(row["repeat"]) if "repeat" in row else 0,
+        repeat_of(row),
         with_interval(row, "throughput", "{:,.1f}"),
         with_interval(row, "batch_time", "{:.4g}", 1e3),
         *(number(1e3 * value, "{:.4g}") for value in row["latency"].values),
@@ -248,6 +255,10 @@ def conditions(data):
     return [page.heading("Provenance"), page.folded("Every attribute of the file", page.definitions(attributes))]
 
 
+def repeat_of(row):
+    return int(row["repeat"]) if "repeat" in row else 0
+
+
 def number(value, form):
     return form.format(value) if np.isfinite(value) else "—"
 
@@ -257,8 +268,3 @@ def with_interval(row, name, form, factor=1.0):
     value, low, high = (factor * float(column(row, f"{name}{end}")) for end in ("", "_ci_low", "_ci_high"))
     interval = f" [{form.format(low)}, {form.format(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
     return number(value, form) + interval
-
-
-def rule_text(row):
-    rule = row["rule"].item()
-    return f"fixed exit {int(row['fixed_exit'])}" if rule == "fixed" else rule

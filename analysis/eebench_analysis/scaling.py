@@ -7,7 +7,8 @@ A step of n ranks with j jets each, whose all-reduce sums b bytes, takes
     + alpha s(n) + beta v(n) b     the all-reduce
 
 with s(n) = 2 (n - 1), v(n) = 2 (n - 1) / n for a ring, and s(n) = v(n) = log2 n for a tree (Thakur, Rabenseifner,
-Gropp, IJHPCA 19 (2005) 49), whichever fits better. Coefficients are at least 0 and fitted to relative deviations.
+Gropp, IJHPCA 19 (2005) 49), whichever fits better; fewer than 3 numbers of ranks do not tell them apart, and the band
+then spans both. Coefficients are at least 0 and fitted to relative deviations.
 
 On N nodes of another machine the same is computed, read and waited for, but the sum is taken within the g ranks of each
 node, then between nodes: each level by a ring or a tree, whichever is faster, with the latency and bandwidth of the
@@ -28,6 +29,7 @@ from .outputs import check_output_file
 from .tables import markdown
 
 REPLICAS = 400
+FIGURES = (".png", ".pdf", ".svg")
 PARTS = ("compute", "input", "wait", "communication")
 
 
@@ -79,21 +81,21 @@ def least_squares(columns, values):
 
 
 class Model:
-    """Fitted to points, and to all-reduces by themselves where there are any."""
+    """Fitted to points, and to all-reduces by themselves where there are any; of the form that fits better, or of `form`."""
 
-    def __init__(self, points, sums=None):
+    def __init__(self, points, sums=None, form=None):
         ranks, jets = points["ranks"], points["jets"]
         (self.c0, self.c1), _ = least_squares((np.ones_like(jets), jets), points["compute"])
         (self.i,), _ = least_squares((jets,), points["input"])
         (self.w,), _ = least_squares((spread(ranks),), points["wait"])
-        self.form, self.alpha, self.beta = self.fit_all_reduce(sums or points, "communication")
+        self.form, self.alpha, self.beta = self.fit_all_reduce(sums or points, form)
 
     @staticmethod
-    def fit_all_reduce(points, time):
+    def fit_all_reduce(points, form):
         rows = points["ranks"] > 1
-        ranks, size, seconds = points["ranks"][rows], points["bytes"][rows], points[time][rows]
+        ranks, size, seconds = points["ranks"][rows], points["bytes"][rows], points["communication"][rows]
         fits = {name: least_squares((s(ranks), v(ranks) * size), seconds) for name, (s, v) in FORMS.items()}
-        form = min(fits, key=lambda name: fits[name][1])
+        form = form or min(fits, key=lambda name: fits[name][1])
         return form, *fits[form][0]
 
     def all_reduce(self, ranks, size):
@@ -122,6 +124,12 @@ def spread(ranks):
     return np.sqrt(2 * np.log(ranks))
 
 
+def possible_forms(points, sums):
+    """Of the all-reduce: the one that fits better, or all where there are fewer than 3 numbers of ranks to tell them apart by."""
+    ranks = (sums or points)["ranks"]
+    return [None] if len(np.unique(ranks[ranks > 1])) >= 3 else list(FORMS)
+
+
 def drawn_again(points, random):
     """Points as another run might have had them: samples drawn with replacement, parts in proportion."""
     samples = points["samples"]
@@ -139,23 +147,27 @@ def predict_on(machine, points, sums, nodes, jets, size, seed=1):
     """The same on nodes of another machine, [nodes]; the band also holds all between its least and most latencies and times."""
 
     def steps(model, random):
-        share = random.uniform() if random else 0.5
+        share = random.uniform()
         return np.array([model.step_on(machine, n, j, size, share) for n, j in zip(nodes, jets)])
 
     return with_band(points, sums, steps, seed)
 
 
 def with_band(points, sums, steps, seed):
-    """`steps(model, random)` of the fit, without `random`, and its 95 % band over models of samples drawn again."""
+    """Median and 95 % band of `steps(model, random)`, over models of samples drawn again and deviations of the fit."""
     random = np.random.default_rng(seed)
-    fitted = Model(points, sums)
-    left = points["samples"].mean(1) / fitted.step(points["ranks"], points["jets"], points["bytes"])
+    forms = possible_forms(points, sums)
+    measured = points["samples"].mean(1)
+    left = {
+        form: measured / Model(points, sums, form).step(points["ranks"], points["jets"], points["bytes"]) for form in forms
+    }
     drawn = []
     for _ in range(REPLICAS):
-        again = Model(drawn_again(points, random), drawn_again(sums, random) if sums else None)
-        drawn.append(steps(again, random) * random.choice(left))
-    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
-    return steps(fitted, None), low, high
+        form = random.choice(forms)
+        again = Model(drawn_again(points, random), drawn_again(sums, random) if sums else None, form)
+        drawn.append(steps(again, random) * random.choice(left[form]))
+    low, centre, high = np.quantile(drawn, (0.025, 0.5, 0.975), axis=0)
+    return centre, low, high
 
 
 def validation(points, sums):
@@ -173,6 +185,14 @@ def validation(points, sums):
     return rows
 
 
+def check_jets(asked, ranks, jets, fewer):
+    if ranks > jets:
+        raise InputError(
+            f"{asked}: a step had {jets:g} jets, fewer than the {ranks:g} ranks; ask for fewer {fewer}, "
+            "or measure with more --jets or --mode weak"
+        )
+
+
 def extrapolation(machine_path, nodes, data, points, sums):
     """What `nodes` nodes of a machine would take: its description, jets of each rank, and predict_on."""
     machine = read_machine(machine_path)
@@ -181,11 +201,8 @@ def extrapolation(machine_path, nodes, data, points, sums):
     weak = data.attrs["mode"] == "weak"
     if max(nodes) > machine.nodes:
         raise InputError(f"--nodes {max(nodes)}: {machine.name} has {machine.nodes} ({machine_path}); ask for fewer")
-    if not weak and max(ranks) > total:
-        raise InputError(
-            f"--nodes {max(nodes)}: a step had {total:g} jets, fewer than the {max(ranks):g} ranks; ask for fewer nodes, "
-            "or measure with more --jets or --mode weak"
-        )
+    if not weak:
+        check_jets(f"--nodes {max(nodes)}", max(ranks), total, "nodes")
     jets = np.full_like(ranks, points["jets"][0]) if weak else total / ranks
     return machine, jets, predict_on(machine, points, sums, nodes, jets, points["bytes"][-1])
 
@@ -195,6 +212,8 @@ def scaling(path, sums_path, more_ranks, output, machine_path=None, nodes=()):
     if bool(machine_path) != bool(nodes):
         raise InputError("--machine and --nodes belong together; give both, or none")
     output = Path(output)
+    if output.suffix.lower() not in FIGURES:
+        raise InputError(f"{output}: a figure's name ends in {', '.join(FIGURES)}; give it one of these")
     check_output_file(output, [path, *([sums_path] if sums_path else [])])
     data = read_scaling(path, alone=False)
     points = points_of(data)
@@ -206,17 +225,21 @@ def scaling(path, sums_path, more_ranks, output, machine_path=None, nodes=()):
     sums = points_of(read_scaling(sums_path, alone=True)) if sums_path else None
     if sums is not None and len(sums["ranks"]) == 0:
         raise InputError(f"{sums_path}: all of its ranks shared cores; measure fewer ranks")
-    extrapolated = extrapolation(machine_path, nodes, data, points, sums) if nodes else None
     weak = data.attrs["mode"] == "weak"
     total = points["jets"] * points["ranks"]
+    if more_ranks and not weak:
+        check_jets(f"--ranks {max(more_ranks)}", max(more_ranks), total[0], "ranks")
+    extrapolated = extrapolation(machine_path, nodes, data, points, sums) if nodes else None
     counts = np.array(sorted({*points["ranks"].astype(int), *more_ranks}), float)
     jets = np.full_like(counts, points["jets"][0]) if weak else total[0] / counts
     predicted = predict(points, sums, counts, jets, points["bytes"][-1])
-    model = Model(points, sums)
+    models = [Model(points, sums, form) for form in possible_forms(points, sums)]
+    model = models[0]
+    undetermined = "of undetermined form (3 numbers of ranks tell a ring from a tree), " if len(models) > 1 else ""
+    sums_take = " or ".join(f"as a {m.form} with alpha {m.alpha:.4g} s and beta {m.beta:.4g} s a byte" for m in models)
     print(
         f"A step takes {model.c0:.4g} s + {model.c1:.4g} s a jet to compute, {model.i:.4g} s a jet to read, "
-        f"{model.w:.4g} s sqrt(2 ln n) to wait, and an all-reduce as a {model.form} with alpha {model.alpha:.4g} s "
-        f"and beta {model.beta:.4g} s a byte.\n"
+        f"{model.w:.4g} s sqrt(2 ln n) to wait, and an all-reduce {undetermined}{sums_take}.\n"
     )
     print(markdown(
         ("ranks left out", "measured [s]", "predicted from fewer [s]", "95 % band", "within"),

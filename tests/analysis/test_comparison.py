@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from campaign import write_campaign
 from conftest import ROOT
-from eebench_analysis.comparison import LOOKS, compare, forest, ratio, read
+from eebench_analysis.comparison import LOOKS, compare, forest, labels, ratio, read
 from eebench_analysis.errors import ProgramError
 from eebench_analysis.load import load, ok_points
 
@@ -29,6 +29,15 @@ def test_rows_and_notes_are_read():
     assert len(notes) == 2 and notes[1].startswith("The campaigns differ in governor")
 
 
+def test_labels_tell_points_apart():
+    rows, _ = read(TEXT)
+    assert labels(rows)[0] == "part-small  full exit 2  offline 64"
+    rows = [rows[0] | {"executor": executor, "job": job} for executor, job in (("leaving", "1 rank"), ("whole", "1 rank"))]
+    assert labels(rows) == [f"part-small  full exit 2  offline 64  {executor}" for executor in ("leaving", "whole")]
+    rows.append(rows[0] | {"job": "2 ranks"})
+    assert labels(rows)[::2] == [f"part-small  full exit 2  offline 64  leaving  {job}" for job in ("1 rank", "2 ranks")]
+
+
 def test_forest_shows_every_verdict_and_both_machines(tmp_path):
     before = load(write_campaign(tmp_path / "a", cpu="Old CPU"))
     after = load(write_campaign(tmp_path / "b", cpu="New CPU", effort="official"))
@@ -48,6 +57,7 @@ def test_a_campaign_is_as_fast_as_itself(program):
     rows, _ = compare(ROOT / "results/example", ROOT / "results/example")
     assert len(rows) == ok_points(load(ROOT / "results/example")).sizes["point"]
     assert all(ratio(row)[0] == 1 for row in rows) and {row["verdict"] for row in rows} <= set(LOOKS)
+    assert len(set(labels(rows))) == len(rows)
     plt.close(forest(rows, [], *[load(ROOT / "results/example")] * 2))
 
 

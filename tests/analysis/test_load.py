@@ -13,8 +13,8 @@ from campaign import DIMENSIONS, write_campaign
 from conftest import ROOT
 from eebench_analysis.__main__ import main
 from eebench_analysis.errors import InputError
-from eebench_analysis.load import failures, load, newest_campaign, ok_points, provenance
-from eebench_analysis.points import by_threshold, once, panels, rules, select, spread, unique
+from eebench_analysis.load import load, newest_campaign, ok_points, provenance
+from eebench_analysis.points import by_threshold, once, panels, rules, select, spread, threshold_text, unique
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def test_points_of_tasks_not_begun_are_missing(tmp_path, manifest, missing):
 
 def test_the_last_entry_of_a_point_counts(tmp_path):
     journal = write_campaign(tmp_path) / "tasks/0000/journal.jsonl"
-    assert failures(tmp_path) == [("0000000000000034", "disk <full>")]
+    assert set(load(tmp_path)["error"].values[:52]) == {""} and load(tmp_path)["error"].values[52] == "disk <full>"
     lines = journal.read_text()
     journal.write_text(lines + '{"id":"0000000000000034","state":"ok"}\n{"id":"00000000000')
-    assert failures(tmp_path) == []
+    assert set(load(tmp_path)["error"].values) == {""}
     assert load(tmp_path)["run_order"].values[52] == 52
 
 
@@ -94,6 +94,11 @@ def test_a_campaign_under_way_is_read_from_its_part_file(tmp_path):
     task = write_campaign(tmp_path) / "tasks/0000/task.h5"
     task.rename(task.with_suffix(".h5.part"))
     assert load(tmp_path).sizes["point"] == 54
+
+
+def test_near_thresholds_have_different_texts():
+    texts = [threshold_text(value) for value in (0.99966, 0.99968, 0.9997, 0.5, np.inf)]
+    assert texts == ["0.99966", "0.99968", "0.9997", "0.5", "never"]
 
 
 def test_selection(data):

@@ -41,6 +41,24 @@ def test_a_step_is_drift_and_a_broken_pass_is_left_out():
     assert len(blocks) == 16 and blocks[-1] / blocks[0] == pytest.approx(1.1)
 
 
+def test_a_pass_is_that_of_the_point_s_own_ranks():
+    """Beside a job of more ranks, whose dimension both have, a small job's run is what it is alone."""
+    passes = np.tile([1.0, 5.0, 2.0], 20)
+    small = point_of(passes, 3, ranks=1).assign(ranks=1).pad(rank=(0, 2))
+    np.testing.assert_array_equal(relative_times(small), np.ones(60))
+
+
+def test_a_pass_of_each_job_of_the_example():
+    """Points of 1, 2 and 3 ranks in one dataset are read as in the files of their own jobs."""
+    together = ok_points(load(ROOT / "results/example"))
+    alone = [ok_points(load(ROOT / f"results/example/tasks/{task:04d}/task.h5")) for task in range(3)]
+    assert sorted(set(together["ranks"].values)) == [1, 2, 3]
+    own = [relative_times(points.isel(point=index)) for points in alone for index in range(points.sizes["point"])]
+    assert len(own) == together.sizes["point"] and max(map(len, own)) > 16
+    for index, run in enumerate(own):
+        np.testing.assert_array_equal(relative_times(together.isel(point=index)), run)
+
+
 def test_one_pass_says_nothing_about_drift():
     run = relative_times(point_of(np.arange(1.0, 6.0), 3))
     assert len(run) == 0 and np.isnan(block_medians(run)).all() and np.isnan(drift(run)).all()

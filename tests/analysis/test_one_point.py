@@ -7,6 +7,7 @@ from eebench_analysis import one_point
 from eebench_analysis.__main__ import main
 from eebench_analysis.errors import InputError
 from eebench_analysis.load import load, ok_points
+from eebench_analysis.noise import FEWEST, median_interval
 
 TASK = ROOT / "tests/analysis/data/task_1.5.h5"
 
@@ -25,13 +26,13 @@ def test_medians_and_their_intervals_are_those_of_the_file():
         assert len(known["samples"]) <= known["batches"]
         if len(known["samples"]) == known["batches"]:  # else the file's are of more than it stores
             np.testing.assert_allclose(known["median"], row["batch_time"], rtol=1e-6)
-            if known["batches"] >= one_point.FEWEST:
+            if known["batches"] >= FEWEST:
                 np.testing.assert_allclose(known["median_interval"][95], (row["batch_time_ci_low"], row["batch_time_ci_high"]), rtol=1e-6)
                 checked += 1
     assert checked > 10
     random = np.random.default_rng(3)
     samples = random.lognormal(0, 0.1, 200)
-    widths = [np.diff(one_point.median_interval(samples, level))[0] for level in one_point.LEVELS]
+    widths = [np.diff(median_interval(samples, level))[0] for level in one_point.LEVELS]
     assert widths == sorted(widths) and widths[0] > 0
 
 
@@ -48,6 +49,11 @@ def test_a_point_is_printed_with_all_levels(data, capsys):
     for level in one_point.LEVELS:
         assert f"median, {level} % interval" in out and f"mean, {level} % interval" in out
     assert "older than format 1.6" in out
+
+
+def test_of_fixed_exits_it_says_which(data):
+    (fixed,) = np.flatnonzero(data["rule"].values == "fixed")[:1]
+    assert one_point.describe(data, fixed)["rule"] == f"fixed exit {int(data['fixed_exit'][fixed])}"
 
 
 def test_points_that_are_not_there_are_refused(data, capsys):

@@ -5,12 +5,13 @@ from html.parser import HTMLParser
 import matplotlib
 import numpy as np
 import pytest
+import xarray as xr
 from campaign import write_campaign
 from conftest import ROOT
 from eebench_analysis.__main__ import main
 from eebench_analysis.load import load, ok_points
 from eebench_analysis.points import select, thresholds_of
-from eebench_analysis.report import FIGURES, with_interval
+from eebench_analysis.report import FIGURES, failed_points, with_interval
 
 matplotlib.use("Agg")
 
@@ -86,8 +87,6 @@ def test_page_says_what_a_reader_must_know(written):
 
 
 def test_complete_official_runs_carry_no_warning(tmp_path):
-    import xarray as xr
-
     file = write_campaign(tmp_path, oversubscribed=0, effort="official") / "tasks/0000/task.h5"
     with xr.open_dataset(file, engine="h5netcdf") as data:
         data = data.load()
@@ -100,7 +99,24 @@ def test_complete_official_runs_carry_no_warning(tmp_path):
 
 def test_failed_points_are_named_with_their_error(written):
     header, row = Page(written[1]).tables["Points that failed"]
-    assert header[-1] == "error" and row == ["part-small", "entropy", "0.3", "offline", "64", "disk <full>"]
+    assert header[-1] == "error" and row == ["part-small", "entropy", "0.3", "offline", "64", "3 ranks × 1 thread", "0", "disk <full>"]
+
+
+def test_failed_points_of_several_jobs_are_told_apart(tmp_path):
+    """Jobs and repeats share point ids; and an id of the journal that the file lacks is no failure to look up."""
+    for task, error in enumerate(("first", "second")):
+        folder = write_campaign(tmp_path / f"task{task}") / "tasks/0000"
+        with xr.open_dataset(folder / "task.h5", engine="h5netcdf", mask_and_scale=False) as data:
+            data = data.load()
+        for name, value in {"ranks": task + 1, "threads": 1, "nodes": 1, "repeat": 4 * task, "oversubscribed": 0}.items():
+            data[name] = ("point", np.full(data.sizes["point"], value))
+        data.to_netcdf(folder / "task.h5", engine="h5netcdf")
+        journal = (folder / "journal.jsonl").read_text().replace("disk <full>", error)
+        (folder / "journal.jsonl").write_text(journal + '{"id":"not there","state":"failed","error":"?"}\n')
+        (tmp_path / "c/tasks").mkdir(parents=True, exist_ok=True)
+        folder.rename(tmp_path / f"c/tasks/{task:04d}")
+    _, *rows = Page("".join(failed_points(load(tmp_path / "c")))).tables["Points that failed"]
+    assert [row[-3:] for row in rows] == [["1 rank × 1 thread", "0", "first"], ["2 ranks × 1 thread", "4", "second"]]
 
 
 def test_table_has_baselines_and_the_front_only(written):
