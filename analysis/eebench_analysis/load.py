@@ -11,6 +11,8 @@ from .errors import InputError
 
 ENGINE = "h5netcdf"
 SCHEMA_MAJOR = 1
+OF_ONE_JOB = ("mpi_size", "threads_per_rank", "cores", "oversubscribed")  # merged: the largest
+OF_ONE_RUN = ("campaign", "command_line", "start_utc", "load_average", "environment")  # merged: the first's
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
@@ -51,11 +53,20 @@ def load(path):
             parts, "point", data_vars="minimal", coords="minimal", compat="override", combine_attrs="override",
             join="outer",
         )  # fmt: skip
-        for name in ("mpi_size", "threads_per_rank", "cores", "oversubscribed"):  # as eebench merge has it
+        for name in OF_ONE_JOB:
             data.attrs[name] = max(part.attrs.get(name, 0) for part in parts)
+        differing = differences([part.attrs for part in parts])
+        if differing:
+            data.attrs["tasks_differ_in"] = ", ".join(differing)
     if path.is_dir():
         data.attrs["n_missing"] = planned_points(path, data.sizes["point"]) - data.sizes["point"]
     return data
+
+
+def differences(attributes):
+    """Names of those that `eebench merge` wants all tasks of a campaign to have in common, and that they have not."""
+    names = sorted({name for own in attributes for name in own} - {*OF_ONE_JOB, *OF_ONE_RUN})
+    return [name for name in names if len({str(own.get(name)) for own in attributes}) > 1]
 
 
 def planned_points(campaign, unplanned):
@@ -159,7 +170,9 @@ def provenance(data):
     """What was run, where and how completely: lines of text for the head of a report."""
     a = data.attrs
     measured, failed, missing = counts(data)
+    differing = [f"TASKS DIFFER in {a['tasks_differ_in']}: what is said here is of the first"] if "tasks_differ_in" in a else []
     return [
+        *differing,
         f"campaign {a.get('campaign', '?')}, suite {a.get('suite', '?')}, {a.get('start_utc', '?')}",
         f"eebench {a.get('eebench_version', '?')} ({str(a.get('git_sha', '?'))[:10]}), "
         f"LibTorch {a.get('libtorch', '?')}, {a.get('mpi', '?')}",

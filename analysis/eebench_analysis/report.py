@@ -86,6 +86,11 @@ def warnings(data):
             f"Oversubscribed, more threads than cores: {', '.join(map(job_text, crowded))}. These times say how the "
             "program behaves, not how fast the machine is."
         )
+    if "tasks_differ_in" in data.attrs:
+        texts.append(
+            f"Tasks differ in {data.attrs['tasks_differ_in']}: their times do not belong together, and what this page says "
+            "of program and machine is of the first. Measure one again."
+        )
     measured, failed, missing = counts(data)
     if failed or missing:
         texts.append(

@@ -15,6 +15,7 @@ from eebench_analysis.__main__ import main
 from eebench_analysis.errors import InputError
 from eebench_analysis.load import load, newest_campaign, ok_points, provenance
 from eebench_analysis.points import by_threshold, once, panels, rules, select, spread, threshold_text, unique
+from eebench_analysis.report import warnings
 
 
 @pytest.fixture
@@ -48,6 +49,21 @@ def test_tasks_follow_one_another(tmp_path):
     n = first.sizes["point"]
     assert both.sizes["point"] == 2 * n and both.sizes["exit"] == first.sizes["exit"]
     np.testing.assert_array_equal(both["accuracy"].values[:n], first["accuracy"].values)
+
+
+def test_tasks_of_other_programs_or_machines_are_told(tmp_path):
+    """What a job's size and a run bring with them may differ; no more."""
+    write_campaign(tmp_path, task=0, git_sha="abc", mpi_size=1, start_utc="yesterday")
+    write_campaign(tmp_path, task=1, git_sha="abc", mpi_size=2, start_utc="today")
+    assert "DIFFER" not in "".join(provenance(load(tmp_path))) and "tasks_differ_in" not in load(tmp_path).attrs
+    write_campaign(tmp_path, task=2, git_sha="def", cpu="Other CPU", flags="-O0")
+    data = load(tmp_path)
+    assert provenance(data)[0].startswith("TASKS DIFFER in cpu, flags, git_sha:")
+    assert any("Tasks differ in cpu, flags, git_sha:" in text for text in warnings(data))
+
+
+def test_the_tasks_of_the_example_are_alike():
+    assert "tasks_differ_in" not in load(ROOT / "results/example").attrs
 
 
 def test_run_order_is_that_of_the_journals(tmp_path):
