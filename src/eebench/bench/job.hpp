@@ -1,8 +1,8 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -13,7 +13,10 @@ struct JobSize {
   std::int64_t ranks = 1;    ///< of all nodes together
   std::int64_t threads = 1;  ///< of each rank
   std::int64_t nodes = 1;
-  auto operator<=>(const JobSize&) const = default;
+  bool operator==(const JobSize&) const = default;
+  bool operator<(const JobSize& other) const {
+    return std::tie(ranks, threads, nodes) < std::tie(other.ranks, other.threads, other.nodes);
+  }
 };
 
 /// "4 ranks, 1 thread each, 2 nodes".

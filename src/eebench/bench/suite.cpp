@@ -300,6 +300,7 @@ toml::array array_of(const std::vector<T>& values) {
 template <class T>
 std::vector<std::string> names_of(const std::vector<T>& values) {
   std::vector<std::string> names;
+  names.reserve(values.size());
   for (const T value : values) {
     names.emplace_back(name(value));
   }
