@@ -20,6 +20,7 @@ std::vector<std::string> by_job(std::span<const std::int64_t> shards,
     own[jobs[static_cast<std::size_t>(shard)]].push_back(shard);
   }
   std::vector<std::string> lines;
+  lines.reserve(own.size());
   for (const auto& [job, numbers] : own) {
     lines.push_back(line(job, bench::array_of(numbers)));
   }
