@@ -51,7 +51,7 @@ class Shown {
     const std::vector<double> high = task_.values(variable + "_ci_high");
     return cells([&](std::size_t point) {
       const double half = scale * 0.5 * (high[point] - low[point]);
-      const std::string value = number(scale * all[point]);
+      std::string value = number(scale * all[point]);
       if (std::isnan(half) || value.empty()) {
         return value;
       }
