@@ -68,7 +68,7 @@ def run(name, folder, environment):
 @pytest.mark.parametrize("name", OF_CAMPAIGNS)
 def test_runs_on_a_campaign_just_measured(name, tmp_path, fresh):
     words, pictures = run(name, tmp_path, {"EEBENCH_RESULTS": str(fresh)})
-    assert "2 rank(s)" in words and "points: 10 measured, 0 failed, 0 missing" in words
+    assert "2 ranks × 1 thread" in words and "points: 10 measured, 0 failed, 0 missing" in words
     assert pictures == FIGURES[name]
 
 

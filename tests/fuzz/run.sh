@@ -20,7 +20,8 @@ echo "leak:libhdf5" >"$TMPDIR/leaks"
 export LSAN_OPTIONS=suppressions=$TMPDIR/leaks:print_suppressions=0
 code=0
 for reader in "${readers[@]}"; do
-  seeds=("$here/corpus/$reader")
+  seeds=()
+  [ ! -d "$here/corpus/$reader" ] || seeds+=("$here/corpus/$reader")
   case $reader in
     data_config) seeds+=("$root/configs/data") ;;
     suite) seeds+=("$root/suites") ;;
