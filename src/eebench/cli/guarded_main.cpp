@@ -67,6 +67,11 @@ int guarded_main(const comm::Communicator& world,
     if (comm::all_arrive(last_words, seconds_to_agree)) {
       if (world.is_root()) {
         print(fmt::format("eebench: {}", error.what()));
+        // MPI_Finalize closes HDF5's files, and hangs in that where a write failed on one rank
+        // alone.
+        if (error.code() == ExitCode::io && world.size() > 1) {
+          comm::MpiSession::abort(error.code());
+        }
       }
       return static_cast<int>(error.code());
     }
