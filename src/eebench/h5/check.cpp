@@ -1,6 +1,7 @@
 #include "eebench/h5/check.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -74,8 +75,11 @@ std::size_t checked_size(hid_t object, const Extents& count, std::size_t width,
   constexpr hsize_t best_of_deflate = 1032;  // zlib's technical details
   const Handle file = check_id(H5Iget_file_id(object), where, "find the file");
   hsize_t bytes = 0;
-  check(H5Fget_filesize(file.get(), &bytes), where, "find the size of the file");
-  const hsize_t most = std::max(always_fine, bytes * best_of_deflate) / std::max<hsize_t>(width, 1);
+  // Not known while ranks write the file together: then it is ours, and believed.
+  const bool is_known = H5Fget_filesize(file.get(), &bytes) >= 0;
+  const hsize_t fits = is_known ? std::max(always_fine, bytes * best_of_deflate)
+                                : std::numeric_limits<hsize_t>::max();
+  const hsize_t most = fits / std::max<hsize_t>(width, 1);
   hsize_t elements = 1;
   for (const hsize_t count_of_axis : count) {
     const hsize_t extent = std::max<hsize_t>(count_of_axis, 1);  // none may be huge beside a 0
