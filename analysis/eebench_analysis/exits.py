@@ -46,7 +46,7 @@ def by_multiplicity(data):
         stack(axis, row["exit_fraction_multiplicity"].values, labels, int(row["exits"]), deepest)
         for position, jets in enumerate(row["jets_multiplicity"].values.astype(int)):
             axis.text(position, 1.01, f"{jets}", ha="center", va="bottom", fontsize=6, color="#50565b")
-        axis.set_title(f"{row['model'].item()}: {row['rule'].item()} at {thresholds_of(row)}", pad=12)
+        axis.set_title(f"{row['model'].item()}: {row['rule'].item()}\nat {thresholds_of(row)}", pad=12)
         axis.set_xlabel("constituents of the jet")
     legend(fig, deepest)
     smallest = int(min(p["jets_multiplicity"].values.min() for p in chosen)) if chosen else 0

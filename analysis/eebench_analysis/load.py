@@ -11,8 +11,8 @@ from .errors import InputError
 
 ENGINE = "h5netcdf"
 SCHEMA_MAJOR = 1
-OF_ONE_JOB = ("mpi_size", "threads_per_rank", "cores", "oversubscribed")  # merged: the largest
-OF_ONE_RUN = ("campaign", "command_line", "start_utc", "load_average", "environment")  # merged: the first's
+OF_ONE_JOB = ("mpi_size", "threads_per_rank", "cores", "oversubscribed")  # the largest, as in merged.h5
+OF_ONE_RUN = ("campaign", "command_line", "start_utc", "load_average", "environment", "energy_counters")  # as there
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 

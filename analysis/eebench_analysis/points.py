@@ -24,8 +24,15 @@ def rules(data):
     return [rule for rule in unique(data, "rule") if rule not in BASELINES]
 
 
+def leaving(data):
+    """The points where jets really leave, and baselines."""
+    return select(data, executor="leaving") if "executor" in data else data
+
+
 def once(data):
-    """One point for each network, rule and thresholds: replayed numbers do not depend on batches."""
+    """One point for each network, rule and thresholds: replayed numbers do not depend on batches, nor, but for cost, on who
+    leaves."""
+    data = leaving(data)
     seen = {}
     for index in range(data.sizes["point"]):
         key = (
@@ -33,7 +40,6 @@ def once(data):
             data["rule"].values[index],
             int(data["fixed_exit"].values[index]),
             data["thresholds"].values[index].tobytes(),
-            data["executor"].values[index] if "executor" in data else "leaving",
         )
         seen.setdefault(key, index)
     return data.isel(point=list(seen.values()))
@@ -45,11 +51,6 @@ def jobs(data):
 
 def of_job(data, size):
     return data.isel(point=np.flatnonzero([own == size for own in job_sizes(data)]))
-
-
-def leaving(data):
-    """The points where jets really leave, and baselines."""
-    return select(data, executor="leaving") if "executor" in data else data
 
 
 def one_job(data):

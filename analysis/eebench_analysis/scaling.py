@@ -299,7 +299,8 @@ def draw(data, points, counts, jets, predicted, nodes=(), extrapolated=None):
     efficiency.legend()
     note = ""
     if nodes:
-        machine = draw_extrapolation(axes[2:], nodes, *extrapolated)
+        machine, *_ = extrapolated
+        draw_extrapolation(axes[2:], nodes, *extrapolated)
         note = f"; {machine.name}: all-reduces from its description, the rest as measured here, nothing measured there"
     a = data.attrs
     style.caption(
@@ -327,4 +328,3 @@ def draw_extrapolation(axes, nodes, machine, jets, predicted):
     axes[1].axhline(1, color=style.GREY, lw=0.8, ls=":", label="ideal")
     axes[1].set_ylim(bottom=0)
     axes[1].legend()
-    return machine

@@ -27,13 +27,7 @@ def against_batch(data):
             here = select(chosen, batch=batch)
             series = [("full network", row) for row in rows(select(here, rule="full"))]
             series += [(name(row), row) for row in rows(spread(of_first_rule(here)))]
-            for shift, (label, row) in enumerate(series):
-                index = len(looks) - 1
-                look = looks.setdefault(label, {"color": style.COLOURS[index % 6], "marker": style.MARKERS[index % 6]})
-                value, low, high = (float(column(row, f"throughput{end}")) for end in ("", "_ci_low", "_ci_high"))
-                at = place + 0.12 * (shift - (len(series) - 1) / 2)
-                error = np.maximum([[value - low], [high - value]], 0)
-                axis.errorbar(at, value, yerr=error, linestyle="none", elinewidth=0.8, **look)
+            draw_series(axis, place, series, looks)
         axis.set_xticks(range(len(batches)), batches)
         axis.set_xlim(-0.5, len(batches) - 0.5)
         axis.set_ylim(bottom=0)
@@ -48,6 +42,17 @@ def against_batch(data):
         "intervals over passes",
     )  # fmt: skip
     return fig
+
+
+def draw_series(axis, place, series, looks, **extra):
+    """Throughputs with their intervals, side by side around `place`; each label keeps its look."""
+    for shift, (label, row) in enumerate(series):
+        index = len(looks) - 1
+        look = looks.setdefault(label, {"color": style.COLOURS[index % 6], "marker": style.MARKERS[index % 6]})
+        value, low, high = (float(column(row, f"throughput{end}")) for end in ("", "_ci_low", "_ci_high"))
+        at = place + 0.12 * (shift - (len(series) - 1) / 2)
+        error = np.maximum([[value - low], [high - value]], 0)
+        axis.errorbar(at, value, yerr=error, linestyle="none", elinewidth=0.8, **look, **extra)
 
 
 @style.styled
@@ -103,20 +108,14 @@ def by_job(data):
         of_panel = dict(zip(("model", "scenario", "batch"), panel))
         for place, size in enumerate(sizes):
             here = of_job(select(points, **of_panel), size)
-            wanted = [thresholds_of(row) for row in rows(spread(of_first_rule(one_job(here))))]
+            chosen = rows(spread(of_first_rule(one_job(here))))
             series = [("full network", row) for row in rows(one_job(select(here, rule="full")))]
-            series += [(name(row), row) for row in rows(spread(of_first_rule(one_job(here))))]
-            if "whole" in executors and wanted:
+            series += [(name(row), row) for row in chosen]
+            if "whole" in executors and chosen:
+                middle = thresholds_of(chosen[len(chosen) // 2])
                 whole = rows(of_first_rule(select(here, executor="whole")))
-                series += [(f"{name(row)}, nobody leaves", row) for row in whole if thresholds_of(row) == wanted[len(wanted) // 2]]
-            for shift, (label, row) in enumerate(series):
-                index = len(looks) - 1
-                look = looks.setdefault(label, {"color": style.COLOURS[index % 6], "marker": style.MARKERS[index % 6]})
-                value, low, high = (float(column(row, f"throughput{end}")) for end in ("", "_ci_low", "_ci_high"))
-                at = place + 0.12 * (shift - (len(series) - 1) / 2)
-                face = {"markerfacecolor": "white"} if size in crowded else {}
-                error = np.maximum([[value - low], [high - value]], 0)
-                axis.errorbar(at, value, yerr=error, linestyle="none", elinewidth=0.8, **look, **face)
+                series += [(f"{name(row)}, nobody leaves", row) for row in whole if thresholds_of(row) == middle]
+            draw_series(axis, place, series, looks, **({"markerfacecolor": "white"} if size in crowded else {}))
         labels = [" × ".join(map(str, size[: 3 if size[2] > 1 else 2])) + ("*" if size in crowded else "") for size in sizes]
         axis.set_xticks(range(len(sizes)), labels)
         axis.set_xlim(-0.5, len(sizes) - 0.5)

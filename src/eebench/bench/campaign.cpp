@@ -92,7 +92,7 @@ class Driver {
     layout.shard = folder_.shard;
     layout.repeat = shard.repeat;
     try {
-      return measure_shard(layout, with_data(provenance), resume);
+      return measure_shard(layout, provenance, resume);
     } catch (const InputError&) {  // nothing was measured: the same on every rank
       comm_.agree([&] {
         if (is_new && comm_.is_root()) {
@@ -104,7 +104,7 @@ class Driver {
   }
 
  private:
-  Outcome measure_shard(Layout& layout, const Attributes& attributes, bool resume) {
+  Outcome measure_shard(Layout& layout, const Attributes& provenance, bool resume) {
     Outcome outcome;
     outcome.points = static_cast<std::int64_t>(points_.size());
     if (comm_.all(std::filesystem::exists(folder_.task_file())) &&
@@ -114,7 +114,7 @@ class Driver {
     }
     choose();
     layout.points = points_;
-    Recorder recorder(comm_, folder_.task(), layout, attributes, resume);
+    Recorder recorder(comm_, folder_.task(), layout, with_data(provenance), resume);
     outcome.resumed = std::count(recorder.done().begin(), recorder.done().end(), true);
     replay_pending(recorder.done());  // reads all jets: what is wrong with them is told now
     hooks_.before_measuring();

@@ -61,8 +61,19 @@ void check_points(const Task& task, const Manifest& manifest) {
 /// file the largest.
 constexpr const char* of_one_job[] = {"mpi_size", "threads_per_rank", "cores", "oversubscribed"};
 
-/// What both must have in common: program, machine, suite, sizes.
-void check_alike(const h5::File& file, const h5::File& first) {
+/// Axes of a task's variable but the first: those of `like`, for as many ranks as the task had.
+h5::Extents axes_of(const VariableSpec& spec, const h5::Dataset& like, const Task& task) {
+  h5::Extents axes(like.shape().begin() + 1, like.shape().end());
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    if (spec.dimensions[axis] == Dimension::rank) {
+      axes[axis] = static_cast<hsize_t>(task.shard->job.ranks);
+    }
+  }
+  return axes;
+}
+
+/// What all tasks must have in common: program, machine, suite, sizes. `first`: the file of one.
+void check_alike(const Task& task, const h5::File& file, const h5::File& first) {
   const auto refuse = [&](const std::string& what) {
     throw InputError(fmt::format(
         "{} and {} differ in {}: such results do not belong into one file; measure one again",
@@ -81,15 +92,8 @@ void check_alike(const h5::File& file, const h5::File& first) {
   }
   for (const VariableSpec& spec : schema()) {
     for (const std::string& name : names_of(spec)) {
-      h5::Extents shape = file.dataset(name).shape();
-      const h5::Extents expected = first.dataset(name).shape();
-      shape.at(0) = expected.at(0);
-      for (std::size_t axis = 0; axis < spec.dimensions.size(); ++axis) {
-        if (spec.dimensions[axis] == Dimension::rank) {
-          shape.at(axis + 1) = expected.at(axis + 1);
-        }
-      }
-      if (shape != expected) {
+      const h5::Extents shape = file.dataset(name).shape();
+      if (h5::Extents(shape.begin() + 1, shape.end()) != axes_of(spec, first.dataset(name), task)) {
         refuse("the shape of " + name);
       }
     }
@@ -170,17 +174,6 @@ void write_hosts(h5::File& file, const std::vector<Task>& tasks, const h5::File&
   }
 }
 
-/// Axes of a task's variable but the first: those of `like`, for as many ranks as the task had.
-h5::Extents axes_of(const VariableSpec& spec, const h5::Dataset& like, const Task& task) {
-  h5::Extents axes(like.shape().begin() + 1, like.shape().end());
-  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
-    if (spec.dimensions[axis] == Dimension::rank) {
-      axes[axis] = static_cast<hsize_t>(task.shard->job.ranks);
-    }
-  }
-  return axes;
-}
-
 /// `sizes`: the largest values of the attributes of_one_job.
 void write_merged(const std::filesystem::path& path, const std::vector<Task>& tasks,
                   const std::map<std::string, std::int64_t>& sizes, std::int64_t missing) {
@@ -248,7 +241,7 @@ Merged merge(const std::filesystem::path& campaign, bool partial) {
   for (const Task& task : tasks) {
     check_points(task, manifest);
     const h5::File file = h5::File::open(task.folder.task_file());
-    check_alike(file, first);
+    check_alike(task, file, first);
     for (const std::string name : of_one_job) {
       sizes[name] = std::max(sizes[name], file.attribute<std::int64_t>(name));
     }

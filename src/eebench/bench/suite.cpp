@@ -272,27 +272,23 @@ void check_complete(const Suite& suite, const std::string& origin) {
   }
 }
 
-toml::array to_array(const Thresholds& thresholds) {
-  toml::array array;
-  for (const std::vector<double>& entry : thresholds) {
-    if (entry.size() == 1) {
-      array.push_back(entry[0]);
-      continue;
-    }
-    toml::array list;
-    for (const double threshold : entry) {
-      list.push_back(threshold);
-    }
-    array.push_back(list);
-  }
-  return array;
-}
-
 template <class T>
 toml::array array_of(const std::vector<T>& values) {
   toml::array array;
   for (const T& value : values) {
     array.push_back(value);
+  }
+  return array;
+}
+
+toml::array to_array(const Thresholds& thresholds) {
+  toml::array array;
+  for (const std::vector<double>& entry : thresholds) {
+    if (entry.size() == 1) {
+      array.push_back(entry[0]);
+    } else {
+      array.push_back(array_of(entry));
+    }
   }
   return array;
 }

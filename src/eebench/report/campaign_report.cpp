@@ -310,12 +310,13 @@ std::string harness_line(const TaskReader& task) {
       off = std::max(off, told[point] / known[point] - 1.0);
     }
   }
+  const std::string line = fmt::format(
+      "easuring adds {:.2g} % or less to a batch; a known time is told {:.2g} % too long or less.",
+      100.0 * share, 100.0 * off);
   constexpr double much = 0.01;
-  return fmt::format(
-      "- {}easuring adds {:.2g} % or less to a batch; a known time is told {:.2g} % too long or "
-      "less.{}\n",
-      std::max(share, off) > much ? "WARNING: m" : "M", 100.0 * share, 100.0 * off,
-      std::max(share, off) > much ? " Above 1 % short batches are not told well." : "");
+  return std::max(share, off) > much
+             ? "- WARNING: m" + line + " Above 1 % short batches are not told well.\n"
+             : "- M" + line + "\n";
 }
 
 std::string preamble(const TaskReader& task) {
@@ -363,8 +364,7 @@ std::string preamble(const TaskReader& task) {
   text += harness_line(task);
   text +=
       "- The rejection is that of the hardest class. summary.md has more columns, summary.csv "
-      "every "
-      "number of a point.\n";
+      "every number of a point.\n";
   if (task.integer_attribute("oversubscribed") != 0) {
     text +=
         "- \\* More ranks than cores: these times say how the program behaves, not how fast the "
