@@ -131,6 +131,22 @@ TEST_CASE("executors multiply the points with a rule, and a skip leaves out thos
   CHECK_THROWS_WITH(bench::make_grid(both, facts), Catch::Contains("leaves out every point"));
 }
 
+TEST_CASE("a precision is part of a point's id, and may be left out") {
+  auto lower = suite();
+  lower.models[1].precision = exec::Precision::bf16;
+  const auto points = bench::make_grid(lower, facts);
+  CHECK(points.back().precision == exec::Precision::bf16);
+  CHECK(bench::settings_of(points.back(), bench::rule_names(points)).at("precision").front() == 1);
+  const auto before = ids(bench::make_grid(suite(), facts));
+  const auto after = ids(points);
+  std::set<std::string> common;
+  std::set_intersection(before.begin(), before.end(), after.begin(), after.end(),
+                        std::inserter(common, common.end()));
+  CHECK(common.size() == 18);  // those of the other network
+  lower.skip = {{.precisions = {exec::Precision::bf16}}};
+  CHECK(bench::make_grid(lower, facts).size() == 18);
+}
+
 TEST_CASE("a grid takes the thresholds of each rule") {
   auto own = suite();
   own.thresholds.clear();

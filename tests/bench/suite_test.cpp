@@ -157,6 +157,25 @@ TEST_CASE("points may be left out, and whole networks run for comparison") {
   CHECK_THROWS_WITH(parse(minimal, {"skip={batches=1}"}), Contains("batch"));
 }
 
+TEST_CASE("a network in another precision is another network") {
+  const Suite suite =
+      parse("skip = [{model = \"small\", batch = 64}]\n" + minimal, {"precision=[fp32,bf16]"});
+  REQUIRE(suite.models.size() == 4);
+  CHECK(suite.models[0].name == "large");
+  CHECK(suite.models[1].name == "large@bf16");
+  CHECK(suite.models[1].weights == suite.models[0].weights);
+  CHECK(suite.models[1].precision == exec::Precision::bf16);
+  CHECK(suite.skip[0].models == std::vector<std::string>{"small", "small@bf16"});
+  CHECK(parse(bench::to_toml(suite)) == suite);
+  std::string own = minimal;
+  own.replace(own.find("features = \"kin\""), 16, "precision = \"bf16\"");
+  CHECK(parse(own).models[1].name == "small");
+  CHECK(parse(own).models[1].precision == exec::Precision::bf16);
+  CHECK_THROWS_WITH(parse(own, {"precision=bf16"}),
+                    Contains("model small has a precision of its own"));
+  CHECK_THROWS_WITH(parse(minimal, {"precision=bf61"}), Contains("did you mean 'bf16'"));
+}
+
 TEST_CASE(
     "networks that are picked keep the suite's order, so that the effective suite reads back") {
   const Suite suite = parse(minimal, {"model=[small,large]"});

@@ -277,3 +277,20 @@ def test_repeats_tell_a_slower_campaign_from_the_same(eebench, suite, tmp_path):
         file["jets_run"][:] = 7
     end = eebench("compare", "a", "slower")
     assert "weights, network or jets of 1 points: other ones" in end.out and "jets_run of" in end.out
+
+
+def test_a_campaign_measures_precisions_side_by_side(suite, tmp_path):
+    code, table, err = Job(
+        tmp_path, "bench", "--suite", suite, "-a", "model=one", "-a", "batch=16", "-a", "precision=[fp32,bf16]", "-o", "out",
+        ranks=1,
+    ).finish()  # fmt: skip
+    assert code == 0, err
+    assert "| one@bf16 " in table
+    with xarray.open_dataset(tmp_path / "out/tasks/0000/task.h5", engine="h5netcdf") as file:
+        file.load()
+    names = file["model"].attrs["flag_meanings"].split()
+    assert names == ["one", "one@bf16"] and file["precision"].attrs["flag_meanings"] == "fp32 bf16"
+    assert (file["precision"].values == file["model"].values).all()
+    assert (file["jets_run"] == file["jets_run"][0]).all() and (file["throughput"] > 0).all()
+    first, second = (h5py.File(tmp_path / f"out/scores/{name}.h5")["logits"][:] for name in names)
+    assert 0 < np.abs(first - second).max() < 0.1

@@ -76,6 +76,15 @@ def test_every_exit_answers_without_a_rule(predict):
     assert file.attrs["rule"] == "none" and "thresholds" not in file.attrs
 
 
+def test_linear_layers_in_bfloat16_answer_nearly_the_same(predict):
+    _, single = predict()
+    _, half = predict("--precision", "bf16")
+    assert (single.attrs["precision"], half.attrs["precision"]) == ("fp32", "bf16")
+    apart = np.abs(half.logits.values - single.logits.values).max()
+    assert 0 < apart < 0.05 * np.abs(single.logits.values).max()
+    assert (half.logits.argmax("class") == single.logits.argmax("class")).mean() > 0.95
+
+
 def test_jets_that_leave_take_the_exit_that_a_replay_says(predict):
     _, replay = predict("--deterministic", "--batch", "7")
     end, run = predict("--deterministic", "--rule", "confidence", "--threshold", "0.9,0.7")
@@ -228,6 +237,8 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
         ({"-o": "no/out.h5"}, "there is no folder"),
         ({"--limit": "-1"}, "--limit: Value -1 not in range 0 to 1000000000 "),
         ({"--batch": "0"}, "--batch: Value 0 not in range 1 to 1000000000 "),
+        ({"--precision": "bf17"}, "unknown precision 'bf17' (did you mean 'bf16'?); there are: fp32, bf16"),
+        ({"--precision=bf16": "--deterministic"}, "deterministic mode computes in fp32, not in bf16"),
         ({"--threads": "0"}, "--threads: Value 0 not in range"),
         ({"--threads": "100000"}, "1024"),
         ({"--features": "kinn"}, "did you mean 'kin'?); there are: cifar10, full, kin"),

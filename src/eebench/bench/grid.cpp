@@ -34,6 +34,9 @@ std::string point_id(const Point& point, const Suite& suite, const ModelFacts& m
                              {"effort", suite.effort},
                              {"device", suite.device},
                              {"deterministic", suite.deterministic}};
+  if (point.precision != exec::Precision::fp32) {
+    settings["precision"] = exec::name(point.precision);
+  }
   if (point.selection != Selection::given) {
     settings["choosing"] = {model.choosing_sha256, suite.choosing->jets, point.max_loss,
                             point.selection};
@@ -88,8 +91,9 @@ bool is_skipped(const Suite& suite, const Point& point) {
   };
   return std::any_of(suite.skip.begin(), suite.skip.end(), [&](const Skip& skip) {
     return has(skip.models, suite.models[static_cast<std::size_t>(point.model)].name) &&
-           has(skip.rules, point.rule) && has(skip.engines, point.engine) &&
-           has(skip.batches, point.batch) && has(skip.scenarios, point.scenario);
+           has(skip.rules, point.rule) && has(skip.precisions, point.precision) &&
+           has(skip.engines, point.engine) && has(skip.batches, point.batch) &&
+           has(skip.scenarios, point.scenario);
   });
 }
 
@@ -128,6 +132,7 @@ std::vector<Point> make_grid(const Suite& suite, std::span<const ModelFacts> mod
       for (const std::int64_t batch : suite.batches) {
         Point base;
         base.model = static_cast<std::int64_t>(m);
+        base.precision = suite.models[m].precision;
         base.scenario = scenario;
         base.batch = batch;
         base.exits = model.exits;
@@ -183,6 +188,7 @@ Values settings_of(const Point& point, std::span<const std::string> rules) {
   values["model"] = {static_cast<double>(point.model)};
   values["rule"] = {static_cast<double>(rule)};
   values["scenario"] = {static_cast<double>(point.scenario)};
+  values["precision"] = {static_cast<double>(point.precision)};
   values["executor"] = {static_cast<double>(point.engine)};
   values["batch"] = {static_cast<double>(point.batch)};
   values["fixed_exit"] = {static_cast<double>(point.fixed_exit)};

@@ -35,6 +35,7 @@ struct Point {
   std::int64_t model = 0;  ///< place in the suite
   std::string rule;        ///< "full", "fixed" or an exit rule, as exits::parse_rule() has it
   Scenario scenario = Scenario::offline;
+  exec::Precision precision = exec::Precision::fp32;
   Engine engine = Engine::leaving;
   std::int64_t batch = 1;
   std::int64_t exits = 0;

@@ -36,6 +36,7 @@ std::span<const VariableSpec> schema() {
        "exit rule, by name or as a formula, or a baseline: full, fixed"},
       {"scenario", u1, {}, "1", setting, "how batches are handed over"},
       {"executor", u1, {}, "1", setting, "whether jets leave, or all go through all", false, 6},
+      {"precision", u1, {}, "1", setting, "what linear layers multiply in", false, 7},
       {"batch", i4, {}, "1", setting, "jets a rank is handed at a time"},
       {"fixed_exit", i4, {}, "1", setting, "exit of the baselines full and fixed, else -1"},
       {"threshold", f8, {}, "1", setting, "threshold shared by all early exits, else NaN"},

@@ -49,6 +49,8 @@ std::string resolve_file(const std::string& name, const std::filesystem::path& f
   return given.has_extension() || given.has_parent_path() ? resolve(name, folder).string() : name;
 }
 
+exec::Precision read_precision(const Value& value) { return exec::precision_of(value.text()); }
+
 Engine read_engine(const Value& value) {
   return value_of(std::span<const Named<Engine>>(engine_names), "executor", value.text());
 }
@@ -70,6 +72,8 @@ Skip read_skip(const Value& value) {
           skip.models = list_of<std::string>(v, [](const Value& e) { return e.text(); });
         }},
        {"rule", [&](const Value& v) { skip.rules = list_of<std::string>(v, &read_skipped_rule); }},
+       {"precision",
+        [&](const Value& v) { skip.precisions = list_of<exec::Precision>(v, &read_precision); }},
        {"executor", [&](const Value& v) { skip.engines = list_of<Engine>(v, &read_engine); }},
        {"batch",
         [&](const Value& v) {
@@ -198,7 +202,8 @@ ModelEntry read_model(const std::string& name, const Value& value,
       value.table(), value.place(),
       {{"config", [&](const Value& v) { entry.config = resolve_file(v.text(), folder); }},
        {"weights", [&](const Value& v) { entry.weights = resolve(v.text(), folder); }},
-       {"features", [&](const Value& v) { entry.features = resolve_file(v.text(), folder); }}});
+       {"features", [&](const Value& v) { entry.features = resolve_file(v.text(), folder); }},
+       {"precision", [&](const Value& v) { entry.precision = read_precision(v); }}});
   if (entry.weights.empty()) {
     throw InputError(fmt::format("{} has no key weights; name a file of weights", value.place()));
   }
@@ -238,6 +243,31 @@ toml::table parse_override(const std::string& key, const std::string& text) {
   }
   table.insert(key, words);
   return table;
+}
+
+/// Every network in each of the precisions, and what was to be skipped of it likewise.
+void multiply_models(Suite& suite, const std::vector<exec::Precision>& precisions) {
+  std::vector<ModelEntry> models;
+  for (const ModelEntry& given : suite.models) {
+    if (given.precision != exec::Precision::fp32) {
+      throw InputError(fmt::format(
+          "model {} has a precision of its own; take that or [axes] precision away", given.name));
+    }
+    for (const exec::Precision precision : precisions) {
+      ModelEntry entry = given;
+      entry.precision = precision;
+      if (precision != exec::Precision::fp32) {
+        entry.name = fmt::format("{}@{}", given.name, exec::name(precision));
+        for (Skip& skip : suite.skip) {
+          if (std::find(skip.models.begin(), skip.models.end(), given.name) != skip.models.end()) {
+            skip.models.push_back(entry.name);
+          }
+        }
+      }
+      models.push_back(std::move(entry));
+    }
+  }
+  suite.models = std::move(models);
 }
 
 void check_complete(const Suite& suite, const std::string& origin) {
@@ -312,6 +342,7 @@ toml::table to_table(const Skip& skip) {
   };
   add("model", skip.models);
   add("rule", skip.rules);
+  add("precision", names_of(skip.precisions));
   add("executor", names_of(skip.engines));
   add("batch", skip.batches);
   add("scenario", names_of(skip.scenarios));
@@ -354,6 +385,11 @@ Suite parse_suite(std::string_view text, const std::string& origin,
     top.insert(axes.extract(key));
   }
   axes.erase("model");
+  std::vector<exec::Precision> precisions;
+  const Setter read_precisions = [&](const Value& v) {
+    precisions = list_of<exec::Precision>(v, &read_precision);
+  };
+  axes["precision"] = read_precisions;
   top["name"] = [&](const Value& v) { suite.name = checked_name(v.text(), v.place()); };
   top["sentence"] = [&](const Value& v) { suite.sentence = v.text(); };
   top["train"] = [&](const Value& v) { suite.training = read_training(v, folder); };
@@ -367,7 +403,8 @@ Suite parse_suite(std::string_view text, const std::string& origin,
   };
   read_table(table, origin, top);
 
-  const Setters setters = override_setters(suite, std::filesystem::current_path());
+  Setters setters = override_setters(suite, std::filesystem::current_path());
+  setters["precision"] = read_precisions;
   for (const std::string& given : overrides) {
     const std::size_t equals = given.find('=');
     if (equals == std::string::npos || equals == 0) {
@@ -383,9 +420,12 @@ Suite parse_suite(std::string_view text, const std::string& origin,
     }
     read_table(parse_override(key, given.substr(equals + 1)), fmt::format("-a {}", given), setters);
   }
-  check_complete(suite, overrides.empty()
-                            ? origin
-                            : fmt::format("{} -a {}", origin, fmt::join(overrides, " -a ")));
+  const std::string given =
+      overrides.empty() ? origin : fmt::format("{} -a {}", origin, fmt::join(overrides, " -a "));
+  if (!precisions.empty()) {
+    located(given, [&] { multiply_models(suite, precisions); });
+  }
+  check_complete(suite, given);
   return suite;
 }
 
@@ -405,6 +445,9 @@ std::string to_toml(const Suite& suite) {
     }
     if (!entry.features.empty()) {
       model.insert("features", entry.features);
+    }
+    if (entry.precision != exec::Precision::fp32) {
+      model.insert("precision", exec::name(entry.precision));
     }
     models.insert(entry.name, model);
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "eebench/core/names.hpp"
+#include "eebench/exec/precision.hpp"
 
 namespace eebench::bench {
 
@@ -40,6 +41,7 @@ struct ModelEntry {
   std::string config;  ///< model configuration, a name or a file; empty: the one inside the weights
   std::filesystem::path weights;
   std::string features;  ///< data configuration likewise
+  exec::Precision precision = exec::Precision::fp32;
   bool operator==(const ModelEntry&) const = default;
 };
 
@@ -66,6 +68,7 @@ struct Choosing {
 struct Skip {
   std::vector<std::string> models;
   std::vector<std::string> rules;  ///< full and fixed too
+  std::vector<exec::Precision> precisions;
   std::vector<Engine> engines;
   std::vector<std::int64_t> batches;
   std::vector<Scenario> scenarios;
@@ -86,6 +89,7 @@ struct Suite {
   std::filesystem::path data;
   std::int64_t jets = 2000;     ///< of the all-exits pass; 0: all
   std::int64_t run_jets = 500;  ///< fewest distinct jets of a measured point, all ranks together
+  /// The axes `model` and `precision`: a network in bfloat16 is another network, `<name>@bf16`.
   std::vector<ModelEntry> models;
   std::optional<TrainingStage> training;
   std::optional<Choosing> choosing;

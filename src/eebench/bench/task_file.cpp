@@ -186,6 +186,8 @@ void TaskFile::create_variables() {
         set_flags(dataset, layout_.rules);
       } else if (name == "scenario") {
         set_flags(dataset, words(scenario_names));
+      } else if (name == "precision") {
+        set_flags(dataset, words(exec::precision_names));
       } else if (name == "executor") {
         set_flags(dataset, words(engine_names));
       } else if (name == "selection") {

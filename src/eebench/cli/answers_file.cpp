@@ -52,6 +52,7 @@ h5::Attributes origin(const comm::Communicator& comm, const AnswersFile& file,
   attributes["weights_sha256"] = subject.weights_sha256;
   attributes["data"] = name_of(file.data);
   attributes["data_sha256"] = subject.jets.sha256;
+  attributes["precision"] = std::string(exec::name(file.settings.precision));
   attributes["batch"] = file.batch;
   attributes["rule"] = file.rule.empty() ? "none" : file.rule;
   if (!file.rule.empty()) {

@@ -163,6 +163,14 @@ Runner setup_predict(CLI::App& app) {
   app.add_option("--device", o->settings.device, "cpu or cuda (one GPU per local rank)")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--precision",
+         [o](const std::string& name) {
+           o->settings.precision = exec::precision_of(name);
+           o->model.precision = o->settings.precision;
+         },
+         "fp32, or bf16 for the products of linear layers")
+      ->default_str("fp32");
   add_threads(app, o->settings.threads);
   app.add_flag(
       "--deterministic", o->settings.deterministic,

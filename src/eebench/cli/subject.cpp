@@ -85,6 +85,7 @@ bench::Subject open_subject(Context& context, const bench::ModelEntry& entry,
     subject.executor =
         exec::make_executor(std::move(opened.network), {.device = suite.device,
                                                         .deterministic = suite.deterministic,
+                                                        .precision = entry.precision,
                                                         .threads = threads,
                                                         .local_rank = comm.local_rank()});
   });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "eebench/data/jet_batch.hpp"
+#include "eebench/exec/precision.hpp"
 #include "eebench/exits/rule.hpp"
 #include "eebench/nn/work.hpp"
 
@@ -28,6 +29,7 @@ struct Settings {
   /// Insists on fixed-order kernels, with which run and replay agree on every jet. The fast kernels
   /// of CPUs are such kernels anyway; other devices are refused.
   bool deterministic = false;
+  Precision precision = Precision::fp32;
   int threads = 1;     ///< threads of this rank
   int local_rank = 0;  ///< among the ranks of the node: which GPU is this one's
 };

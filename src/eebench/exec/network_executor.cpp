@@ -28,6 +28,10 @@ class NetworkExecutor final : public Executor {
     if (settings.deterministic && !device_.is_cpu()) {
       throw InputError("deterministic mode runs on the CPU alone; choose --device cpu");
     }
+    if (settings.deterministic && settings.precision != Precision::fp32) {
+      throw InputError(fmt::format("deterministic mode computes in fp32, not in {}; take one away",
+                                   name(settings.precision)));
+    }
     at::set_num_threads(settings.threads);
     network_->to(device_, at::kFloat);
     network_->eval();
@@ -107,6 +111,7 @@ class NetworkExecutor final : public Executor {
   nn::Context fresh_context() const {
     nn::Context context;
     context.deterministic = settings_.deterministic;
+    context.bfloat16 = settings_.precision == Precision::bf16;
     return context;
   }
 
