@@ -236,6 +236,13 @@ def test_jets_of_other_classes_are_refused(eebench, tmp_path):
     assert end.code == 2
     (line,) = end.error_lines()
     assert "jets_test_250.h5 has 10 classes, model tiny answers 2" in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("refused", [("--device", "cuda"), ("--global-batch", "300000"), ("--lr", "-1"), ("--epochs", "0")])
+def test_a_refused_training_leaves_no_folder(eebench, tmp_path, refused):
+    assert train(eebench, tmp_path, *refused, "-o", "out", ranks=2).code in {2, 77}
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("output", ["file", "file/out", ""])

@@ -86,7 +86,7 @@ TEST_CASE("a table has one row a point, baselines first, and dashes for too few 
   }
   const std::string markdown = report::to_markdown(table);
   CHECK_THAT(markdown, Contains("0/0/100") && Contains("±") && Contains("p99 [ms]"));
-  CHECK_THAT(report::preamble(task),
+  CHECK_THAT(report::preamble(task, report::Columns::all),
              Contains("not official") && !Contains("More ranks than cores"));
 }
 
@@ -158,7 +158,7 @@ TEST_CASE("more ranks than cores is marked above the table and at each time") {
   const bench::CampaignFolder folder{scratch.path() / "c"};
   measure(folder, 1);
   const bench::TaskReader task(folder.task_file());
-  CHECK_THAT(report::preamble(task), Contains("More ranks than cores"));
+  CHECK_THAT(report::preamble(task, report::Columns::all), Contains("More ranks than cores"));
   CHECK_THAT(report::to_markdown(report::summary_table(task, report::Columns::all)),
              Contains("\\* |"));
 }

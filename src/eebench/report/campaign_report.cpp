@@ -268,9 +268,9 @@ Table summary_table(const TaskReader& task, Columns columns) {
   }
   add("accuracy", "", shown.with_interval("accuracy"));
   add("loss", "points", shown.with_interval("accuracy_loss", 100.0));
+  add("mixing", "", shown.numbers("accuracy_mixing"));
   const bool all = columns == Columns::all;
   if (all) {
-    add("mixing", "", shown.numbers("accuracy_mixing"));
     add("AUC", "", shown.with_interval("auc"));
     const std::size_t signal = hardest_class(task);
     add(rejection_name(task, signal), "", rejections(task, shown, signal));
@@ -319,7 +319,8 @@ std::string harness_line(const TaskReader& task) {
              : "- M" + line + "\n";
 }
 
-std::string preamble(const TaskReader& task) {
+std::string preamble(const TaskReader& task, Columns columns) {
+  const bool all = columns == Columns::all;
   const std::string effort = task.attribute("effort");
   const std::vector<std::string> states = task.names("state");
   const std::vector<double> all_jets = task.values("jets");
@@ -348,23 +349,22 @@ std::string preamble(const TaskReader& task) {
     const std::int64_t cut = task.integer_attribute("jets_cut");
     text += fmt::format(
         "- Replayed from one all-exits pass over {} jets{}: accuracy, loss against full depth, "
-        "mixing (a coin tossed between two fixed exits at the same cost), AUC, rejection, exits, "
-        "cost, multiply-adds.\n",
-        jets, cut > 0 ? fmt::format(", {} of them cut to what networks keep", cut) : "");
+        "mixing (a coin tossed between two fixed exits at the same cost), {}cost{}.\n",
+        jets, cut > 0 ? fmt::format(", {} of them cut to what networks keep", cut) : "",
+        all ? "AUC, rejection (of the hardest class), exits, " : "", all ? ", multiply-adds" : "");
     text += fmt::format(
-        "- Measured on the first {} of them or more: run (executed multiply-adds), throughput, "
-        "latency (hand-over of a batch to a jet's answer; a dash: too few batches), flips (jets "
-        "that leave elsewhere than replayed).\n",
-        run);
+        "- Measured on the first {} of them or more: {}throughput, latency (hand-over of a batch "
+        "to a jet's answer; a dash: too few batches){}.\n",
+        run, all ? "run (executed multiply-adds), " : "",
+        all ? ", flips (jets that leave elsewhere than replayed)" : "");
   }
   if (task.has_attribute("n_missing") && task.integer_attribute("n_missing") > 0) {
     text += fmt::format("- Incomplete: {} points of the plan are not in this file.\n",
                         task.integer_attribute("n_missing"));
   }
   text += harness_line(task);
-  text +=
-      "- The rejection is that of the hardest class. summary.md has more columns, summary.csv "
-      "every number of a point.\n";
+  text += all ? "- summary.csv has every number of a point.\n"
+              : "- summary.md has more columns, summary.csv every number of a point.\n";
   if (task.integer_attribute("oversubscribed") != 0) {
     text +=
         "- \\* More ranks than cores: these times say how the program behaves, not how fast the "
@@ -376,7 +376,7 @@ std::string preamble(const TaskReader& task) {
 std::string summary_text(const TaskReader& task, Columns columns) {
   Table table = summary_table(task, columns);
   const std::string constants = take_constants(table);
-  std::string text = preamble(task) + (constants.empty() ? "" : "\n" + constants + "\n") + "\n" +
+  std::string text = preamble(task, columns) + (constants.empty() ? "" : "\n" + constants + "\n") + "\n" +
                      to_markdown(table);
   if (has_chosen(task)) {
     text += "\n" + chosen_preamble(task) + "\n" + to_markdown(chosen_table(task));

@@ -33,7 +33,7 @@ std::string chosen_preamble(const bench::TaskReader& task);
 
 /// What has to be said above such a table: effort, machine, ranks, oversubscription, what is
 /// replayed and what measured.
-std::string preamble(const bench::TaskReader& task);
+std::string preamble(const bench::TaskReader& task, Columns columns);
 
 /// All of that, without the columns that say the same in every row, which are named above the
 /// table.

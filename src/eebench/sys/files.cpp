@@ -124,6 +124,18 @@ void make_writable_folder(const fs::path& folder) {
   }
 }
 
+OutputFolder::OutputFolder(fs::path folder)
+    : folder_(std::move(folder)), is_new_(!fs::exists(folder_)) {
+  make_writable_folder(folder_);
+}
+
+OutputFolder::~OutputFolder() {
+  if (is_new_) {
+    std::error_code not_empty;
+    fs::remove(folder_, not_empty);
+  }
+}
+
 void check_is_file(const fs::path& path) {
   const auto refuse = [&](std::string_view reason) {
     throw InputError(fmt::format("{}: {}", path.string(), reason));

@@ -33,6 +33,19 @@ void check_writable(const std::filesystem::path& file);
 /// allowed.
 void make_writable_folder(const std::filesystem::path& folder);
 
+/// The same for as long as this lives: then a folder that it made, and that is still empty, goes.
+class OutputFolder {
+ public:
+  explicit OutputFolder(std::filesystem::path folder);
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+ private:
+  std::filesystem::path folder_;
+  bool is_new_;
+};
+
 /// Throws InputError that names the path and says what it is where it is no regular file that can
 /// be opened; so a pipe does not hang the reader.
 void check_is_file(const std::filesystem::path& path);

@@ -109,9 +109,10 @@ Summary run(const Session& asked, const data::JetSource& training,
     throw InputError("--best looks at validation; add --data-val FILE or leave it out");
   }
   check_back_end(session);
+  std::optional<sys::OutputFolder> folder;
   comm.agree([&] {
     if (comm.is_root()) {
-      sys::make_writable_folder(session.output);
+      folder.emplace(session.output);
     }
   });
   check_same(session, training, validation, comm);
