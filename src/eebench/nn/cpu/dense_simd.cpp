@@ -10,6 +10,7 @@
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 //
+#include "eebench/nn/cpu/activation-inl.hpp"
 #include "eebench/nn/cpu/gelu-inl.hpp"
 #include "eebench/nn/cpu/partial-inl.hpp"
 
@@ -83,17 +84,6 @@ HWY_INLINE void linear_rows(std::size_t rows, const Block& block) {
   }
 }
 
-template <class F>
-HWY_INLINE void transform_block(const Block& block, std::size_t rows, const F& f) {
-  const D d;
-  for (std::size_t r = 0; r < rows; ++r) {
-    float* row = block.y + r * block.y_stride;
-    for (std::size_t c = 0; c < block.columns; c += hn::Lanes(d)) {
-      store_up_to(d, f(load_up_to(d, row + c, block.columns - c)), row + c, block.columns - c);
-    }
-  }
-}
-
 void linear(const DenseLayer& layer) {
   const std::size_t lanes = hn::Lanes(D());
   const auto rows = static_cast<std::size_t>(layer.rows);
@@ -122,15 +112,7 @@ void linear(const DenseLayer& layer) {
       } else {
         linear_rows<rows_of_block, 1>(here, block);
       }
-      if (layer.activation == Activation::gelu) {
-        transform_block(block, here, [](V x) HWY_ATTR { return gelu(D(), x); });
-      } else if (layer.activation == Activation::relu) {
-        transform_block(block, here, [](V x) HWY_ATTR { return hn::Max(x, hn::Zero(D())); });
-      } else if (layer.activation == Activation::leaky_relu) {
-        transform_block(block, here, [](V x) HWY_ATTR {
-          return hn::Max(x, hn::Mul(x, hn::Set(D(), static_cast<float>(leaky_slope))));
-        });
-      }
+      activate({.y = block.y, .rows = here, .columns = columns, .stride = out}, layer.activation);
     }
     first += columns;
   }
