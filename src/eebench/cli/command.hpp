@@ -82,6 +82,7 @@ Runner setup_data(CLI::App& app);
 Runner setup_deploy(CLI::App& app);
 Runner setup_doctor(CLI::App& app);
 Runner setup_gates(CLI::App& app);
+Runner setup_quantize(CLI::App& app);
 Runner setup_list(CLI::App& app);
 Runner setup_merge(CLI::App& app);
 Runner setup_plan(CLI::App& app);

@@ -12,6 +12,8 @@ std::span<const Command> command_table() {
       Command{"train", "Train a network with exits, data-parallel over ranks", &setup_train},
       Command{"gates", "Fit the gates of exit rules that have them and store them with the weights",
               &setup_gates},
+      Command{"quantize", "Put weights and activations of a trained network on grids of few bits",
+              &setup_quantize},
       Command{"profile", "Cost of each part of a network, by formula and measured", &setup_profile},
       Command{"predict", "Answers of a network, of every exit or leaving early, as a file",
               &setup_predict},

@@ -12,6 +12,7 @@
 #include "eebench/core/error.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/model/network.hpp"
+#include "eebench/model/quantization.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/nn/peak_memory.hpp"
 #include "eebench/sys/timer.hpp"
@@ -28,11 +29,23 @@ class NetworkExecutor final : public Executor {
     if (settings.deterministic && !device_.is_cpu()) {
       throw InputError("deterministic mode runs on the CPU alone; choose --device cpu");
     }
-    if (settings.deterministic && settings.precision != Precision::fp32) {
-      throw InputError(fmt::format("deterministic mode computes in fp32, not in {}; take one away",
-                                   name(settings.precision)));
+    if (settings.deterministic && settings.precision == Precision::bf16) {
+      throw InputError("deterministic mode computes in fp32 or int8, not in bf16; take one away");
     }
     at::set_num_threads(settings.threads);
+    if (settings.precision == Precision::int8) {
+      if (!device_.is_cpu()) {
+        throw InputError("precision int8 runs on the CPU alone; choose --device cpu");
+      }
+      const model::Integers layers = model::use_integers(*network_);
+      if (layers.can == 0) {
+        throw InputError(
+            fmt::format("precision int8: of the network's linear layers {} are quantized, and none "
+                        "to at most 8 "
+                        "bits; eebench quantize makes such weights",
+                        layers.quantized));
+      }
+    }
     network_->to(device_, at::kFloat);
     network_->eval();
     network_->prepare();

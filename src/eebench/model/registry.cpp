@@ -17,6 +17,7 @@
 #include "eebench/model/pcnn/pcnn.hpp"
 #include "eebench/model/pelican/pelican.hpp"
 #include "eebench/model/pfn/pfn.hpp"
+#include "eebench/model/quantization.hpp"
 #include "eebench/model/sequential/sequential.hpp"
 #include "eebench/model/settings.hpp"
 #include "eebench/sys/files.hpp"
@@ -124,13 +125,15 @@ std::unique_ptr<Network> make_network(const ModelConfig& config, std::int64_t fe
   Settings root(config, "");
   root.read("kind", kind);
   root.read("classes", classes);
-  for (const char* key : {"name", "features", "network", "exits", "train"}) {
+  for (const char* key : {"name", "features", "network", "exits", "train", "quantize"}) {
     root.ignore(key);
   }
   root.finish();
   const Kind& known = entry_of(kinds, "kind of network", kind, config.where);
   try {
-    return known.make(config, features, classes);
+    std::unique_ptr<Network> network = known.make(config, features, classes);
+    quantize(*network, config);
+    return network;
   } catch (const InputError& error) {
     const std::string what = error.what();
     throw InputError(what.find(config.where) == std::string::npos ? config.where + ": " + what

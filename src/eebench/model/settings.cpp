@@ -35,7 +35,9 @@ std::vector<Settings> Settings::tables(const std::string& key) {
     wrong(*node, key, "a list of tables");
   }
   for (const toml::node& entry : *node->as_array()) {
-    all.emplace_back(entry.as_table(), fmt::format("{}.{}[{}]", name_, key, all.size()), where_);
+    all.emplace_back(entry.as_table(),
+                     fmt::format("{}{}{}[{}]", name_, name_.empty() ? "" : ".", key, all.size()),
+                     where_);
   }
   return all;
 }

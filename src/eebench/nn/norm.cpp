@@ -43,9 +43,11 @@ BatchNormImpl::Affine BatchNormImpl::folded() const {
   return {scale, bias - running_mean * scale};
 }
 
-LinearWeights folded(const at::Tensor& weight, const at::Tensor& bias, const BatchNorm& norm) {
+LinearWeights folded(LinearWeights weights, const BatchNorm& norm) {
   const auto [scale, shift] = norm->folded();
-  return prepared({weight * scale.unsqueeze(1), bias.defined() ? bias * scale + shift : shift});
+  weights.weight = weights.weight * scale.unsqueeze(1);
+  weights.bias = weights.bias.defined() ? weights.bias * scale + shift : shift;
+  return prepared(std::move(weights));
 }
 
 at::Tensor BatchNormImpl::forward(const at::Tensor& x, const Context& context) {

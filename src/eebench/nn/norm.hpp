@@ -55,7 +55,7 @@ TORCH_MODULE(BatchNorm);
 at::Tensor affine_relu(const at::Tensor& x, const BatchNormImpl::Affine& affine);
 
 /// A linear layer (bias may be undefined) and the BatchNorm behind it as one layer for inference.
-LinearWeights folded(const at::Tensor& weight, const at::Tensor& bias, const BatchNorm& norm);
+LinearWeights folded(LinearWeights weights, const BatchNorm& norm);
 
 inline constexpr double norm_eps = 1e-5;
 

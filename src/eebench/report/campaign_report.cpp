@@ -376,8 +376,8 @@ std::string preamble(const TaskReader& task, Columns columns) {
 std::string summary_text(const TaskReader& task, Columns columns) {
   Table table = summary_table(task, columns);
   const std::string constants = take_constants(table);
-  std::string text = preamble(task, columns) + (constants.empty() ? "" : "\n" + constants + "\n") + "\n" +
-                     to_markdown(table);
+  std::string text = preamble(task, columns) + (constants.empty() ? "" : "\n" + constants + "\n") +
+                     "\n" + to_markdown(table);
   if (has_chosen(task)) {
     text += "\n" + chosen_preamble(task) + "\n" + to_markdown(chosen_table(task));
   }

@@ -67,14 +67,12 @@ std::vector<nn::LinearWeights> PartPairEmbedImpl::folded() const {
   nn::BatchNormImpl::Affine before = input_bn_->folded();
   std::vector<nn::LinearWeights> layers;
   for (std::size_t l = 0; l < linears_.size(); ++l) {
-    const at::Tensor matrix = linears_[l]->matrix();
-    at::Tensor weight = matrix;
-    at::Tensor bias = linears_[l]->bias;
+    nn::LinearWeights weights = linears_[l]->weights();
     if (l == 0) {
-      bias = bias + at::mv(matrix, before.shift);
-      weight = weight * before.scale;
+      weights.bias = weights.bias + at::mv(weights.weight, before.shift);
+      weights.weight = weights.weight * before.scale;
     }
-    layers.push_back(nn::folded(weight, bias, norms_[l]));
+    layers.push_back(nn::folded(std::move(weights), norms_[l]));
   }
   return layers;
 }
@@ -129,6 +127,7 @@ PartBlockImpl::PartBlockImpl(PartBlockOptions options)
       c_attn_(register_parameter("c_attn", at::ones({options.heads}))),
       w_resid_(register_parameter("w_resid", at::ones({options.width}))),
       pre_attn_norm_(register_module("pre_attn_norm", nn::LayerNorm(options.width))),
+      in_proj_(nullptr),
       out_proj_(nullptr),
       post_attn_norm_(nullptr),
       pre_fc_norm_(nullptr),
@@ -138,13 +137,13 @@ PartBlockImpl::PartBlockImpl(PartBlockOptions options)
   const std::int64_t width = options.width;
   const std::int64_t hidden = options.ffn_ratio * width;
   const std::string site = fmt::format("block.{}.", options.site);
-  torch::nn::Module& attn = named_group(*this, "attn");
   // Xavier over the whole (3 C, C) matrix and zero biases, as PyTorch's attention module does.
-  const double bound = std::sqrt(6.0 / static_cast<double>(4 * width));
-  in_proj_weight_ = attn.register_parameter("in_proj_weight",
-                                            at::empty({3 * width, width}).uniform_(-bound, bound));
-  in_proj_bias_ = attn.register_parameter("in_proj_bias", at::zeros({3 * width}));
-  out_proj_ = attn.register_module("out_proj", nn::Linear(site + "out", width, width));
+  in_proj_ = register_module(
+      "attn",
+      nn::Linear(site + "qkv", width, 3 * width,
+                 nn::LinearOptions{.prefix = "in_proj_",
+                                   .bound = std::sqrt(6.0 / static_cast<double>(4 * width))}));
+  out_proj_ = in_proj_->register_module("out_proj", nn::Linear(site + "out", width, width));
   {
     const at::NoGradGuard no_grad;
     out_proj_->bias.zero_();
@@ -167,17 +166,19 @@ PartBlockImpl::Projections PartBlockImpl::projections() const {
     bias = bias.transpose(0, 1);
   }
   const std::int64_t width = options_.width;
-  const auto in_weight = in_proj_weight_.split({width, 2 * width});
-  const auto in_bias = in_proj_bias_.split({width, 2 * width});
-  return {.qkv = {in_proj_weight_, in_proj_bias_},
-          .query = {in_weight[0], in_bias[0]},
-          .key_value = {in_weight[1], in_bias[1]},
-          .out = {weight.reshape({width, width}), bias.reshape({width})}};
+  const auto in_weight = in_proj_->weight.split({width, 2 * width});
+  const auto in_bias = in_proj_->bias.split({width, 2 * width});
+  const auto part = [](const at::Tensor& w, const at::Tensor& b, const nn::Linear& layer) {
+    return nn::LinearWeights{.weight = w, .bias = b, .quantizers = layer->quantizers()};
+  };
+  return {.query = part(in_weight[0], in_bias[0], in_proj_),
+          .key_value = part(in_weight[1], in_bias[1], in_proj_),
+          .out = part(weight.reshape({width, width}), bias.reshape({width}), out_proj_)};
 }
 
 void PartBlockImpl::prepare() {
   Projections all = projections();
-  for (nn::LinearWeights* weights : {&all.qkv, &all.query, &all.key_value, &all.out}) {
+  for (nn::LinearWeights* weights : {&all.query, &all.key_value, &all.out}) {
     *weights = nn::prepared(*weights);
   }
   prepared_ = std::move(all);
@@ -187,7 +188,7 @@ at::Tensor PartBlockImpl::forward(const at::Tensor& x, const at::Tensor& bias,
                                   const nn::Ragged& jets, const nn::Context& context) {
   const at::Tensor u = pre_attn_norm_->forward(x, context);
   const Projections layers = prepared_ ? *prepared_ : projections();
-  const auto qkv = nn::linear(u, layers.qkv, context).chunk(3, 1);
+  const auto qkv = in_proj_->forward(u, context).chunk(3, 1);
   const at::Tensor attended = nn::self_attention(
       qkv[0], qkv[1], qkv[2], bias, jets, options_.heads,
       {.p = is_training() ? options_.dropout : 0.0, .site = 4 * options_.site}, context);

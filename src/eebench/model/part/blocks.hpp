@@ -81,8 +81,7 @@ class PartBlockImpl : public torch::nn::Module {
                     const nn::Context& context);
   /// Weights and biases that are not a layer's own parameters as they are.
   struct Projections {
-    nn::LinearWeights qkv;
-    nn::LinearWeights query;      ///< its first third
+    nn::LinearWeights query;      ///< the first third of in_proj
     nn::LinearWeights key_value;  ///< and the rest
     nn::LinearWeights out;        ///< with the per-head gain (and its channel layout) folded in
   };
@@ -92,8 +91,7 @@ class PartBlockImpl : public torch::nn::Module {
   at::Tensor c_attn_;
   at::Tensor w_resid_;
   nn::LayerNorm pre_attn_norm_;
-  at::Tensor in_proj_weight_;
-  at::Tensor in_proj_bias_;
+  nn::Linear in_proj_;
   nn::Linear out_proj_;
   nn::LayerNorm post_attn_norm_;
   nn::LayerNorm pre_fc_norm_;

@@ -44,13 +44,15 @@ EdgeConvImpl::Folded EdgeConvImpl::folded() const {
   const auto [to_self, to_other] = first_layer();
   const nn::BatchNormImpl::Affine affine = bns_.front()->folded();
   const at::Tensor scale = affine.scale.unsqueeze(1);
-  Folded all{.self = nn::prepared({to_self * scale, affine.shift}),
-             .other = nn::prepared({to_other * scale})};
+  const nn::Quantizers& first = convs_.front()->quantizers();
+  Folded all{
+      .self = nn::prepared({.weight = to_self * scale, .bias = affine.shift, .quantizers = first}),
+      .other = nn::prepared({.weight = to_other * scale, .bias = {}, .quantizers = first})};
   for (std::size_t l = 1; l < convs_.size(); ++l) {
-    all.edges.push_back(nn::folded(convs_[l]->matrix(), {}, bns_[l]));
+    all.edges.push_back(nn::folded(convs_[l]->weights(), bns_[l]));
   }
   if (!sc_.is_empty()) {
-    all.shortcut = nn::folded(sc_->matrix(), {}, sc_bn_);
+    all.shortcut = nn::folded(sc_->weights(), sc_bn_);
   }
   return all;
 }
@@ -88,9 +90,9 @@ at::Tensor EdgeConvImpl::forward_folded(const Folded& layers, const at::Tensor& 
     for (std::size_t l = 0; l + 1 < layers.edges.size(); ++l) {
       x = nn::linear(x, layers.edges[l], context, nn::Activation::relu);
     }
-    const nn::LinearWeights& last = layers.edges.back();
-    means.push_back(
-        nn::bias_relu_mean(nn::linear(x, {last.weight, {}, last.panels}, context), last.bias, k_));
+    nn::LinearWeights last = layers.edges.back();
+    const at::Tensor bias = std::exchange(last.bias, {});
+    means.push_back(nn::bias_relu_mean(nn::linear(x, last, context), bias, k_));
   }
   const at::Tensor aggregate = nn::join(means);
   const at::Tensor shortcut = sc_.is_empty() ? f : nn::linear(f, layers.shortcut, context);
@@ -100,8 +102,8 @@ at::Tensor EdgeConvImpl::forward_folded(const Folded& layers, const at::Tensor& 
 at::Tensor EdgeConvImpl::forward_training(const at::Tensor& f, const at::Tensor& neighbours,
                                           const nn::Context& context) {
   const auto [to_self, to_other] = first_layer();
-  at::Tensor x = nn::gather_add(nn::linear(f, {to_self}, context),
-                                nn::linear(f, {to_other}, context), neighbours);
+  at::Tensor x = nn::gather_add(nn::linear(f, {to_self, {}}, context),
+                                nn::linear(f, {to_other, {}}, context), neighbours);
   x = bns_.front()->forward_relu(x, context);
   for (std::size_t l = 1; l < convs_.size(); ++l) {
     x = bns_[l]->forward_relu(convs_[l]->forward(x, context), context);

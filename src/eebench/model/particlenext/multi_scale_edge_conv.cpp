@@ -97,26 +97,30 @@ MultiScaleEdgeConvImpl::MultiScaleEdgeConvImpl(const MultiScaleEdgeConvOptions& 
 
 MultiScaleEdgeConvImpl::Folded MultiScaleEdgeConvImpl::folded() const {
   const auto plain = [](const NormLayer& both) {
-    return FoldedLayer{both.norm->folded(), nn::prepared({both.layer->matrix()})};
+    return FoldedLayer{both.norm->folded(), nn::prepared(both.layer->weights())};
   };
   // The BatchNorm of `next` behind the layer of `both`.
   const auto joined = [](const NormLayer& both, const NormLayer& next) {
     const Affine after = next.norm->folded();
-    return nn::prepared({both.layer->matrix() * after.scale.unsqueeze(1), after.shift});
+    return nn::prepared({both.layer->matrix() * after.scale.unsqueeze(1),
+                         after.shift,
+                         {},
+                         both.layer->quantizers()});
   };
   const std::int64_t half = options_.message / 2;
   const Affine before = edge_first_.norm->folded();
   const nn::LinearWeights first = joined(edge_first_, edge_second_);
   const auto part = [&](std::int64_t from, std::int64_t count, const at::Tensor& bias) {
-    return FoldedLayer{columns(before, from, count),
-                       nn::prepared({first.weight.narrow(1, from, count), bias})};
+    return FoldedLayer{
+        columns(before, from, count),
+        nn::prepared({first.weight.narrow(1, from, count), bias, {}, first.quantizers})};
   };
   Folded all{.self = part(0, half, first.bias),
              .other = part(half, half, {}),
              .edge = part(2 * half, options_.edge, {}),
-             .message = nn::prepared({edge_second_.layer->matrix()}),
+             .message = nn::prepared(edge_second_.layer->weights()),
              .node = {node_first_.norm->folded(), joined(node_first_, node_second_)},
-             .node_out = nn::prepared({node_second_.layer->matrix()}),
+             .node_out = nn::prepared(node_second_.layer->weights()),
              .gamma = gamma_.view({options_.out})};
   if (encodes()) {
     all.encode = plain(node_encode_);

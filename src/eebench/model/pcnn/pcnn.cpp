@@ -118,7 +118,7 @@ class Pcnn final : public Network {
   void prepare() override {
     const at::NoGradGuard no_grad;
     nn::prepare_linears(*this);
-    prepared_ = nn::folded(conv_->matrix(), conv_->bias, bn_);
+    prepared_ = nn::folded({conv_->matrix(), conv_->bias}, bn_);
     for (PcnnUnit& unit : units_) {
       unit->prepare();
     }
@@ -204,7 +204,7 @@ class Pcnn final : public Network {
       return bn_->forward_relu(conv_->forward(x, context), context);
     }
     const nn::LinearWeights layer =
-        prepared_.weight.defined() ? prepared_ : nn::folded(conv_->matrix(), conv_->bias, bn_);
+        prepared_.weight.defined() ? prepared_ : nn::folded({conv_->matrix(), conv_->bias}, bn_);
     return nn::linear(nn::windows(x, 3, 1), layer, context, nn::Activation::relu);
   }
 

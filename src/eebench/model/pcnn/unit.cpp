@@ -20,8 +20,8 @@ PcnnUnitImpl::PcnnUnitImpl(std::int64_t in, std::int64_t out, std::int64_t strid
 }
 
 PcnnUnitImpl::Folded PcnnUnitImpl::folded() const {
-  return {.first = nn::folded(conv1_->matrix(), conv1_->bias, bn1_),
-          .second = nn::folded(conv2_->matrix(), conv2_->bias, bn2_),
+  return {.first = nn::folded({conv1_->matrix(), conv1_->bias}, bn1_),
+          .second = nn::folded({conv2_->matrix(), conv2_->bias}, bn2_),
           .shortcut =
               conv_sc_.is_empty() ? nn::LinearWeights{} : nn::prepared({conv_sc_->matrix(), {}})};
 }
