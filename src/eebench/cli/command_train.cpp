@@ -78,6 +78,18 @@ train::Settings settings_of(const Options& options, const model::ModelConfig& co
   return settings;
 }
 
+model::ModelConfig config_of_weights(const std::string& weights) {
+  if (weights.empty()) {
+    throw InputError("--config: name a model, or --weights with one inside");
+  }
+  const std::string config = model::read_weights(weights).config;
+  if (config.empty()) {
+    throw InputError(
+        fmt::format("{} carries no model configuration; name one: --config", weights));
+  }
+  return model::parse_model_config(config, weights);
+}
+
 ExitCode train_network(const Options& options, Context& context) {
   train::Session session;
   std::optional<data::JetSource> training;
@@ -89,7 +101,8 @@ ExitCode train_network(const Options& options, Context& context) {
           "{} holds a training already; add --resume to go on with it or give another -o",
           options.output));
     }
-    session.model = model::load_model_config(options.config);
+    session.model = options.config.empty() ? config_of_weights(options.weights)
+                                           : model::load_model_config(options.config);
     if (!options.features.empty()) {
       session.model.features = options.features;
     }
@@ -149,8 +162,7 @@ Runner setup_train(CLI::App& app) {
   };
   app.add_option("--config", o->config,
                  "Model: a name of `eebench list models` or a TOML file, such as the config.toml "
-                 "that a training leaves")
-      ->required();
+                 "that a training leaves; default: the one inside --weights");
   app.add_option("--data-train", o->data_train, "Jets to train on (HDF5)")->required();
   app.add_option("--data-val", o->data_val, "Jets to validate on after each epoch (HDF5)");
   app.add_option("-o,--output", o->output, "Folder for weights, checkpoints and logs")->required();

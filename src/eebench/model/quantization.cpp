@@ -86,6 +86,21 @@ void quantize(const Network& network, const ModelConfig& config) {
   }
 }
 
+bool is_quantized(const Network& network, const std::string& where) {
+  bool any = false;
+  for (const LinearSite& site : linear_sites(network)) {
+    if (const nn::Quantizers& quantizers = site.layer->quantizers()) {
+      any = true;
+      if (!quantizers.input->has_range()) {
+        throw InputError(fmt::format(
+            "{}: the input of {} has no range; begin with weights of eebench quantize", where,
+            site.path));
+      }
+    }
+  }
+  return any;
+}
+
 Integers use_integers(const Network& network) {
   Integers layers;
   for (const LinearSite& site : linear_sites(network)) {

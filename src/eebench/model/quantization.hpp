@@ -31,6 +31,10 @@ std::vector<LinearSite> linear_sites(const Network& network);
 /// Throws InputError for a row that names no layer.
 void quantize(const Network& network, const ModelConfig& config);
 
+/// Whether some layer has quantizers. Throws InputError, which begins with `where`, for activations
+/// without a range.
+bool is_quantized(const Network& network, const std::string& where);
+
 /// What prepare() should make of the layers that have quantizers: products of integers. Returns
 /// how many of the quantized layers can.
 struct Integers {

@@ -78,6 +78,8 @@ class Quantizer : public torch::nn::Module {
   /// Turns the merged statistics into the grid. Throws InputError that begins with `where` if there
   /// are none, or NaN or infinity among them.
   virtual void fix(const std::string& /*where*/) {}
+  /// Whether x is put on a grid, not given back unchanged.
+  virtual bool has_range() const { return true; }
 
  private:
   /// What is rounded, and whose gradient x gets.

@@ -13,6 +13,7 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
+#include "eebench/model/quantization.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/train/gradient.hpp"
 #include "eebench/train/parameter_names.hpp"
@@ -65,6 +66,9 @@ void set_trainable(model::Network& network, const Settings& settings) {
   network.train(!frozen("", settings));
   for (const auto& item : network.named_modules("", /*include_self=*/false)) {  // outer ones first
     item.value()->train(!frozen(item.key(), settings));
+  }
+  if (model::is_quantized(network, "training")) {
+    network.eval();  // BatchNorms fold into the weights that are on grids; nothing is dropped
   }
   bool trains = false;
   for (const auto& item : network.named_parameters()) {

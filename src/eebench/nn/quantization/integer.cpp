@@ -149,6 +149,7 @@ class ActivationQuantizer : public Quantizer {
     }
     return fixed_ ? Quantizer::forward(x) : x;
   }
+  bool has_range() const override { return static_cast<bool>(fixed_); }
 
   Grid grid(const at::Tensor& x) override {
     const double features =
