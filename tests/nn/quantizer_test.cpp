@@ -427,6 +427,18 @@ TEST_CASE("learned bits of channels: each its own, none left gives 0, the penalt
   CHECK(vector_of(of_weight->forward(w)) ==
         std::vector<double>{1.25, -2, 1.25, -2, 1.25, -2, 1.25, -2});
   CHECK_FALSE(weight_quantizer("fixed<4,2>")->bits().requires_grad());
+  // Far from 1, and as wide as float32 holds, they start where the fixed format is.
+  for (const std::string format : {"<8,-24>", "<8,24>", "<24,1>", "<1,1>"}) {
+    for (const std::string kind : {"fixed", "ufixed"}) {
+      CAPTURE(kind, format);
+      const auto start = weight_quantizer(kind + "-learned" + format);
+      const auto expected = weight_quantizer(kind + format);
+      CHECK(number(start->bits()) == number(expected->bits()));
+      const at::Tensor values =
+          at::linspace(-1.0, 1.0, 101) * number(expected->grid(x).scale) * 200;
+      CHECK(at::equal(start->forward(values), expected->forward(values)));
+    }
+  }
 }
 
 TEST_CASE("activations have gradient 1 inside the range they were calibrated to, else 0") {
@@ -536,6 +548,7 @@ TEST_CASE("a quantizer comes back from its parameters and buffers") {
     const auto other = make();
     other->eval();
     const at::NoGradGuard no_grad;
+    other->forward(x * 3.0);  // what it knew before does not matter
     const auto copy = [](const auto& from, const auto& to) {
       REQUIRE(from.size() == to.size());
       for (const auto& item : from) {
