@@ -28,8 +28,8 @@ at::Tensor constant(double value, const at::Tensor& x);
 /// A parameter, [] or [channels], as it broadcasts against x, in the type of x.
 at::Tensor spread(const at::Tensor& parameter, const at::Tensor& x, const Operand& operand);
 
-/// A flag among the buffers of a module, read from its device only after it was written, by whom
-/// ever.
+/// A flag among the buffers of a module. It is read from its device only after a write in place,
+/// whoever wrote, so that a GPU is not waited for in every forward pass.
 class Flag {
  public:
   Flag(torch::nn::Module& module, const std::string& name);

@@ -12,6 +12,8 @@ namespace {
 
 enum class Overflow { sat, sat_sym, wrap };
 
+constexpr int furthest = 2 * most_bits;  // from 1, either way, that the last bit can be
+
 constexpr std::array roundings = {
     Named{Rounding::rnd, "RND"},           Named{Rounding::rnd_conv, "RND_CONV"},
     Named{Rounding::trn, "TRN"},           Named{Rounding::trn_zero, "TRN_ZERO"},
@@ -96,9 +98,9 @@ class LearnedFixedPointQuantizer : public Quantizer {
   };
   Whole whole(const at::Tensor& i, const at::Tensor& f) const {
     const at::Tensor near_i = i.detach().round();
-    const at::Tensor near_f = f.detach().round().clamp(-most_bits, most_bits);
+    const at::Tensor near_f = f.detach().round().clamp(-furthest, furthest);
     const at::Tensor raised = at::maximum(near_i, -near_f);
-    return {straight_through(at::minimum(raised, most_bits - 1 - near_f), i),
+    return {straight_through(at::minimum(raised, most_bits - format_.k - near_f), i),
             straight_through(near_f, f), (near_i + near_f + format_.k).gt(0)};
   }
 
