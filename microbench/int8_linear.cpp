@@ -1,6 +1,7 @@
 #include "eebench/nn/cpu/int8_linear.hpp"
 
 #include <string>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -69,7 +70,7 @@ constexpr const char* prepack = "onednn::qlinear_prepack";
 constexpr const char* pointwise = "onednn::qlinear_pointwise";
 
 void by_onednn(benchmark::State& state, const Layer& layer) {
-  const c10::Dispatcher& operators = c10::Dispatcher::singleton();
+  c10::Dispatcher& operators = c10::Dispatcher::singleton();
   torch::jit::Stack packed;
   torch::jit::push(packed, layer.integers, c10::IValue());
   operators.findSchemaOrThrow(prepack, "").callBoxed(packed);
@@ -103,7 +104,7 @@ void by_onednn(benchmark::State& state, const Layer& layer) {
   add("linear_float32", in_float32);
   add("linear_int8", in_int8);
   add("linear_int8_of_int_mm", by_int_mm);
-  const c10::Dispatcher& operators = c10::Dispatcher::singleton();
+  c10::Dispatcher& operators = c10::Dispatcher::singleton();
   if (operators.findSchema({prepack, ""}) && operators.findSchema({pointwise, ""})) {
     add("linear_int8_of_onednn", by_onednn);
   }
