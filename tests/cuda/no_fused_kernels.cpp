@@ -4,6 +4,7 @@
 #include "eebench/nn/cpu/attention_simd.hpp"
 #include "eebench/nn/cpu/dense_simd.hpp"
 #include "eebench/nn/cpu/edge_simd.hpp"
+#include "eebench/nn/cpu/int8_simd.hpp"
 #include "eebench/nn/cpu/layer_norm_simd.hpp"
 #include "eebench/nn/cpu/lorentz_layer_simd.hpp"
 #include "eebench/nn/cpu/norm_simd.hpp"
@@ -23,6 +24,8 @@ namespace {
 void pack_panels(const float*, std::int64_t, std::int64_t, float*) { called(); }
 void linear(const DenseLayer&) { called(); }
 void gelu(float*, std::int64_t) { called(); }
+void pack_int8(const std::int8_t*, std::int64_t, std::int64_t, std::int32_t*) { called(); }
+void linear(const Int8Layer&) { called(); }
 void attention(const AttentionJet&) { called(); }
 void layer_norm(const LayerNormRows&) { called(); }
 void pair_features(const float*, std::int64_t, float*) { called(); }

@@ -37,7 +37,7 @@ at::Tensor linear_int8(const at::Tensor& x, const Int8Weights& weights, const In
   const at::Tensor input = x.contiguous();
   const at::Tensor shift = bias.defined() ? bias.contiguous() : bias;
   at::Tensor y = at::empty({input.size(0), weights.out}, input.options());
-  constexpr std::int64_t rows_of_a_task = 96;
+  constexpr std::int64_t rows_of_a_task = 120;
   at::parallel_for(0, input.size(0), rows_of_a_task, [&](std::int64_t begin, std::int64_t end) {
     linear(Int8Layer{.x = input.const_data_ptr<float>() + begin * weights.in,
                      .grid = grid,

@@ -71,11 +71,12 @@ HWY_INLINE VI add_products(VI word, VI weights, VI sum) {
 
 constexpr auto width_of_panel = static_cast<std::size_t>(panel_width);
 
-/// Rows of a block: with two vectors of sums a row, all sums of a block fit into the registers.
-constexpr std::size_t rows_of_block = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 ? 12 : 6;
+/// Rows of a block: with two vectors of sums a row, all sums of a block fit into the registers, and
+/// with them weights, a word and products.
+constexpr std::size_t rows_of_block = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 ? 12 : 5;
 
 /// Rows that are quantized together and then multiplied while they are in the cache.
-constexpr std::size_t rows_of_chunk = 96;
+constexpr std::size_t rows_of_chunk = 120;
 
 /// Integers of the activations are stored without a sign.
 std::int32_t offset_of(const Int8Grid& grid) { return grid.lowest < 0 ? 128 : 0; }
