@@ -153,9 +153,10 @@ TEST_CASE("with many bits answers and gradients are those of floating point") {
 
 TEST_CASE("rows name layers by site and segment; the last that names one counts") {
   const auto network = golden("part");
-  quantize(*network, rows(all_int8 +
-                          "[[quantize]]\nsite = 'block.*'\nsegments = [1]\nweight = 'int4'\ninput = "
-                          "'int4-mse'\n[[quantize]]\nsite = 'fc'\nweight = 'none'\n"));
+  quantize(
+      *network,
+      rows(all_int8 + "[[quantize]]\nsite = 'block.*'\nsegments = [1]\nweight = 'int4'\ninput = "
+                      "'int4-mse'\n[[quantize]]\nsite = 'fc'\nweight = 'none'\n"));
   std::map<std::string, double> bits;
   for (const LinearSite& site : linear_sites(*network)) {
     const nn::Quantizers& own = site.layer->quantizers();

@@ -14,6 +14,7 @@
 #include "eebench/core/names.hpp"
 #include "eebench/exits/rule.hpp"
 #include "eebench/model/registry.hpp"
+#include "eebench/nn/quantizer.hpp"
 #include "eebench/sys/resource.hpp"
 #include "eebench/train/loss.hpp"
 #include "eebench/train/optimiser.hpp"
@@ -48,6 +49,14 @@ std::vector<Row> list_rules() {
   return rows;
 }
 
+std::vector<Row> list_quantizers() {
+  std::vector<Row> rows;
+  for (const nn::QuantizerKind& kind : nn::quantizer_kinds()) {
+    rows.push_back({std::string(kind.form), std::string(kind.description)});
+  }
+  return rows;
+}
+
 std::vector<Row> list_suites() {
   std::vector<Row> rows;
   for (const auto& entry : std::filesystem::directory_iterator(sys::find_resource("suites"))) {
@@ -78,10 +87,11 @@ struct Kind {
   std::vector<Row> (*rows)();
 };
 
-constexpr std::array kinds{Kind{"models", &list_models},       Kind{"rules", &list_rules},
-                           Kind{"losses", &list_losses},       Kind{"optimisers", &list_optimisers},
-                           Kind{"schedules", &list_schedules}, Kind{"suites", &list_suites},
-                           Kind{"metrics", &list_metrics}};
+constexpr std::array kinds{
+    Kind{"models", &list_models},       Kind{"rules", &list_rules},
+    Kind{"losses", &list_losses},       Kind{"optimisers", &list_optimisers},
+    Kind{"schedules", &list_schedules}, Kind{"suites", &list_suites},
+    Kind{"metrics", &list_metrics},     Kind{"quantizers", &list_quantizers}};
 
 void print(const std::vector<Row>& rows, bool json) {
   if (json) {

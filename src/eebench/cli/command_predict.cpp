@@ -169,7 +169,7 @@ Runner setup_predict(CLI::App& app) {
            o->settings.precision = exec::precision_of(name);
            o->model.precision = o->settings.precision;
          },
-         "fp32, or bf16 for the products of linear layers")
+         "Of the products of linear layers: fp32, bf16, or int8 of quantized ones")
       ->default_str("fp32");
   add_threads(app, o->settings.threads);
   app.add_flag(

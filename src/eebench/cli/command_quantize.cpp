@@ -47,7 +47,7 @@ struct End {
   const char* site;
   bool first_segment;
 };
-constexpr std::array ends{End{"embed.0", false}, End{"pair.0", false},   End{"edge.0", true},
+constexpr std::array ends{End{"embed.0", false}, End{"pair.0", false},  End{"edge.0", true},
                           End{"shortcut", true}, End{"exit.fc", false}, End{"fc", false}};
 
 /// A row of [[quantize]] in which weight and input have so many bits.
@@ -138,8 +138,9 @@ void write_quantized(const Options& options, Context& context) {
       [&] {
         LoadedNetwork loaded = load_network(entry);
         if (loaded.config.table.contains("quantize")) {
-          throw InputError(fmt::format("{} is quantized already; give the weights that it was made of",
-                                       options.weights.string()));
+          throw InputError(
+              fmt::format("{} is quantized already; give the weights that it was made of",
+                          options.weights.string()));
         }
         const model::StateDict given = model::state_dict(*loaded.network);
         const std::map tensors(given.begin(), given.end());
@@ -163,9 +164,8 @@ void write_quantized(const Options& options, Context& context) {
     }
   }
   model::StateDict tensors = model::state_dict(*opened.network);  // shared with the network
-  const std::int64_t count =
-      options.jets == 0 ? opened.subject.jets.count
-                        : std::min(options.jets, opened.subject.jets.count);
+  const std::int64_t count = options.jets == 0 ? opened.subject.jets.count
+                                               : std::min(options.jets, opened.subject.jets.count);
   const auto executor =
       exec::make_executor(std::move(opened.network), {.threads = options.threads});
   calibrate(*executor, sites, opened.subject.jets, count, context);
@@ -173,8 +173,8 @@ void write_quantized(const Options& options, Context& context) {
     if (context.comm.is_root()) {
       weights.tensors = std::move(tensors);
       weights.gates = {};
-      weights.origin =
-          fmt::format("{}\nquantized: {}, {} of its jets", weights.origin, context.command_line, count);
+      weights.origin = fmt::format("{}\nquantized: {}, {} of its jets", weights.origin,
+                                   context.command_line, count);
       model::write_weights(options.output, weights);
     }
   });
@@ -189,15 +189,16 @@ store::AllExits answers(const Options& options, const std::filesystem::path& wei
       open_subject(context, {.name = weights.stem(), .weights = weights, .precision = precision},
                    suite, options.threads);
   report::Progress progress(stderr);
-  const std::string stage = fmt::format("{} {}", weights.filename().string(), exec::name(precision));
-  const store::AllExits share = store::all_exits_pass(
-      context.comm, *subject.executor, subject.jets.read, subject.jets.count, subject.classes,
-      [&](std::int64_t done, std::int64_t all) {
-        context.watchdog.enter("quantize:" + stage, context.phase_seconds);
-        if (context.comm.is_root()) {
-          progress.show(report::share_line(stage, done, all), done == all);
-        }
-      });
+  const std::string stage =
+      fmt::format("{} {}", weights.filename().string(), exec::name(precision));
+  const store::AllExits share =
+      store::all_exits_pass(context.comm, *subject.executor, subject.jets.read, subject.jets.count,
+                            subject.classes, [&](std::int64_t done, std::int64_t all) {
+                              context.watchdog.enter("quantize:" + stage, context.phase_seconds);
+                              if (context.comm.is_root()) {
+                                progress.show(report::share_line(stage, done, all), done == all);
+                              }
+                            });
   return store::all_on_root(context.comm, share);
 }
 
@@ -257,15 +258,14 @@ report::Table table_of(const store::AllExits& whole, const store::AllExits& fake
     const Judged b = judge(fake, exit);
     const Judged c = judge(real, exit);
     const stats::PairedDifference loss = stats::paired_difference(a.right, b.right);
-    const std::string cells[] = {
-        std::to_string(exit),
-        fmt::format("{:.4f}", mean(a.right)),
-        fmt::format("{:.4f}", mean(b.right)),
-        fmt::format("{:.2f} ({:.2f} to {:.2f})", 100.0 * loss.difference, 100.0 * loss.interval.low,
-                    100.0 * loss.interval.high),
-        flips(a, b),
-        fmt::format("{:.4f}", mean(c.right)),
-        flips(b, c)};
+    const std::string cells[] = {std::to_string(exit),
+                                 fmt::format("{:.4f}", mean(a.right)),
+                                 fmt::format("{:.4f}", mean(b.right)),
+                                 fmt::format("{:.2f} ({:.2f} to {:.2f})", 100.0 * loss.difference,
+                                             100.0 * loss.interval.low, 100.0 * loss.interval.high),
+                                 flips(a, b),
+                                 fmt::format("{:.4f}", mean(c.right)),
+                                 flips(b, c)};
     for (std::size_t column = 0; column < std::size(cells); ++column) {
       table.columns[column].cells.push_back(cells[column]);
     }
@@ -280,8 +280,8 @@ ExitCode run_quantize(const Options& options, Context& context) {
     }
   });
   context.watchdog.enter("quantize:load", context.phase_seconds);
-  write_quantized(options, context);
   const store::AllExits whole = answers(options, options.weights, exec::Precision::fp32, context);
+  write_quantized(options, context);
   const store::AllExits fake = answers(options, options.output, exec::Precision::fp32, context);
   const store::AllExits real = answers(options, options.output, exec::Precision::int8, context);
   if (context.comm.is_root()) {

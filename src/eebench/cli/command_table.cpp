@@ -6,8 +6,10 @@ namespace eebench::cli {
 
 std::span<const Command> command_table() {
   static constexpr std::array table{
-      Command{"list", "Name the models, rules, losses, optimisers, schedules, suites or metrics",
-              &setup_list},
+      Command{
+          "list",
+          "Name the models, rules, losses, optimisers, schedules, suites, metrics or quantizers",
+          &setup_list},
       Command{"data", "Look into jet files", &setup_data},
       Command{"train", "Train a network with exits, data-parallel over ranks", &setup_train},
       Command{"gates", "Fit the gates of exit rules that have them and store them with the weights",

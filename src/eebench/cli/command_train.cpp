@@ -84,8 +84,7 @@ model::ModelConfig config_of_weights(const std::string& weights) {
   }
   const std::string config = model::read_weights(weights).config;
   if (config.empty()) {
-    throw InputError(
-        fmt::format("{} carries no model configuration; name one: --config", weights));
+    throw InputError(fmt::format("{} carries no model configuration; name one: --config", weights));
   }
   return model::parse_model_config(config, weights);
 }

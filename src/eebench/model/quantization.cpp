@@ -34,7 +34,8 @@ Rule read_rule(Settings& table) {
   table.read("weight", rule.weight);
   table.read("input", rule.input);
   table.finish();
-  if (rule.weight.empty() || (rule.weight == "none") != (rule.input.empty() || rule.input == "none")) {
+  if (rule.weight.empty() ||
+      (rule.weight == "none") != (rule.input.empty() || rule.input == "none")) {
     throw InputError(fmt::format(
         "{}: [[quantize]] needs quantizers for both weight and input, or \"none\" as weight",
         rule.where));
@@ -92,9 +93,9 @@ bool is_quantized(const Network& network, const std::string& where) {
     if (const nn::Quantizers& quantizers = site.layer->quantizers()) {
       any = true;
       if (!quantizers.input->has_range()) {
-        throw InputError(fmt::format(
-            "{}: the input of {} has no range; begin with weights of eebench quantize", where,
-            site.path));
+        throw InputError(
+            fmt::format("{}: the input of {} has no range; begin with weights of eebench quantize",
+                        where, site.path));
       }
     }
   }
