@@ -45,6 +45,25 @@ def test_options_and_files_of_its_commands_exist(eebench):
     assert options > 30 and files > 4
 
 
+def test_commands_of_python_exist():
+    """Of the README and the page of analysis/, also within sentences: each command and its options stand in its --help."""
+    pages = re.sub(r" *\\\n *", " ", README + (SOURCE / "analysis/README.md").read_text())
+    lines = re.findall(r"(?:^    |`)(?:python -m eebench_analysis|eebench (?=project)) (\w[^`\n]*)", pages, re.MULTILINE)
+    lines = [line for line in lines if "..." not in line.split()[:2]]
+    described = {}
+    for line in lines:
+        words = shlex.split(re.sub(r"[\[\]]|\\\|\S*", "", line), comments=True)  # without brackets and `|onnx` of tables
+        command = tuple(words[:2] if words[0] == "project" else words[:1])
+        if command not in described:
+            called = [sys.executable, "-m", "eebench_analysis", *command, "--help"]
+            done = subprocess.run(called, capture_output=True, text=True)
+            assert done.returncode == 0, line
+            described[command] = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", done.stdout))
+        for option in (word for word in words if word.startswith("-")):
+            assert option in described[command], line
+    assert len(lines) > 30 and len(described) > 12
+
+
 def test_a_suite_of_ones_own(tmp_path):
     (suite,) = re.findall(r'^    name = "mine"\n(?:    .*\n|\n)+', README, re.MULTILINE)
     (tmp_path / "my.toml").write_text(suite)
