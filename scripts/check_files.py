@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Checks that every header, script, resource and test sample is used by something in the repository."""
+"""Checks that every header, script, resource and test sample is used by something in the repository, and that every
+Python package that setup.sh installs is used too and stays below a version that is known."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,14 @@ ENTRY = {
 # Found by their place: globbed by CMake, pytest, or `eebench list`.
 PLACES = ("results/", "suites/", "tests/fuzz/corpus/")
 SUFFIXES_FOUND_BY_PLACE = {".cpp", ".cu", ".md", ".ipynb"}
+
+# Packages by what is written where they are used, if that is not an import of their name.
+USED_AS = {
+    "pyyaml": "import yaml",
+    "h5netcdf": 'engine="h5netcdf"',
+    "nbconvert": '"-m", "nbconvert"',
+    "ipykernel": '"name": "python3"',  # the kernel that notebooks name
+}
 
 
 def tracked():
@@ -35,10 +45,23 @@ def expected_elsewhere(file):
     )
 
 
+def faults_of_packages(texts):
+    sources = [file for file in texts if file.suffix in {".py", ".ipynb"} and file.name != Path(__file__).name]
+    code = "\n".join(texts[file] for file in sources)
+    for line in (ROOT / "scripts/requirements.txt").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        name = re.match(r"[\w-]+", line)[0]
+        if not re.search(r"==|<", line):
+            yield f"scripts/requirements.txt: {name} has no upper bound"
+        if not re.search(re.escape(USED_AS[name]) if name in USED_AS else rf"(import|from) {name}\b", code):
+            yield f"scripts/requirements.txt: nothing in the repository uses {name}"
+
+
 def main():
     files = [file for file in tracked() if (ROOT / file).is_file()]
     texts = {file: (ROOT / file).read_text(errors="replace") for file in files if is_text(file)}
-    unused = []
+    unused = list(faults_of_packages(texts))
     for file in filter(expected_elsewhere, files):
         # A Python module and a configuration are named without their ending.
         name = file.stem if file.suffix in {".py", ".toml", ".yaml", ".cmake"} else file.name

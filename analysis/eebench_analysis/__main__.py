@@ -146,7 +146,7 @@ def parse(arguments):
     point.add_argument("point", type=int, metavar="N", help="its number, from 0")
     point.set_defaults(run=run_point)
 
-    metrics = commands.add_parser("metrics", help="accuracy, AUC, calibration, confusion of answers of `eebench predict`")
+    metrics = commands.add_parser("metrics", help="accuracy, AUC, rejection, confusion of answers of `eebench predict`")
     metrics.add_argument("answers", metavar="ANSWERS.h5", help="of every exit, or with a rule of those taken")
     metrics.add_argument(
         "--format", choices=("json", "pelican", "pelican-nano", "pelican-roc"), default="json",

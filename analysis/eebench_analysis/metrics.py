@@ -1,4 +1,4 @@
-"""Figures of merit of answers: accuracy, AUC, calibration and confusion of every exit, and PELICAN's CSV."""
+"""Figures of merit of answers: accuracy, AUC, rejection, calibration, confusion of every exit, and PELICAN's CSV."""
 
 import csv
 import json
@@ -13,6 +13,7 @@ from .predictions import read_predictions
 from .tables import markdown
 
 ECE_BINS = 15
+Z_95 = 1.959963984540054  # the 97.5th percentile of a normal distribution
 PELICAN_COLUMNS = (
     "prefix", "timestamp", "loss", "accuracy", "AUC", "BgRejectionAt0.3", "atSignEfficiency03", "BgRejectionAt0.5",
     "atSignEfficiency05", "FP_rate", "FN_rate",
@@ -69,7 +70,50 @@ def confusion(answer, label, classes):
     return np.bincount(label * classes + answer, minlength=classes * classes).reshape(classes, classes)
 
 
-def figures(logits, label):
+def wilson_interval(successes, trials):
+    """Of a share, at 95 %."""
+    p, z2 = successes / trials, Z_95**2
+    centre = p + z2 / (2 * trials)
+    half = Z_95 * np.sqrt(p * (1 - p) / trials + z2 / (4 * trials**2))
+    low, high = (centre - half) / (1 + z2 / trials), (centre + half) / (1 + z2 / trials)
+    return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)
+
+
+def rejection(signal, background, efficiency):
+    """One over the share of background at the highest cut that keeps this share of the signal, scores equal to the cut
+    included; where nothing passes, the 95 % lower limit. With its 95 % interval; NaN where either is empty."""
+    nothing = {"efficiency": efficiency, "value": np.nan, "lower_limit": False, "low": np.nan, "high": np.nan}
+    if len(signal) == 0 or len(background) == 0:
+        return nothing
+    kept = max(int(np.ceil(efficiency * len(signal) * (1 - 1e-12))), 1)
+    passing = int((background >= np.sort(signal)[-kept]).sum())
+    low, high = wilson_interval(passing, len(background))
+    if passing == 0:
+        return nothing | {"value": 1 / high, "lower_limit": True, "low": 1 / high}
+    return nothing | {"value": len(background) / passing, "low": 1 / high, "high": 1 / low}
+
+
+def working_point(name):
+    """Signal efficiency at which results on JetClass are quoted."""
+    return {"Hqql": 0.99, "Tbl": 0.995}.get(name.removeprefix("label_"), 0.5)
+
+
+def background_class(classes):
+    """The first whose name ends in QCD, or None."""
+    return next((k for k, name in enumerate(classes) if name.endswith("QCD")), None)
+
+
+def rejections(logits, label, classes):
+    """Of QCD, for every other class by its logit less that of QCD; empty where there is no QCD."""
+    b = background_class(classes)
+    scores = {} if b is None else {k: logits[:, k] - logits[:, b] for k in range(len(classes)) if k != b}
+    return {
+        classes[k]: rejection(score[label == k], score[label == b], working_point(classes[k]))
+        for k, score in scores.items()
+    }
+
+
+def figures(logits, label, classes):
     """All of the above for the answers [jets, classes]."""
     probability, answer = softmax(logits), logits.argmax(axis=1)
     return {
@@ -79,6 +123,7 @@ def figures(logits, label):
         "loss": cross_entropy(logits, label) if len(label) else np.nan,
         "ece": calibration_error(probability.max(axis=1), answer == label),
         "class_auc": class_auc(probability, label),
+        "rejection": rejections(logits, label, classes),
         "confusion": confusion(answer, label, logits.shape[1]).tolist(),
     }
 
@@ -88,12 +133,12 @@ def describe(predictions):
     p = predictions
     about = {"data": p.attributes["data"], "weights_sha256": p.attributes["weights_sha256"], "classes": list(p.classes)}
     if p.rule is None:
-        return about | {"exits": [figures(p.logits[:, k], p.label) for k in range(p.exits)]}
+        return about | {"exits": [figures(p.logits[:, k], p.label, p.classes) for k in range(p.exits)]}
     logits = p.logits[:, 0]
     left = [p.exit_index == k for k in range(p.exits)]
-    shares = [{"share": float(np.mean(mask))} | figures(logits[mask], p.label[mask]) for mask in left]
+    shares = [{"share": float(np.mean(mask))} | figures(logits[mask], p.label[mask], p.classes) for mask in left]
     thresholds = [float(t) if np.isfinite(t) else str(t) for t in np.atleast_1d(p.attributes["thresholds"])]
-    return about | {"rule": p.rule, "thresholds": thresholds, "all": figures(logits, p.label), "exits": shares}
+    return about | {"rule": p.rule, "thresholds": thresholds, "all": figures(logits, p.label, p.classes), "exits": shares}
 
 
 def without_nan(value):
@@ -110,7 +155,7 @@ def write_json(path, value):
 
 
 def as_text(description):
-    """Tables of the figures of each exit, the AUC of each class, and the confusion of the last answers."""
+    """Tables of the figures of each exit, AUC and rejection of each class, and the confusion of the last answers."""
     rule, exits = description.get("rule"), description["exits"]
     names = [f"exit {k}" for k in range(len(exits))]
     columns = dict(zip(names, exits)) | ({"all that left": description["all"]} if rule else {})
@@ -121,6 +166,10 @@ def as_text(description):
     where = f"left there by {rule} at {description['thresholds']}" if rule else "each on all jets"
     classes = description["classes"]
     by_class = [[name, *(number(c["class_auc"][k], 5) for c in columns.values())] for k, name in enumerate(classes)]
+    rejected = [
+        [f"{name}, at {100 * first['efficiency']:g} %", *(rejection_text(c["rejection"][name]) for c in columns.values())]
+        for name, first in exits[0]["rejection"].items()
+    ]
     last_name, last = list(columns.items())[-1]
     shares = [
         [name, *(number(count / max(sum(row), 1), 3) for count in row)] for name, row in zip(classes, last["confusion"])
@@ -131,6 +180,7 @@ def as_text(description):
             markdown(["", "jets", "accuracy", "AUC", "loss", "ECE"], rows),
             "AUC of a class against all others:",
             markdown(["", *columns], by_class),
+            *(["Rejection of QCD at a signal efficiency:", markdown(["", *columns], rejected)] if rejected else []),
             f"Share of a class (row) answered as (column), {last_name}:",
             markdown(["", *classes], shares),
         ]
@@ -139,6 +189,10 @@ def as_text(description):
 
 def number(value, digits):
     return f"{value:.{digits}f}" if np.isfinite(value) else "—"
+
+
+def rejection_text(r):
+    return ("> " if r["lower_limit"] else "") + (f"{r['value']:.4g}" if np.isfinite(r["value"]) else "—")
 
 
 def roc_curve(score, signal):

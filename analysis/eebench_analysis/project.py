@@ -18,7 +18,7 @@ import numpy as np
 
 from .errors import InputError, ProgramError
 from .load import load, ok_points
-from .metrics import as_text, describe, write_json
+from .metrics import as_text, background_class, describe, write_json
 from .points import BASELINES, threshold_text, thresholds_text
 from .predictions import read_predictions
 from .program import find_program, last_line, run, stopped_by_sigterm
@@ -247,9 +247,20 @@ def table(name, data):
                 "parameters": float(p["parameters"]),
                 "jets_per_second": float(p["throughput"]),
                 **{f"share_exit{k}": float(p["exit_fraction"].values[k]) for k in range(exits)},
+                **rejections(p),
             }
         )
     return rows
+
+
+def rejections(p):
+    """Of QCD by class, and which of them are lower limits; empty where there is no QCD."""
+    names = [name.decode() for name in p["class"].values]
+    background = background_class(names)
+    signals = [] if background is None else [k for k in range(len(names)) if k != background]
+    found = {f"rejection_{names[k]}": float(p["rejection"].values[k]) for k in signals}
+    limits = [names[k] for k in signals if p["rejection_is_limit"].values[k] == 1]
+    return found | ({"rejection_lower_limits": " ".join(limits)} if found else {})
 
 
 def leaving(p):

@@ -2,13 +2,16 @@
 
 import csv
 import json
+import re
+import subprocess
 
 import h5py
 import numpy as np
 import pytest
+from conftest import ROOT
 from eebench_analysis.__main__ import main
 from eebench_analysis.metrics import (
-    auc, calibration_error, class_auc, confusion, cross_entropy, macro_auc, rejection_near, roc_curve, softmax,
+    auc, calibration_error, class_auc, confusion, cross_entropy, macro_auc, rejection, rejection_near, roc_curve, softmax,
 )  # fmt: skip
 
 HEADER = (
@@ -67,6 +70,60 @@ def test_confusion_and_cross_entropy():
     logits = np.log(np.array([[0.2, 0.8], [0.5, 0.5]])) + 700  # a common summand changes nothing
     assert cross_entropy(logits, np.array([1, 0])) == pytest.approx(-(np.log(0.8) + np.log(0.5)) / 2)
     assert softmax(logits)[0] == pytest.approx([0.2, 0.8])
+
+
+def test_rejection_by_hand():
+    signal, background = np.array([4.0, 3.0, 2.0, 1.0]), np.array([3.0, 2.5, 0.5, 0.4, 0.3])
+    # Half of the signal lies at 3 and above, with one of five of the background; all of it at 1, with two.
+    half = rejection(signal, background, 0.5)
+    assert (half["value"], half["lower_limit"]) == (5, False)
+    assert (half["low"], half["high"]) == (pytest.approx(1 / 0.624465), pytest.approx(1 / 0.036223, rel=1e-4))
+    assert rejection(signal, background, 0.99)["value"] == 2.5
+    # None of five passes: Wilson's upper limit of the rate is z²/(5 + z²).
+    none = rejection(signal, background - 5, 0.5)
+    assert none["lower_limit"] and none["value"] == none["low"] == pytest.approx(1 + 5 / 1.959964**2)
+    assert np.isnan(none["high"]) and np.isnan(rejection(signal, background[:0], 0.5)["value"])
+
+
+def printed_table(text):
+    """The rows of predict's table by their first cell."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return {row[0]: row[1:] for row in rows}
+
+
+@pytest.mark.parametrize(
+    "leave, columns",
+    [([], lambda found: found["exits"]),
+     (["--rule", "confidence", "--threshold", "0.8"], lambda found: found["exits"] + [found["all"]])],
+)  # fmt: skip
+def test_what_predict_prints(program, tmp_path, leave, columns):
+    """The program computes its table apart from Python's; all numbers are the same to the digits printed."""
+    weights, jets = ROOT / "suites/assets/particlenet.h5", ROOT / "tests/data/jets_test_250.h5"
+    answers = tmp_path / "answers.h5"
+    told = subprocess.run(
+        ["eebench", "predict", "--weights", weights, "--data", jets, *leave, "-o", answers],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert main(["metrics", str(answers), "-o", str(tmp_path / "found.json")]) == 0
+    found = json.loads((tmp_path / "found.json").read_text())
+    rows = printed_table(told.stdout)
+    limits = 0
+    for k, column in enumerate(columns(found)):
+        printed = {name: [float(x) for x in re.findall(r"\d[\d.e+]*", cells[k])] for name, cells in rows.items()}
+        assert printed["jets"] == [column["jets"]]
+        assert printed["accuracy"][0] == pytest.approx(column["accuracy"], abs=6e-5)
+        assert printed["macro one-vs-one AUC"][0] == pytest.approx(column["auc"], abs=6e-6)
+        assert printed["expected calibration error"] == [pytest.approx(column["ece"], abs=6e-5)]
+        assert len(column["rejection"]) == 9
+        for name, r in column["rejection"].items():
+            row = f"QCD rejection at {100 * r['efficiency']:g} % {name}"
+            numbers = [r["value"]] if r["lower_limit"] else [r["value"], r["low"], r["high"]]
+            if r["value"] is None:  # none of this class left there
+                numbers = []
+            assert printed[row] == pytest.approx(numbers, rel=1e-3), row
+            assert rows[row][k].startswith("> ") == r["lower_limit"]
+            limits += r["lower_limit"]
+    assert limits > 0
 
 
 def test_each_exit_and_those_that_left_there(tmp_path, capsys):

@@ -93,6 +93,9 @@ def test_steps_leave_what_the_program_wrote(workspace):
     for row, seen in zip(rows, metrics["exits"] + [found["all"] for found in metrics["leaving"]]):
         assert float(row["accuracy"]) == pytest.approx(seen["accuracy"], abs=1e-12)
         assert float(row["auc"]) == pytest.approx(seen["auc"], abs=1e-9)
+        for name, rejection in seen["rejection"].items():
+            assert float(row[f"rejection_{name}"]) == pytest.approx(rejection["value"], rel=1e-12)
+            assert (name in row["rejection_lower_limits"].split()) == rejection["lower_limit"]
     for row, seen in zip(rows[2:], metrics["leaving"]):
         assert float(row["share_exit0"]) == pytest.approx(seen["exits"][0]["share"])
     with h5py.File(folder / "evaluate/answers-0.2.h5") as file:

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from images import narrower, write_cifar
 
@@ -24,6 +25,24 @@ def samples(config, folder):
         return SOURCE / "tests/data" / ("toptag_200.h5" if config["classes"] == 2 else "jets_test_250.h5")
     write_cifar(folder / "images.bin", 50)
     return "images.bin"
+
+
+def dividing(logits):
+    """Thresholds of `confidence` at which about half of the jets left leave at each early exit, and the exit of each jet,
+    by the answers of all exits [jets, exits, classes]. A threshold stands in the widest gap near the median, far from any
+    jet."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    score = (shifted / shifted.sum(axis=-1, keepdims=True)).max(axis=-1)
+    last = logits.shape[1] - 1
+    thresholds, exit_index = [], np.full(len(logits), last)
+    for k in range(last):
+        here = np.sort(score[exit_index == last, k])
+        near = slice(len(here) // 4, 3 * len(here) // 4 + 1)
+        lower = here[near][np.argmax(np.diff(here[near]))]
+        upper = here[np.searchsorted(here, lower, "right")]
+        thresholds.append(float(lower + upper) / 2)
+        exit_index[(exit_index == last) & (score[:, k] >= thresholds[-1])] = k
+    return thresholds, exit_index
 
 
 @pytest.mark.parametrize("model", sorted(path.stem for path in CONFIGS.glob("*.toml")))
@@ -47,23 +66,32 @@ def test_it_trains_answers_is_deployed_and_profiled(eebench, tmp_path, model):
     assert three[0] == pytest.approx(alone[0], rel=2e-6)
     assert three == pytest.approx(alone, rel=2e-3)
 
-    rule = ["--rule", "confidence", "--threshold", "0.3"] if "exits" in config else []
-    end = eebench(
-        *["predict", "--weights", "three/weights.h5", "--data", jets, "--limit", "24", *rule, "-o", "out.h5"]
-    )
+    asked = ["predict", "--weights", "three/weights.h5", "--data", jets, "--limit", "24", "--batch", "7"]
+    end = eebench(*asked, "-o", "every.h5")
     assert end.code == 0, end.err
+    with h5py.File(tmp_path / "every.h5") as file:
+        every = file["logits"][:]
+    thresholds, exit_index = dividing(every.astype(float))
+    early = len(thresholds)
+    if early:
+        assert early == len(config["exits"]["after"])
+        assert len(set(exit_index)) >= 2  # else neither compaction nor hand-over would be tried
+        end = eebench(*asked, "--rule", "confidence", "--threshold", ",".join(map(repr, thresholds)), "-o", "left.h5")
+        assert end.code == 0, end.err
+        with h5py.File(tmp_path / "left.h5") as file:
+            assert file["exit_index"][:].tolist() == exit_index.tolist()
+            assert (file["logits"][:] == every[np.arange(24), exit_index]).all()
     # Three ranks: one runs the first segment, two the others, if there are any.
-    early = len(config["exits"]["after"]) if "exits" in config else 0
     plan = f'weights = "three/weights.h5"\ndata = "{jets}"\njets = 24\nbatch = 5\n'
-    for tier, (segments, ranks, exits) in enumerate([(1, 1, 1), (early, 2, early - 1)] if early else [(1, 3, 0)]):
-        plan += f'[[tiers]]\nname = "{tier}"\nsegments = {segments}\nranks = {ranks}\nthreshold = {[0.3] * exits}\n'
+    tiers = [(1, 1, thresholds[:1]), (early, 2, thresholds[1:])] if early else [(1, 3, [])]
+    for tier, (segments, ranks, leaving) in enumerate(tiers):
+        plan += f'[[tiers]]\nname = "{tier}"\nsegments = {segments}\nranks = {ranks}\nthreshold = {leaving}\n'
     (tmp_path / "plan.toml").write_text(plan)
     end = eebench("deploy", "--plan", "plan.toml", "-o", "tiers.h5", ranks=3)
     assert end.code == 0, end.err
-    with h5py.File(tmp_path / "out.h5") as file, h5py.File(tmp_path / "tiers.h5") as tiers:
-        assert file["exit_index"].shape == (24,)
-        assert (tiers["exit_index"][:] == file["exit_index"][:]).all()
-        assert (tiers["logits"][:] == (file["logits"][:] if rule else file["logits"][:, 0])).all()
+    with h5py.File(tmp_path / "tiers.h5") as file:
+        assert file["exit_index"][:].tolist() == exit_index.tolist()
+        assert (file["logits"][:] == every[np.arange(24), exit_index]).all()
 
     end = eebench(
         *["profile", given, "--data", jets, "--batch", "8", "--limit", "16", "--repeat", "1", "--json"]

@@ -114,6 +114,16 @@ def test_bench(eebench, files):
     refused(bench(eebench), "jets.h5", "'part_d0val'", "add the column")
 
 
+@pytest.mark.parametrize("variable", ["SLURM_STEP_NUM_TASKS", "PMI_SIZE", "WORLD_SIZE"])
+def test_processes_of_a_launcher_that_mpi_does_not_know(eebench, variable):
+    """srun, Hydra, torchrun: each process would be rank 0 of 1, and all would write the same files."""
+    end = eebench("list", "models", **{variable: "4"})
+    assert end.code == 77 and f"{variable}=4, but MPI knows of this process alone" in end.err
+    assert len(end.err.splitlines()) == 1
+    assert eebench("list", "models", **{variable: "1"}).code == 0
+    assert eebench("list", "models", ranks=2, **{variable: "2"}).code == 0
+
+
 def test_files_that_are_none(eebench, files):
     (files / "folder.toml").mkdir()
     os.mkfifo(files / "pipe.toml")

@@ -170,11 +170,22 @@ TEST_CASE("formulas have their hand-computed values") {
   CHECK(score_of("p_a", {logits}) == Approx(0.7100999228861743));
   CHECK(score_of("p_c + p_d", {logits}) == Approx(0.0353537934 + 0.0961015742));
   CHECK(score_of("abs(p_b - 0.5)", {logits}) == Approx(0.5 - 0.15844470951497971));
+  CHECK(score_of("maximum(0.1 - p_b, p_b - 0.8)", {logits}) == Approx(0.1 - 0.15844470951497971));
+  CHECK(score_of("maximum(0.1 - p_c, p_c - 0.8)", {logits}) > 0.0F);
+  CHECK(score_of("maximum(0.1 - p_a, p_a - 0.7)", {logits}) == Approx(0.0100999228861743));
   CHECK(score_of("p_max + 0.001 * multiplicity", {logits}) == Approx(0.7400999228861743));
   const std::string hybrid = "p_max * (patience >= 1)";
   CHECK(score_of(hybrid, {logits}) == 0.0F);
   CHECK(score_of(hybrid, {other, logits}) == 0.0F);
   CHECK(score_of(hybrid, {logits, logits}) == Approx(0.7100999228861743));
+  // With a temperature of 2: the softmax of logits / 2, whose largest is e / (e + e^0.25 + ...).
+  const std::string soft = "p_max ** 0.5 / (p_a ** 0.5 + p_b ** 0.5 + p_c ** 0.5 + p_d ** 0.5)";
+  CHECK(score_of(soft, {logits}) ==
+        Approx(std::exp(1.0) / (std::exp(1.0) + std::exp(0.25) + std::exp(-0.5) + 1.0)));
+  // With thresholds by class: answers `a` need 0.2 more than the others.
+  const std::string by_class = "p_max - 0.2 * (p_a >= p_max)";
+  CHECK(score_of(by_class, {logits}) == Approx(0.5100999228861743));
+  CHECK(score_of(by_class, {other}) == score_of("p_max", {other}));
   CHECK(score_of("vote * (exit >= 1)", {logits}) == 0.0F);
   CHECK(score_of("vote * (exit >= 1)", {other, logits}) == 0.5F);
 }

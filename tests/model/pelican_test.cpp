@@ -146,14 +146,61 @@ TEST_CASE("PELICAN nano reproduces the reference in evaluation, whichever back e
   CHECK(cross_entropy(logits) == Approx(golden.loss).epsilon(1e-12));
 }
 
+/// w of PELICAN nano with the largest in its layer and the smallest after it, without BatchNorm, as
+/// the reference computes it of its batch padded to `slots` particles, beams included. Padded pairs
+/// are zeros that take part.
+at::Tensor padded_largest_and_smallest(Network& network, const State& batch, std::int64_t slots) {
+  const auto of = [&](const std::string& name) { return network.named_parameters()[name]; };
+  std::vector<at::Tensor> all;
+  for (std::int64_t jet = 0; jet < batch.size(); ++jet) {
+    const std::int64_t n = batch.jets().multiplicity(jet);
+    const at::Tensor beams =
+        at::tensor({0.0, 0.0, 1.0, 1.0, 0.0, 0.0, -1.0, 1.0}, at::kDouble).view({2, 4});
+    const at::Tensor padding = at::zeros({slots - 2 - n, 4}, at::kDouble);
+    const at::Tensor own =
+        batch.get("vectors").narrow(0, batch.jets().offsets()[static_cast<std::size_t>(jet)], n);
+    const at::Tensor p = at::cat({beams, own, padding});
+    const at::Tensor product = p.unsqueeze(1) * p.unsqueeze(0);
+    const at::Tensor d = 2 * product.select(2, 3) - product.sum(2);
+    const double log_n = std::log(static_cast<double>(n + 2));
+
+    const at::Tensor columns = d.amax(0) - log_n;
+    const at::Tensor total = d.amax() - log_n;
+    const at::Tensor square = at::zeros_like(d);
+    const at::Tensor operations = at::stack(
+        {d, at::diag_embed(columns), square + columns.unsqueeze(0), square + columns.unsqueeze(1),
+         square + total, at::diag_embed(total.expand({slots}))});
+    at::Tensor y = at::einsum("sb,bij->sij", {of(eq + "coefs")[0], operations}) +
+                   of(eq + "bias").view({2, 1, 1}) +
+                   at::eye(slots, at::kDouble) * of(eq + "diag_bias").view({2, 1, 1});
+    y = at::relu(y);
+    y.narrow(1, n + 2, slots - n - 2).zero_();
+    y.narrow(2, n + 2, slots - n - 2).zero_();
+    const at::Tensor sums = at::stack({y.amin({1, 2}), y.diagonal(0, 1, 2).amin(1)}, 1) + log_n;
+    all.push_back((of(agg + "coefs").squeeze(1) * sums).sum() + of(agg + "bias").squeeze());
+  }
+  return at::stack(all);
+}
+
 TEST_CASE("the largest and smallest of PELICAN nano are the reference's in a padded batch") {
   const at::NoGradGuard no_grad;
   const auto network = golden_nano("xn", false);
   network->prepare();
   const at::Tensor w = final_logits(*network, golden_events()).select(1, 1);
-  // Without padding, as the longest jet of a batch, the first event gives it 1.95568348807715.
-  CHECK(w[0].item<double>() == Approx(0.1914050249009926).epsilon(1e-12));
-  CHECK(w[1].item<double>() == Approx(0.15965744054233).epsilon(1e-12));
+
+  // The reference pads to its longest event, 7 with the beams, which so has no zeros.
+  const at::Tensor golden = at::tensor({1.95568348807715, 0.15965744054233}, at::kDouble);
+  const at::Tensor tight = padded_largest_and_smallest(*network, golden_events(), 7);
+  CHECK(largest_difference(tight, golden) < 1e-12);
+  CHECK(cross_entropy(at::stack({-tight, tight}, 1)) == Approx(2.23868183909901).epsilon(1e-12));
+  CHECK(largest_difference(w[1], golden[1]) < 1e-12);
+
+  // With any longer event beside them both have zeros, and eebench's answers whatever is beside.
+  for (const std::int64_t slots : {8, 20}) {
+    const at::Tensor padded = padded_largest_and_smallest(*network, golden_events(), slots);
+    CHECK(largest_difference(w, padded) < 1e-12);
+  }
+  CHECK(std::abs(w[0].item<double>() - 1.95568348807715) > 1.0);
 }
 
 TEST_CASE(

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,37 @@ TEST_CASE("macro AUC and accuracy agree with scikit-learn") {
   CHECK(result.value == 0.5);
   CHECK(result.right == 6);
   CHECK(result.interval.low < 0.5);
+}
+
+TEST_CASE("macro AUC is the mean over pairs of classes, each sorted by itself, ties counted half") {
+  std::mt19937 random(5);
+  std::uniform_int_distribution<int> logit(-2, 2);  // of few values, so that scores tie
+  constexpr std::size_t classes = 4;
+  std::vector<float> many;
+  std::vector<std::int64_t> of;
+  std::vector<std::vector<std::vector<double>>> scores(  // [score][label]
+      classes, std::vector<std::vector<double>>(classes));
+  for (std::size_t jet = 0; jet < 300; ++jet) {
+    of.push_back(static_cast<std::int64_t>(jet % 3));  // class 3 has no jets
+    for (std::size_t c = 0; c < classes; ++c) {
+      many.push_back(static_cast<float>(logit(random)));
+    }
+    const double largest = *std::max_element(many.end() - classes, many.end());
+    double sum = 0.0;
+    for (std::size_t c = 0; c < classes; ++c) {
+      sum += std::exp(many[classes * jet + c] - largest);
+    }
+    for (std::size_t c = 0; c < classes; ++c) {
+      scores[c][jet % 3].push_back(std::exp(many[classes * jet + c] - largest) / sum);
+    }
+  }
+  double sum = 0.0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 3; ++j) {
+      sum += i == j ? 0.0 : binary_auc(scores[i][i], scores[i][j]);
+    }
+  }
+  CHECK(macro_auc({many, of, classes}) == Approx(sum / 6.0).epsilon(1e-14));
 }
 
 TEST_CASE("macro AUC leaves out absent classes") {

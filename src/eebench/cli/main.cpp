@@ -7,6 +7,7 @@
 
 #include "eebench/cli/exec_project.hpp"
 #include "eebench/cli/run.hpp"
+#include "eebench/comm/launcher.hpp"
 #include "eebench/comm/mpi_session.hpp"
 #include "eebench/comm/same_input.hpp"
 #include "eebench/core/digest.hpp"
@@ -36,6 +37,7 @@ int main(int argc, char** argv) {
   eebench::comm::MpiSession session(argc, argv);
   const auto world = eebench::comm::Communicator::world();
   return eebench::cli::guarded_main(world, [&](eebench::sys::Watchdog& watchdog) {
+    eebench::comm::require_launcher_of_mpi(world);
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     std::string command_line = "eebench";
     for (const std::string& argument : arguments) {

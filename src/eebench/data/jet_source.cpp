@@ -57,7 +57,8 @@ std::vector<std::int64_t> match_classes(const JetFile& file,
     if (found == wanted.end()) {
       throw InputError(fmt::format(
           "{}: class '{}' is not among the labels of the data configuration ({}); choose the "
-          "configuration made for these jets",
+          "configuration made for these jets, or convert them anew with --classes and these names "
+          "in the order of their labels",
           file.path().string(), name, fmt::join(wanted, ", ")));
     }
     positions.push_back(found - wanted.begin());

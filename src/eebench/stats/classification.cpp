@@ -120,17 +120,42 @@ double binary_auc(std::span<const double> signal, std::span<const double> backgr
 double macro_auc(const Predictions& predictions) {
   check(predictions);
   const auto classes = static_cast<std::size_t>(predictions.classes);
+  const std::size_t jets = predictions.labels.size();
+  std::vector<double> of_class(classes);
+  for (const std::int64_t label : predictions.labels) {
+    of_class[static_cast<std::size_t>(label)] += 1.0;
+  }
   double sum = 0.0;
   std::int64_t areas = 0;
+  std::vector<std::pair<double, std::size_t>> ranked(jets);  // score, class of the jet
   for (std::size_t i = 0; i < classes; ++i) {
-    std::vector<std::vector<double>> by_label(classes);
-    for (std::size_t jet = 0; jet < predictions.labels.size(); ++jet) {
-      by_label[static_cast<std::size_t>(predictions.labels[jet])].push_back(
-          softmax_of(row(predictions, jet), i));
+    for (std::size_t jet = 0; jet < jets; ++jet) {
+      ranked[jet] = {softmax_of(row(predictions, jet), i),
+                     static_cast<std::size_t>(predictions.labels[jet])};
+      if (std::isnan(ranked[jet].first)) {
+        return nan;
+      }
+    }
+    std::sort(ranked.begin(), ranked.end());
+    // One pass for all other classes: pairs that class i won, jets below the present score, jets
+    // that have it.
+    std::vector<double> won(classes);
+    std::vector<double> below(classes);
+    std::vector<double> tied(classes);
+    for (std::size_t k = 0; k < jets;) {
+      std::fill(tied.begin(), tied.end(), 0.0);
+      const double score = ranked[k].first;
+      for (; k < jets && ranked[k].first == score; ++k) {
+        tied[ranked[k].second] += 1.0;
+      }
+      for (std::size_t j = 0; j < classes; ++j) {
+        won[j] += tied[i] * (below[j] + tied[j] / 2.0);
+        below[j] += tied[j];
+      }
     }
     for (std::size_t j = 0; j < classes; ++j) {
-      if (j != i && !by_label[i].empty() && !by_label[j].empty()) {
-        sum += binary_auc(by_label[i], by_label[j]);
+      if (j != i && of_class[i] > 0.0 && of_class[j] > 0.0) {
+        sum += won[j] / (of_class[i] * of_class[j]);
         ++areas;
       }
     }

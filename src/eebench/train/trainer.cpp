@@ -176,18 +176,30 @@ StepReport Trainer::step(const data::JetBatch& jets) {
   gradient_sum_.finish();
 
   const at::NoGradGuard no_grad;
-  StepReport report;
-  report.gradient_norm = parameters_.gradients().norm().item<double>();
-  if (settings_.clip > 0.0 && report.gradient_norm > settings_.clip) {
-    parameters_.gradients().mul_(settings_.clip / report.gradient_norm);
+  const at::Tensor norm = parameters_.gradients().norm();
+  if (settings_.clip > 0.0) {
+    parameters_.gradients().mul_(at::clamp_max(settings_.clip / norm, 1.0));
   }
   const double lr = learning_rate();
   optimiser_->update(parameters_, ++steps_done_, lr, settings_.weight_decay);
 
-  std::vector<double> sums{loss.item<double>()};
+  // All that the host reads of the device, in one copy, since each waits for it.
+  std::vector<at::Tensor> numbers{norm, loss};
   for (const at::Tensor& exit : logits) {
-    sums.push_back(exit.defined() ? (exit.argmax(1) == labels).sum().item<double>()
-                                  : std::numeric_limits<double>::quiet_NaN());
+    if (exit.defined()) {
+      numbers.push_back((exit.argmax(1) == labels).sum());
+    }
+  }
+  for (at::Tensor& number : numbers) {
+    number = number.to(at::kDouble);
+  }
+  const at::Tensor host = at::stack(numbers).cpu();
+  const double* next = host.const_data_ptr<double>();
+  StepReport report;
+  report.gradient_norm = *next++;
+  std::vector<double> sums{*next++};
+  for (const at::Tensor& exit : logits) {
+    sums.push_back(exit.defined() ? *next++ : std::numeric_limits<double>::quiet_NaN());
   }
   comm_.all_reduce(std::span(sums), comm::Reduce::sum);
   report.loss = sums[0];
