@@ -110,7 +110,7 @@ const Operation operations[] = {
     {"folded",
      [](const Jets&) -> Run {
        return [weight = at::randn({64, 64}), norm = nn::BatchNorm(64)] {
-         return nn::folded(weight, {}, norm).weight;
+         return nn::folded({weight, {}}, norm).weight;
        };
      }},
     {"affine_relu",
