@@ -1,4 +1,4 @@
-"""python -m eebench_analysis fetch|convert|prepare|generate|project|tune|point|metrics|columns|report|export."""
+"""python -m eebench_analysis fetch|convert|generate|project|tune|point|metrics|columns|report|export."""
 
 import argparse
 import difflib
@@ -122,14 +122,6 @@ def parse(arguments):
     generate.set_defaults(run=run_generate)
 
     add_project(commands)
-
-    prepare = commands.add_parser("prepare", help="select and weigh jets as a weaver data configuration says")
-    prepare.add_argument("jets", metavar="JETS.h5", help="in the layout eebench reads")
-    prepare.add_argument("--data-config", required=True, metavar="X.yaml")
-    prepare.add_argument("-o", "--output", required=True, metavar="OUT.h5", help="and OUT.yaml, to be given as --features")
-    prepare.add_argument("--seed", type=int, default=1, metavar="N", help="of the draws by weight (default: 1)")
-    prepare.add_argument("--test", action="store_true", help="test_time_selection, no weights, no OUT.yaml")
-    prepare.set_defaults(run=run_prepare)
 
     tune = commands.add_parser("tune", help="search settings and networks by repeated `eebench train`")
     tune.add_argument("config", metavar="CONFIG", help="a model's TOML file with a table [tune]")
@@ -293,12 +285,6 @@ def run_columns(options):
     from .weaver import columns
 
     columns(options.answers, options.output, options.data, options.exit)
-
-
-def run_prepare(options):
-    from .prepare import prepare
-
-    prepare(options.jets, options.data_config, options.output, options.seed, options.test)
 
 
 def run_tune(options):

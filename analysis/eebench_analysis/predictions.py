@@ -18,6 +18,7 @@ class Predictions:
     classes: tuple
     exits: int  # of the network; with a rule at least those thresholds are given for
     attributes: dict
+    place: np.ndarray | slice  # of the jets in the data file
 
     @property
     def rule(self):
@@ -37,6 +38,7 @@ def read_predictions(path):
             logits = file["logits"][:].astype(np.float64)
             exit_index, label = file["exit_index"][:], file["label"][:]
             classes = tuple(plain(name) for name in file["class"][:])
+            place = file["place"][:] if "place" in file else slice(0, len(label))
     except (OSError, KeyError) as error:
         raise InputError(f"{path}: cannot be read ({error}); write it anew by eebench predict") from error
     bad = np.flatnonzero(~np.isfinite(logits).all(axis=tuple(range(1, logits.ndim))))
@@ -46,7 +48,7 @@ def read_predictions(path):
         exits = logits.shape[1]
     else:
         logits, exits = logits[:, None], np.size(attributes["thresholds"]) + 1
-    return Predictions(path, logits, exit_index, label, classes, exits, attributes)
+    return Predictions(path, logits, exit_index, label, classes, exits, attributes, place)
 
 
 def plain(value):

@@ -66,13 +66,13 @@ def file_sha256(path):
 
 
 def read_observers(path, predictions):
-    """The jet_* columns of the jets that were answered: the first ones of that very file."""
+    """The jet_* columns of the jets that were answered, from that very file."""
     try:
         if file_sha256(path) != predictions.attributes["data_sha256"]:
             answered = predictions.attributes["data"]
             raise InputError(f"{path}: is not the file that {predictions.path} answers, {answered}; give that one")
         with h5py.File(path) as file:
-            return {name: file[name][: len(predictions.label)] for name in file if name.startswith("jet_")}
+            return {name: file[name][predictions.place] for name in file if name.startswith("jet_")}
     except OSError as error:
         raise InputError(f"{path}: cannot be read as jets ({error}); give those that were answered") from error
 

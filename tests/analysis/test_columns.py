@@ -56,6 +56,17 @@ def test_root_as_weaver_writes_it(answered):
     np.testing.assert_array_equal(found["jet_pt"], pt)
 
 
+def test_observers_are_those_of_the_jets_that_a_selection_left(answered):
+    folder = answered[0]
+    with h5py.File(folder / "answers.h5", "r+") as file:
+        file["place"] = np.array([0, 1, 3, 4, 5])
+    with h5py.File(folder / "jets.h5") as file:
+        pt = file["jet_pt"][:]
+    assert columns(folder, "pred.root", "--data", folder / "jets.h5") == 0
+    with uproot.open(folder / "pred.root") as file:
+        np.testing.assert_array_equal(file["Events"]["jet_pt"].array(library="np"), pt[[0, 1, 3, 4, 5]])
+
+
 def test_parquet_of_an_early_exit(answered):
     folder, logits, label, pt = answered
     assert columns(folder, "pred.parquet", "--data", folder / "jets.h5", "--exit", 0) == 0

@@ -25,6 +25,11 @@ TEST_CASE("SHA-256 gives the published values") {
   CHECK(sha256(std::string(1000000, 'a')) == of_million_a);
 }
 
+TEST_CASE("MD5 gives the values of RFC 1321") {
+  CHECK(md5("") == "d41d8cd98f00b204e9800998ecf8427e");
+  CHECK(md5("abc") == "900150983cd24fb0d6963f7d28e17f72");
+}
+
 TEST_CASE("SHA-256 does not depend on how the bytes are divided") {
   CHECK(Digest().add("a").add("").add("bc").hex() == of_abc);
 }

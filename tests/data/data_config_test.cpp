@@ -120,23 +120,73 @@ TEST_CASE("configurations that cannot be used say where and why") {
              Contains("data.yaml") && Contains("np.cbrt(part_px)") && Contains("supported"));
   CHECK_THAT(error_of(sound + "new_variable: {x: part_px}\n"),
              Contains("data.yaml: unknown key 'new_variable' (did you mean 'new_variables'?)"));
-  CHECK_THAT(error_of(sound + "selection: jet_pt > 500\n"), Contains("'selection'"));
-  CHECK_THAT(error_of(sound + "preprocess: {method: auto}\n"), Contains("'preprocess'"));
+  CHECK_THAT(error_of(sound + "selection: jet_pt >\n"), Contains("data.yaml: expression 'jet_pt"));
+  CHECK_THAT(error_of(sound + "bucketing: {var: jet_nparticles, bins: 4}\n"),
+             Contains("bucketing") && Contains("remove the key"));
   CHECK_THAT(error_of(sound + "labels: {type: simple, value: [isTop]}\n"), Contains("'isTop'"));
+  CHECK_THAT(error_of(sound + "preprocess: {data_fraction: 2}\n"), Contains("(0, 1]"));
+  CHECK_THAT(error_of(sound + "preprocess: {method: auto, params: {y: {center: 1}}}\n"),
+             Contains("preprocess.params has no center and scale of 'part_deta'"));
+  const std::string bins = "reweight_vars: {jet_pt: [1, 2], jet_eta: [1, 2]}";
+  const std::string of_classes = ", reweight_classes: [label_QCD]";
+  CHECK(error_of(sound + "weights: {" + bins + of_classes + "}\n").empty());
+  for (const auto& [weights, said] :
+       {std::pair{bins, "as many positive class_weights"},
+        {bins + of_classes + ", class_weights: [1, 2]", "as many positive class_weights"},
+        {std::string("reweight_vars: {jet_pt: [1, 2]}") + of_classes, "two reweight_vars"},
+        {std::string("reweight_vars: {jet_pt: [2, 1], jet_eta: [1, 2]}") + of_classes, "rising"},
+        {bins + of_classes + ", reweight_method: even", "unknown reweight_method 'even'"},
+        {bins + of_classes + ", reweight_threshold: ten", "line "},
+        {bins + of_classes + ", class_weight: [1]", "did you mean 'class_weights'"},
+        {std::string("use_precomputed_weights: true"), "needs weight_branches"}}) {
+    INFO(weights);
+    CHECK_THAT(error_of(sound + "weights: {" + weights + "}\n"),
+               Contains("data.yaml") && Contains(said));
+  }
   CHECK_THAT(error_of("inputs:\n  pf_points: {vars: [part_deta]}\n"), Contains("expected 2"));
-  for (const char* variable : {"[x, 1.7, null]", "[]", "{x: 1}", "[x, auto]", "[x, 0, 1, 5, -5]",
+  for (const char* variable : {"[x, 1.7, null]", "[]", "{x: 1}", "[x, some]", "[x, 0, 1, 5, -5]",
                                "[x, 0, 1, 2, 3, 4, 5]"}) {
     INFO(variable);
     CHECK_THAT(error_of("inputs:\n" + groups + "  pf_features: {vars: [y, " + variable + "]}\n"),
                Contains("line 4: inputs.pf_features.vars, entry 1: ") &&
-                   Contains("[name, subtract or null, multiply, low, high]"));
+                   Contains("[name, subtract, null or auto, multiply, low, high]"));
   }
   CHECK_THROWS_WITH(DataConfig::load("/nowhere.yaml"), Contains("no such file"));
+}
+
+TEST_CASE("what weaver found out about automatic inputs is taken") {
+  const test::ScratchDir scratch;
+  const auto path = scratch.path() / "data.yaml";
+  const std::string inputs =
+      "inputs:\n" + groups + "  pf_features: {vars: [x, [y, auto, 1, -3, 3]]}\n";
+  const auto load = [&](const std::string& more) {
+    std::ofstream(path) << inputs << more;
+    return DataConfig::load(path);
+  };
+  CHECK(load("preprocess: {method: auto}\n").features[0].automatic);
+  const DataConfig manual = load("");
+  CHECK_FALSE(manual.features[0].automatic);
+  CHECK(manual.features[1].automatic);
+  std::string params = "preprocess:\n  method: auto\n  params:\n";
+  for (const char* name :
+       {"part_deta", "part_dphi", "part_px", "part_py", "part_pz", "part_energy", "x"}) {
+    params +=
+        fmt::format("    {}: {{length: 128, center: null, scale: 1, min: -5, max: 5}}\n", name);
+  }
+  params += "    y: {length: 128, center: 0.5, scale: 2.0, min: -3, max: 3, pad_value: 0}\n";
+  const DataConfig found = load(params);
+  CHECK_FALSE(found.automatic());
+  CHECK_FALSE(found.features[0].subtract);
+  CHECK(found.features[1].subtract == 0.5F);
+  CHECK(found.features[1].multiply == 2.0F);
+  CHECK(found.features[1].low == -3.0F);
 }
 
 TEST_CASE("images are not larger than memory") {
   const std::string images = "images: {channels: [x, y], shape: [2, 4096, 4096]}\n";
   CHECK_THAT(error_of(images), Contains("data.yaml: images.shape makes more than"));
+  CHECK_THAT(error_of("images: {channels: [[x, auto]], shape: [1, 2, 2]}\n"),
+             Contains("data.yaml: images.channels: auto"));
 }
 
 TEST_CASE("variables may use each other but not in a circle") {

@@ -131,6 +131,91 @@ TEST_CASE("labels count the classes in the order of the configuration") {
                     Contains("toptag_200.h5") && Contains("'top'"));
 }
 
+TEST_CASE("a selection keeps whole jets in their order, in training and testing its own") {
+  DataConfig config = shipped("full");
+  config.selection.emplace("(jet_pt > 600) & (np.abs(jet_eta) < 1)");
+  config.test_selection.emplace("jet_pt > 700");
+  const auto file = test::data("jets_test_250.h5");
+  const JetBatch all = JetSource(file, shipped("full")).read(0, 250);
+  const data::JetColumns jets = data::JetFile(file).read(0, 250, {"jet_pt", "jet_eta"});
+  std::vector<std::int64_t> training;
+  std::vector<std::int64_t> testing;
+  for (std::int64_t j = 0; j < 250; ++j) {
+    const float pt = jets.values.at("jet_pt")[static_cast<std::size_t>(j)];
+    const float eta = jets.values.at("jet_eta")[static_cast<std::size_t>(j)];
+    if (pt > 600.0F && std::abs(eta) < 1.0F) {
+      training.push_back(j);
+    }
+    if (pt > 700.0F) {
+      testing.push_back(j);
+    }
+  }
+  REQUIRE(training.size() > 20);
+  REQUIRE(training.size() < 230);
+  const auto check = [&](data::Use use, const std::vector<std::int64_t>& kept) {
+    const JetSource source(file, config, use);
+    REQUIRE(source.jets() == static_cast<std::int64_t>(kept.size()));
+    const JetBatch expected = select(all, kept);
+    const JetBatch read = source.read(0, source.jets());
+    CHECK(read.offsets == expected.offsets);
+    CHECK(read.features == expected.features);
+    CHECK(read.vectors == expected.vectors);
+    CHECK(read.labels == expected.labels);
+    CHECK(read.index.back() == source.jets() - 1);
+    CHECK(source.place(3) == kept[3]);
+    CHECK(source.read(3, 5).features == select(all, std::span(kept).subspan(3, 2)).features);
+    CHECK_THAT(source.selection_line(),
+               Contains("keeps " + std::to_string(kept.size()) + " of 250 jets"));
+  };
+  check(data::Use::training, training);
+  check(data::Use::validation, training);
+  check(data::Use::testing, testing);
+
+  config.test_selection.emplace("jet_pt > 1e9");
+  CHECK_THROWS_WITH(JetSource(file, config),
+                    Contains("full.yaml: selection 'jet_pt > 1e9' leaves no jet of"));
+  config.test_selection.emplace("jet_mass > 1");
+  CHECK_THROWS_WITH(JetSource(file, config), Contains("full.yaml: selection: ") &&
+                                                 Contains("no number a jet called 'jet_mass'"));
+  config.test_selection.emplace("part_pt > 1");
+  CHECK_THROWS_WITH(JetSource(file, config), Contains("no number a jet called 'part_px'"));
+}
+
+TEST_CASE("labels may be made of those of the file, one a jet") {
+  DataConfig config = shipped("kin");
+  config.new_variables.emplace_back("label_top", Expression("label_Tbqq | label_Tbl"));
+  config.new_variables.emplace_back("other", Expression("1 - label_top"));
+  config.labels = {Expression("label_top"), Expression("other")};
+  config.classes = {"top", "other"};
+  const auto path = test::data("jets_test_250.h5");
+  const data::JetFile file(path);
+  const std::vector<std::int64_t> labels = file.read(0, 250, {}).labels;
+  const JetSource source(path, config);
+  const JetBatch batch = source.read(0, 250);
+  for (std::size_t j = 0; j < 250; ++j) {
+    const std::string& name = file.classes()[static_cast<std::size_t>(labels[j])];
+    CHECK(batch.labels[j] == (name == "Tbqq" || name == "Tbl" ? 0 : 1));
+  }
+  CHECK(source.read(100, 120).labels ==
+        std::vector<std::int64_t>(batch.labels.begin() + 100, batch.labels.begin() + 120));
+  config.labels[1] = Expression("label_QCD");
+  CHECK_THROWS_WITH(JetSource(path, config).read(0, 250),
+                    Contains("is not of one class alone among the labels"));
+
+  DataConfig two = shipped("kin");
+  two.labels = {Expression("label_QCD"), Expression("label_Hbb")};
+  two.classes = {"QCD", "Hbb"};
+  CHECK_THROWS_WITH(JetSource(path, two), Contains("is not among the labels"));
+  two.test_selection.emplace("label_QCD | label_Hbb");
+  CHECK(JetSource(path, two).jets() ==
+        std::count_if(labels.begin(), labels.end(), [&](std::int64_t label) {
+          const std::string& name = file.classes()[static_cast<std::size_t>(label)];
+          return name == "QCD" || name == "Hbb";
+        }));
+  two.test_selection.emplace("jet_pt > 0");
+  CHECK_THROWS_WITH(JetSource(path, two).read(0, 250), Contains("leave it out by the selection"));
+}
+
 TEST_CASE("columns that the file lacks or has cut short are an error when it is opened") {
   CHECK_THROWS_WITH(JetSource(test::data("jetclass_150.h5"), shipped("kinpid")),
                     Contains("jetclass_150.h5") && Contains("no dataset 'part_charge'"));

@@ -87,6 +87,40 @@ TEST_CASE("an epoch takes whole batches, no jet twice") {
   CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
 }
 
+TEST_CASE("jets that are drawn by weights are the same on any number of ranks, and on a resume") {
+  const Communicator world = Communicator::world();
+  data::DataConfig config =
+      data::DataConfig::load(test::source_dir() / "configs" / "data" / "kin.yaml");
+  config.weights.emplace();
+  config.weights->factors = {Expression("0.2 + 0.3 * label_Hbb")};
+  config.selection.emplace("(jet_pt > 550) & ~label_QCD");
+  const JetSource source(test::source_dir() / "suites" / "assets" / "jets_test.h5", config,
+                         data::Use::training);
+  const std::int64_t jets = data::jets_of_epoch(source);
+  const GlobalOrder order{jets, global_batch, 7, GlobalOrder::block_jets};
+  TrainingJets parts(source, order, world);
+  TrainingJets alone(source, order, Communicator());
+  bool equal = jets != source.jets();
+  std::vector<std::int64_t> first;
+  for (const std::int64_t epoch : {0, 1}) {
+    std::vector<std::int64_t> drawn;
+    for (std::int64_t b = 0; b < order.batches(); ++b) {
+      const JetBatch mine = parts.batch(epoch, b);
+      const auto gathered = world.all_gather(std::span<const std::int64_t>(mine.index));
+      const JetBatch whole = alone.batch(epoch, b);
+      equal = equal && gathered == whole.index;
+      equal = equal && std::count(whole.labels.begin(), whole.labels.end(), 0) == 0;
+      drawn.insert(drawn.end(), whole.index.begin(), whole.index.end());
+    }
+    const JetBatch again = TrainingJets(source, order, Communicator()).batch(epoch, 3);
+    equal = equal &&
+            std::equal(again.index.begin(), again.index.end(), drawn.begin() + 3 * global_batch);
+    equal = equal && drawn != first;
+    first = drawn;
+  }
+  CHECK(world.all(equal));
+}
+
 TEST_CASE("every rank reads its own share of a file") {
   const Communicator world = Communicator::world();
   const JetSource source = open_jets();

@@ -97,5 +97,15 @@ TEST_CASE("PELICAN's warm restarts begin anew after 4, 12 and 28 epochs") {
         Approx(0.01 * std::pow(1e-4, 120.0 / 350.0)).epsilon(1e-9));
 }
 
+TEST_CASE("PELICAN's flat rate cools down as late as its program does") {
+  constexpr Length length{.steps = 300, .per_epoch = 10};
+  const auto at = [&](std::int64_t step) { return lr_at(step, "pelican-flat", length, 0.01); };
+  CHECK(at(20) == Approx(0.005));
+  CHECK(at(41) == 0.01);
+  CHECK(at(240) == 0.01);  // 4 epochs, and 30 - 30 / 3 after them
+  CHECK(at(241) == 0.005);
+  CHECK(at(243) == 0.00125);
+}
+
 }  // namespace
 }  // namespace eebench::train

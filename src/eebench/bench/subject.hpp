@@ -25,6 +25,8 @@ struct Jets {
   /// How many of them have more constituents than networks keep, and lose those.
   std::function<std::int64_t(std::int64_t begin, std::int64_t end)> cut =
       [](std::int64_t, std::int64_t) { return 0; };
+  /// Where a jet stands in the file; empty where all of its jets count.
+  std::function<std::int64_t(std::int64_t jet)> place;
 };
 
 /// \collective Of the first `count` jets, those that lose constituents.

@@ -64,4 +64,15 @@ h5::Attributes origin(const comm::Communicator& comm, const AnswersFile& file,
   return attributes;
 }
 
+void write_places(store::ShareFile& file, const bench::Jets& jets) {
+  if (!jets.place) {
+    return;
+  }
+  std::vector<std::int64_t> places;
+  for (hsize_t jet = file.first(); jet < file.first() + file.count(); ++jet) {
+    places.push_back(jets.place(static_cast<std::int64_t>(jet)));
+  }
+  file.write("place", {"jet"}, places, "of the jet in the data file, from 0");
+}
+
 }  // namespace eebench::cli

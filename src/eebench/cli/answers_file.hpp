@@ -9,6 +9,7 @@
 #include "eebench/comm/communicator.hpp"
 #include "eebench/exec/executor.hpp"
 #include "eebench/h5/attributes.hpp"
+#include "eebench/store/share_file.hpp"
 
 namespace eebench::cli {
 
@@ -31,5 +32,9 @@ void check_output(const std::filesystem::path& output,
 /// Where the answers come from. \collective
 h5::Attributes origin(const comm::Communicator& comm, const AnswersFile& file,
                       const bench::Subject& subject, const std::string& command_line);
+
+/// Adds place[jet], where each answered jet stands in its file, unless all of its jets count.
+/// \collective
+void write_places(store::ShareFile& file, const bench::Jets& jets);
 
 }  // namespace eebench::cli

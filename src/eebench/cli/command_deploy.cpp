@@ -131,9 +131,11 @@ class Run {
     attributes["seconds"] = report.figures.seconds;
     attributes["throughput"] = report.throughput;
     attributes["mark"] = std::string(plan_.emulated() ? "emulated" : "measured");
-    store::write_predictions(
-        options_.output, comm_, deployment.share, attributes,
-        [&](store::ShareFile& file) { write_report(file, plan_, deployment, report); });
+    store::write_predictions(options_.output, comm_, deployment.share, attributes,
+                             [&](store::ShareFile& file) {
+                               write_places(file, subject.jets);
+                               write_report(file, plan_, deployment, report);
+                             });
     const bool crowded = oversubscribed(comm_, options_.threads);
     if (comm_.is_root()) {
       print(report, jets, cut, crowded);

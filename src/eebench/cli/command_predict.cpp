@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -75,7 +76,7 @@ class Prediction {
     const store::AllExits share =
         store::all_exits_pass(comm_, *subject_.executor, subject_.jets.read, jets_,
                               subject_.classes, advance("every exit"), {}, options_.batch);
-    store::write_predictions(options_.output, comm_, share, attributes({}));
+    store::write_predictions(options_.output, comm_, share, attributes({}), places());
     return performance(comm_, share);
   }
 
@@ -90,8 +91,12 @@ class Prediction {
     const store::TakenExits share =
         store::leaving_pass(comm_, *subject_.executor, subject_.jets.read, jets_, subject_.classes,
                             rule, thresholds, advance("leaving early"), options_.batch);
-    store::write_predictions(options_.output, comm_, share, attributes(thresholds));
+    store::write_predictions(options_.output, comm_, share, attributes(thresholds), places());
     return performance(comm_, share);
+  }
+
+  std::function<void(store::ShareFile&)> places() const {
+    return [this](store::ShareFile& file) { write_places(file, subject_.jets); };
   }
 
   store::Advance advance(const std::string& what) {
@@ -139,7 +144,7 @@ Runner setup_predict(CLI::App& app) {
   o->model.name = "predict";
   app.add_option("--model", o->model.config,
                  "Name of `eebench list models` or a TOML file; default: the one in the weights");
-  app.add_option("--features", o->model.features,
+  app.add_option("--features,--data-config", o->model.features,
                  "kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   app.add_option("--weights", o->model.weights,
                  "Of eebench (.h5) or PyTorch (.pt); weights without early heads: one exit")

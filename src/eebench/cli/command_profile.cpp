@@ -215,7 +215,7 @@ ExitCode run_profile(const Options& options, Context& context) {
 Runner setup_profile(CLI::App& app) {
   const auto o = std::make_shared<Options>();
   app.add_option("model", o->model, "Name of `eebench list models` or a TOML file")->required();
-  app.add_option("--features", o->features,
+  app.add_option("--features,--data-config", o->features,
                  "kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   auto* multiplicity = app.add_option("--multiplicity", o->multiplicity, "Constituents of the jet")
                            ->check(CLI::Range(std::int64_t{1}, data::kept_constituents))

@@ -197,7 +197,7 @@ Runner setup_scale(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--model", o->work.model.config,
                  "Name of `eebench list models` or a TOML file; default: the one in the weights");
-  app.add_option("--features", o->work.model.features,
+  app.add_option("--features,--data-config", o->work.model.features,
                  "kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   app.add_option("--weights", o->work.model.weights,
                  "Of eebench (.h5) or PyTorch (.pt); default: drawn")

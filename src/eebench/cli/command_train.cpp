@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -9,6 +10,8 @@
 #include "eebench/cli/command.hpp"
 #include "eebench/cli/network.hpp"
 #include "eebench/cli/training_stage.hpp"
+#include "eebench/comm/same_input.hpp"
+#include "eebench/data/automatic.hpp"
 #include "eebench/data/jet_source.hpp"
 #include "eebench/model/registry.hpp"
 #include "eebench/sys/signals.hpp"
@@ -89,12 +92,38 @@ model::ModelConfig config_of_weights(const std::string& weights) {
   return model::parse_model_config(config, weights);
 }
 
-ExitCode train_network(const Options& options, Context& context) {
+/// A folder, as PELICAN has it, means its file of jets to train on and, where no others are given,
+/// its jets to validate on.
+Options with_files(Options options) {
+  const std::filesystem::path folder = options.data_train;
+  if (!std::filesystem::is_directory(folder) || data::CifarFiles::match(folder)) {
+    return options;
+  }
+  if (!std::filesystem::exists(folder / "train.h5")) {
+    throw InputError(fmt::format("{}: is a folder without train.h5; name a file", folder.string()));
+  }
+  options.data_train = folder / "train.h5";
+  for (const char* name : {"valid.h5", "val.h5"}) {
+    if (options.data_val.empty() && std::filesystem::exists(folder / name)) {
+      options.data_val = folder / name;
+    }
+  }
+  return options;
+}
+
+ExitCode train_network(const Options& asked, Context& context) {
   train::Session session;
   std::optional<data::JetSource> training;
   std::optional<data::JetSource> validation;
   std::int64_t features = 0;
+  Options options;
+  data::DataConfig config;
+  session.progress = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  session.phase = [&](const std::string& name) {
+    context.watchdog.enter(name, context.phase_seconds);
+  };
   context.comm.agree([&] {
+    options = with_files(asked);
     if (!options.resume && train::holds_checkpoint(options.output)) {
       throw InputError(fmt::format(
           "{} holds a training already; add --resume to go on with it or give another -o",
@@ -112,11 +141,25 @@ ExitCode train_network(const Options& options, Context& context) {
       }
     }
     session.settings = settings_of(options, session.model);
-    const data::DataConfig config = load_features(session.model.features);
+    config = load_features(session.model.features);
+  });
+  if (context.comm.is_root() && options.data_train != asked.data_train) {
+    session.progress(fmt::format("{}: trains on {} and validates on {}", asked.data_train,
+                                 options.data_train,
+                                 options.data_val.empty() ? "none" : options.data_val));
+  }
+  comm::require_same(config.sha256, session.model.features, context.comm);
+  if (config.automatic()) {
+    session.phase("train:preprocess auto");
+    session.model.features = data::find_numbers(config, options.data_train, options.output,
+                                                context.comm, session.progress);
+  }
+  context.comm.agree([&] {
+    config = load_features(session.model.features);
     features = static_cast<std::int64_t>(config.features.size());
-    training.emplace(options.data_train, config);
+    training.emplace(options.data_train, config, data::Use::training);
     if (!options.data_val.empty()) {
-      validation.emplace(options.data_val, config);
+      validation.emplace(options.data_val, config, data::Use::validation);
     }
   });
   session.output = options.output;
@@ -126,10 +169,6 @@ ExitCode train_network(const Options& options, Context& context) {
   session.device = options.device;
   session.back_end = options.back_end;
   session.threads = options.threads;
-  session.progress = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-  session.phase = [&](const std::string& name) {
-    context.watchdog.enter(name, context.phase_seconds);
-  };
   const sys::ScopedSignals signals;
   session.interrupted = [&] { return signals.received() != 0; };
 
@@ -162,11 +201,13 @@ Runner setup_train(CLI::App& app) {
   app.add_option("--config", o->config,
                  "Model: a name of `eebench list models` or a TOML file, such as the config.toml "
                  "that a training leaves; default: the one inside --weights");
-  app.add_option("--data-train", o->data_train, "Jets to train on (HDF5)")->required();
+  app.add_option("--data-train", o->data_train,
+                 "Jets to train on (HDF5), or a folder with train.h5 and valid.h5")
+      ->required();
   app.add_option("--data-val", o->data_val, "Jets to validate on after each epoch (HDF5)");
   app.add_option("-o,--output", o->output, "Folder for weights, checkpoints and logs")->required();
   app.add_option(
-      "--features", o->features,
+      "--features,--data-config", o->features,
       "Inputs: kin, kinpid, full or a weaver data configuration (YAML); default: the model's");
   app.add_option("--weights", o->weights,
                  "Weights to begin with (.h5 or .pt); early heads may be missing")

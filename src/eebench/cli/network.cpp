@@ -11,6 +11,7 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
+#include "eebench/data/automatic.hpp"
 #include "eebench/sys/resource.hpp"
 
 namespace eebench::cli {
@@ -53,7 +54,9 @@ data::DataConfig load_features(const std::string& name) {
   const std::filesystem::path folder = sys::find_resource("configs/data");
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    names.push_back(entry.path().stem());
+    if (entry.path().extension() == ".yaml") {
+      names.push_back(entry.path().stem());
+    }
   }
   if (std::find(names.begin(), names.end(), name) == names.end()) {
     std::sort(names.begin(), names.end());
@@ -62,8 +65,18 @@ data::DataConfig load_features(const std::string& name) {
   return data::DataConfig::load(folder / (name + ".yaml"));
 }
 
+data::DataConfig load_trained_features(const std::string& name) {
+  data::DataConfig config = load_features(name);
+  if (config.automatic()) {
+    if (const auto numbers = data::automatic_file(config.file); std::filesystem::exists(numbers)) {
+      return data::DataConfig::load(numbers);
+    }
+  }
+  return config;
+}
+
 LoadedNetwork draw_network(const model::ModelConfig& config) {
-  LoadedNetwork drawn{.config = config, .features = load_features(config.features)};
+  LoadedNetwork drawn{.config = config, .features = load_trained_features(config.features)};
   at::manual_seed(1);
   drawn.network =
       model::make_network(config, static_cast<std::int64_t>(drawn.features.features.size()));

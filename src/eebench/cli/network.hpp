@@ -32,6 +32,10 @@ LoadedNetwork load_piece(const bench::ModelEntry& entry, const model::Segments& 
 /// InputError that lists what exists, or names the file that is not there.
 data::DataConfig load_features(const std::string& name);
 
+/// The same where inputs are automatic: with the numbers that a training has left beside it, if
+/// any.
+data::DataConfig load_trained_features(const std::string& name);
+
 /// With parameters drawn from a fixed seed.
 LoadedNetwork draw_network(const model::ModelConfig& config);
 

@@ -1,5 +1,6 @@
 #include "eebench/cli/subject.hpp"
 
+#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -18,6 +19,12 @@ namespace {
 /// The suite's jets as the network wants them. \collective
 bench::Jets open_jets(Context& context, const std::shared_ptr<data::JetSource>& source) {
   bench::Jets jets;
+  if (const std::string line = source->selection_line(); !line.empty()) {
+    jets.place = [source](std::int64_t jet) { return source->place(jet); };
+    if (context.comm.is_root()) {
+      fmt::print(stderr, "{}\n", line);
+    }
+  }
   jets.sha256 = comm::agreed_sha256(source->files(), context.comm, [&] {
     context.watchdog.enter("SHA-256 of " + source->path().string(), context.phase_seconds);
   });

@@ -52,9 +52,9 @@ std::string run_training_stage(const bench::TrainingStage& stage, const bench::S
   context.comm.agree([&] {
     session.model = model::load_model_config(stage.config);
     session.settings = train::settings_of(session.model);
-    const data::DataConfig config = load_features(session.model.features);
+    const data::DataConfig config = load_trained_features(session.model.features);
     features = static_cast<std::int64_t>(config.features.size());
-    jets.emplace(stage.data, config);
+    jets.emplace(stage.data, config, data::Use::training);
   });
   session.settings.steps = stage.steps;
   session.settings.global_batch = stage.global_batch;

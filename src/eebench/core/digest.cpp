@@ -23,8 +23,18 @@ struct Digest::Impl {
 namespace {
 void check(int result) {
   if (result != 1) {
-    throw std::runtime_error("SHA-256 is not available in this OpenSSL");
+    throw std::runtime_error("SHA-256 or MD5 is not available in this OpenSSL");
   }
+}
+
+using Value = std::array<unsigned char, EVP_MAX_MD_SIZE>;
+
+std::string hexadecimal(const Value& value, unsigned int length) {
+  std::string text;
+  for (unsigned int i = 0; i < length; ++i) {
+    text += fmt::format("{:02x}", value[i]);
+  }
+  return text;
 }
 }  // namespace
 
@@ -43,14 +53,17 @@ Digest& Digest::add(std::span<const std::byte> bytes) {
 Digest& Digest::add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
 
 std::string Digest::hex() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> value{};
+  Value value{};
   unsigned int length = 0;
   check(EVP_DigestFinal_ex(impl_->context, value.data(), &length));
-  std::string text;
-  for (unsigned int i = 0; i < length; ++i) {
-    text += fmt::format("{:02x}", value[i]);
-  }
-  return text;
+  return hexadecimal(value, length);
+}
+
+std::string md5(std::string_view text) {
+  Value value{};
+  unsigned int length = 0;
+  check(EVP_Digest(text.data(), text.size(), value.data(), &length, EVP_md5(), nullptr));
+  return hexadecimal(value, length);
 }
 
 std::string sha256_file(const std::filesystem::path& file) {

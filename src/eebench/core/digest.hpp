@@ -33,6 +33,9 @@ class Digest {
 
 inline std::string sha256(std::string_view text) { return Digest().add(text).hex(); }
 
+/// For names that other programs made so, not for security.
+std::string md5(std::string_view text);
+
 /// Of the file's bytes. Throws IoError where it cannot be read.
 std::string sha256_file(const std::filesystem::path& file);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include <fmt/format.h>
@@ -17,25 +18,48 @@ namespace eebench::data {
 namespace {
 
 /// What weaver-core 0.5.3 knows at the top of a data configuration.
-constexpr std::array<std::string_view, 12> weaver_keys{
-    "treename",      "branch_magic", "file_magic", "selection", "test_time_selection", "preprocess",
-    "new_variables", "inputs",       "labels",     "observers", "monitor_variables",   "weights"};
+constexpr std::array<std::string_view, 13> weaver_keys{
+    "treename",          "branch_magic",  "file_magic", "selection", "test_time_selection",
+    "preprocess",        "new_variables", "inputs",     "labels",    "observers",
+    "monitor_variables", "weights",       "bucketing"};
+constexpr std::array<std::string_view, 10> weights_keys{
+    "use_precomputed_weights", "weight_branches",
+    "reweight_method",         "reweight_basewgt",
+    "reweight_vars",           "reweight_classes",
+    "class_weights",           "reweight_hists",
+    "reweight_threshold",      "reweight_discard_under_overflow"};
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
   throw InputError(fmt::format("{}: {}", path.string(), what));
 }
 
+/// A list or map under a key, or none; null counts as none.
+YAML::Node child(const YAML::Node& node, const std::string& key) {
+  const YAML::Node found = node[key];
+  return found && !found.IsNull() ? found : YAML::Node(YAML::NodeType::Undefined);
+}
+
+template <class T>
+T value_or(const YAML::Node& node, const std::string& key, T otherwise) {
+  const YAML::Node found = child(node, key);
+  return found ? found.as<T>() : otherwise;
+}
+
 /// A name, or a list that begins with one; weaver's sixth entry, the value of padding, is not
-/// needed.
-Variable read_variable(const YAML::Node& node) {
+/// needed. Where it says neither a number nor null: `automatic`.
+Variable read_variable(const YAML::Node& node, bool automatic) {
   Variable variable;
+  variable.automatic = automatic;
   if (node.IsScalar()) {
     variable.name = node.as<std::string>();
     return variable;
   }
   variable.name = node[0].as<std::string>();
-  if (node.size() > 1 && !node[1].IsNull()) {
-    variable.subtract = node[1].as<float>();
+  if (node.size() > 1) {
+    variable.automatic = node[1].IsScalar() && node[1].as<std::string>() == "auto";
+    if (!node[1].IsNull() && !variable.automatic) {
+      variable.subtract = node[1].as<float>();
+    }
   }
   const std::array numbers{&variable.multiply, &variable.low, &variable.high};
   for (std::size_t i = 2; i < std::min<std::size_t>(5, node.size()); ++i) {
@@ -45,12 +69,12 @@ Variable read_variable(const YAML::Node& node) {
 }
 
 /// The same; what it cannot be made of is named with its list and place.
-Variable checked_variable(const YAML::Node& node, const std::string& group, std::size_t place,
-                          const std::filesystem::path& path) {
+Variable checked_variable(const YAML::Node& node, bool automatic, const std::string& group,
+                          std::size_t place, const std::filesystem::path& path) {
   try {
     const bool list = node.IsSequence() && node.size() >= 1 && node.size() <= 6;
     if (node.IsScalar() || list) {
-      Variable variable = read_variable(node);
+      Variable variable = read_variable(node, automatic);
       if (variable.low <= variable.high) {
         return variable;
       }
@@ -60,13 +84,37 @@ Variable checked_variable(const YAML::Node& node, const std::string& group, std:
   }
   std::string found = YAML::Dump(node);
   std::replace(found.begin(), found.end(), '\n', ' ');
-  fail(path, fmt::format("line {}: {}, entry {}: {} is not a variable; expected name or "
-                         "[name, subtract or null, multiply, low, high] with numbers, low <= high",
-                         node.Mark().line + 1, group, place, found));
+  fail(path,
+       fmt::format("line {}: {}, entry {}: {} is not a variable; expected name or "
+                   "[name, subtract, null or auto, multiply, low, high] with numbers, low <= high",
+                   node.Mark().line + 1, group, place, found));
 }
 
-std::vector<Variable> read_group(const YAML::Node& inputs, const std::string& name,
+/// What weaver, or eebench, has found out about a variable.
+void take_numbers(const YAML::Node& params, Variable& variable, const std::filesystem::path& path) {
+  const YAML::Node known = params[variable.name];
+  if (!known || !known["center"] || !known["scale"]) {
+    fail(path, fmt::format("preprocess.params has no center and scale of '{}'; remove the params "
+                           "or the file, so that they are made again",
+                           variable.name));
+  }
+  variable.automatic = false;
+  variable.subtract.reset();
+  if (!known["center"].IsNull()) {
+    variable.subtract = known["center"].as<float>();
+    variable.multiply = known["scale"].as<float>();
+    variable.low = value_or(known, "min", variable.low);
+    variable.high = value_or(known, "max", variable.high);
+  }
+}
+
+std::vector<Variable> read_group(const YAML::Node& root, const std::string& name,
                                  std::size_t expected, const std::filesystem::path& path) {
+  const YAML::Node inputs = root["inputs"];
+  const YAML::Node preprocess = child(root, "preprocess");
+  const YAML::Node params = child(preprocess, "params");
+  const bool automatic =
+      child(preprocess, "method") && preprocess["method"].as<std::string>().starts_with("auto");
   const YAML::Node group = inputs[name];
   if (!group || !group["vars"] || !group["vars"].IsSequence()) {
     fail(path,
@@ -74,7 +122,11 @@ std::vector<Variable> read_group(const YAML::Node& inputs, const std::string& na
   }
   std::vector<Variable> variables;
   for (const YAML::Node& node : group["vars"]) {
-    variables.push_back(checked_variable(node, "inputs." + name + ".vars", variables.size(), path));
+    variables.push_back(
+        checked_variable(node, automatic, "inputs." + name + ".vars", variables.size(), path));
+    if (params) {
+      take_numbers(params, variables.back(), path);
+    }
   }
   if (expected != 0 && variables.size() != expected) {
     fail(path, fmt::format("inputs.{}.vars lists {} variables, expected {}", name, variables.size(),
@@ -105,31 +157,97 @@ void read_images(const YAML::Node& images, DataConfig& config, const std::filesy
          fmt::format("images.shape makes more than {} inputs; take smaller images", most_pixels));
   }
   for (std::size_t c = 0; c < channels.size(); ++c) {
+    const Variable channel = checked_variable(channels[c], false, "images.channels", c, path);
+    if (channel.automatic) {
+      fail(path, "images.channels: auto is of jets alone; give numbers");
+    }
     config.features.insert(config.features.end(),
-                           static_cast<std::size_t>(config.image[1] * config.image[2]),
-                           checked_variable(channels[c], "images.channels", c, path));
+                           static_cast<std::size_t>(config.image[1] * config.image[2]), channel);
   }
   config.length = 1;
 }
 
-std::vector<std::string> read_classes(const YAML::Node& labels, const std::filesystem::path& path) {
-  if (!labels) {
-    return {};
-  }
+void read_labels(const YAML::Node& labels, DataConfig& config, const std::filesystem::path& path) {
   constexpr std::string_view prefix = "label_";
   if (!labels["value"] || !labels["value"].IsSequence()) {
     fail(path, "labels.value must list one label_<class> a class (type: simple)");
   }
-  std::vector<std::string> classes;
   for (const auto& label : labels["value"].as<std::vector<std::string>>()) {
-    if (!label.starts_with(prefix)) {
+    const bool named = label.starts_with(prefix);
+    if (!named && !label.starts_with("jet_") && label != "label" &&
+        config.defined(label) == nullptr) {
       fail(path, fmt::format("labels.value names '{}'; expected label_<class>, with a class that "
-                             "the jet file names",
+                             "the jet file names, or a new variable made of such",
                              label));
     }
-    classes.push_back(label.substr(prefix.size()));
+    config.labels.emplace_back(label);
+    config.classes.push_back(named ? label.substr(prefix.size()) : label);
   }
-  return classes;
+}
+
+std::vector<double> rising(const YAML::Node& edges, const std::string& key,
+                           const std::filesystem::path& path) {
+  auto numbers = edges.IsSequence() ? edges.as<std::vector<double>>() : std::vector<double>();
+  if (numbers.size() < 2 ||
+      std::adjacent_find(numbers.begin(), numbers.end(), std::greater_equal<>()) != numbers.end()) {
+    fail(path, fmt::format("{} must list two or more rising edges of bins", key));
+  }
+  return numbers;
+}
+
+Weights read_weights(const YAML::Node& node, const std::filesystem::path& path) {
+  for (const auto& item : node) {
+    if (const auto key = item.first.as<std::string>();
+        std::find(weights_keys.begin(), weights_keys.end(), key) == weights_keys.end()) {
+      throw_unknown("key", key, "weights", weights_keys);
+    }
+  }
+  Weights weights;
+  if (value_or(node, "use_precomputed_weights", false)) {
+    for (const YAML::Node& branch : child(node, "weight_branches")) {
+      weights.factors.emplace_back(branch.as<std::string>());
+    }
+    if (weights.factors.empty()) {
+      fail(path, "weights: use_precomputed_weights needs weight_branches; name them");
+    }
+    return weights;
+  }
+  constexpr std::array methods{"flat", "ref"};
+  const auto method = value_or(node, "reweight_method", std::string("flat"));
+  if (std::find(methods.begin(), methods.end(), method) == methods.end()) {
+    throw_unknown("reweight_method", method, "weights", methods);
+  }
+  weights.flat = method == "flat";
+  for (const auto& variable : child(node, "reweight_vars")) {
+    const auto name = variable.first.as<std::string>();
+    weights.bins.push_back(
+        {Expression(name), rising(variable.second, "weights.reweight_vars." + name, path)});
+  }
+  const YAML::Node shares = child(node, "class_weights");
+  for (const YAML::Node& name : child(node, "reweight_classes")) {
+    const std::size_t c = weights.classes.size();
+    weights.classes.emplace_back(Expression(name.as<std::string>()), !shares ? 1.0
+                                                                     : c < shares.size()
+                                                                         ? shares[c].as<double>()
+                                                                         : 0.0);
+  }
+  if (weights.bins.size() != 2 || weights.classes.empty() ||
+      (shares && shares.size() != weights.classes.size()) ||
+      std::any_of(weights.classes.begin(), weights.classes.end(),
+                  [](const auto& item) { return !(item.second > 0.0); })) {
+    fail(path,
+         "weights: needs two reweight_vars, reweight_classes and as many positive class_weights; "
+         "correct it");
+  }
+  weights.threshold = value_or(node, "reweight_threshold", weights.threshold);
+  if (!(weights.threshold >= 0.0 && weights.threshold <= 100.0)) {
+    fail(path, "weights.reweight_threshold is in percent and must lie between 0 and 100");
+  }
+  weights.discard = value_or(node, "reweight_discard_under_overflow", weights.discard);
+  if (const YAML::Node base = child(node, "reweight_basewgt")) {
+    weights.base.emplace(base.as<std::string>());
+  }
+  return weights;
 }
 
 /// Variables that need each other would be computed for ever. `way`: from the first one to `name`;
@@ -171,6 +289,7 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
   const YAML::Node root = YAML::LoadFile(path.string());
   DataConfig config;
   config.sha256 = sha256_file(path);
+  config.file = path;
   if (root.IsMap() && root["images"]) {
     read_images(root["images"], config, path);
     return config;
@@ -184,18 +303,10 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
       throw_unknown("key", key, "", weaver_keys);
     }
   }
-  for (const char* key : {"selection", "weights", "preprocess"}) {
-    const YAML::Node node = root[key];
-    const bool manual =
-        node && node.IsMap() && node["method"] && node["method"].as<std::string>() == "manual";
-    if (node && !node.IsNull() && !manual) {
-      fail(path,
-           fmt::format("key '{}' is not for training but for preparing jets; python -m "
-                       "eebench_analysis prepare does so and leaves a configuration without it",
-                       key));
-    }
+  if (child(root, "bucketing")) {
+    fail(path, "bucketing is of no use here, as batches are never padded; remove the key");
   }
-  if (const YAML::Node variables = root["new_variables"]) {
+  if (const YAML::Node variables = child(root, "new_variables")) {
     for (const auto& item : variables) {
       const auto name = item.first.as<std::string>();
       Expression expression(item.second.as<std::string>());
@@ -208,17 +319,33 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
       check_cycles(config, {}, name, fine);
     }
   }
-  const YAML::Node inputs = root["inputs"];
-  config.points = read_group(inputs, "pf_points", 2, path);
-  config.features = read_group(inputs, "pf_features", 0, path);
-  config.vectors = read_group(inputs, "pf_vectors", 4, path);
-  if (const YAML::Node length = inputs["pf_features"]["length"]) {
+  config.points = read_group(root, "pf_points", 2, path);
+  config.features = read_group(root, "pf_features", 0, path);
+  config.vectors = read_group(root, "pf_vectors", 4, path);
+  if (const YAML::Node length = root["inputs"]["pf_features"]["length"]) {
     config.length = length.as<std::int64_t>();
   }
   if (config.length < 1) {
     fail(path, "inputs.pf_features.length must be at least 1 particle");
   }
-  config.classes = read_classes(root["labels"], path);
+  if (const YAML::Node labels = child(root, "labels")) {
+    read_labels(labels, config, path);
+  }
+  if (const YAML::Node selection = child(root, "selection")) {
+    config.selection.emplace(selection.as<std::string>());
+  }
+  config.test_selection = config.selection;
+  if (const YAML::Node selection = child(root, "test_time_selection")) {
+    config.test_selection.emplace(selection.as<std::string>());
+  }
+  if (const YAML::Node weights = child(root, "weights")) {
+    config.weights = read_weights(weights, path);
+  }
+  config.automatic_fraction =
+      value_or(child(root, "preprocess"), "data_fraction", config.automatic_fraction);
+  if (!(config.automatic_fraction > 0.0 && config.automatic_fraction <= 1.0)) {
+    fail(path, "preprocess.data_fraction is a share of the jets and must lie in (0, 1]");
+  }
   return config;
 } catch (const YAML::Exception& error) {
   fail(path, fmt::format("line {}: {}", error.mark.line + 1, error.msg));
@@ -228,6 +355,27 @@ DataConfig DataConfig::load(const std::filesystem::path& path) try {
     throw;
   }
   fail(path, what);
+}
+
+const Expression* DataConfig::defined(const std::string& name) const {
+  const auto found = std::find_if(new_variables.begin(), new_variables.end(),
+                                  [&](const auto& item) { return item.first == name; });
+  return found == new_variables.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> DataConfig::read_by(std::vector<std::string> names) const {
+  // Definitions may use each other: what they read is added until nothing is new.
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (const Expression* expression = defined(names[i])) {
+      for (const std::string& read : expression->names()) {
+        if (std::find(names.begin(), names.end(), read) == names.end()) {
+          names.push_back(read);
+        }
+      }
+    }
+  }
+  std::erase_if(names, [&](const std::string& name) { return defined(name) != nullptr; });
+  return names;
 }
 
 std::vector<std::string> DataConfig::columns(bool derive_angles) const {
@@ -242,27 +390,22 @@ std::vector<std::string> DataConfig::columns(bool derive_angles) const {
       want(variable.name);
     }
   }
-  // Definitions may use each other: replace defined names by what they read until none is left.
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    for (const auto& [name, expression] : new_variables) {
-      if (name == wanted[i]) {
-        for (const std::string& read : expression.names()) {
-          want(read);
-        }
-      }
-    }
-  }
+  wanted = read_by(wanted);
   if (derive_angles) {
     for (const char* name : {"part_px", "part_py", "part_pz", "jet_eta", "jet_phi"}) {
       want(name);
     }
+    std::erase_if(
+        wanted, [](const std::string& name) { return name == "part_deta" || name == "part_dphi"; });
   }
-  std::erase_if(wanted, [&](const std::string& name) {
-    return (derive_angles && (name == "part_deta" || name == "part_dphi")) ||
-           std::any_of(new_variables.begin(), new_variables.end(),
-                       [&](const auto& item) { return item.first == name; });
-  });
   return wanted;
+}
+
+bool DataConfig::automatic() const {
+  const auto any = [](const std::vector<Variable>& group) {
+    return std::any_of(group.begin(), group.end(), [](const Variable& v) { return v.automatic; });
+  };
+  return any(points) || any(features) || any(vectors);
 }
 
 }  // namespace eebench::data

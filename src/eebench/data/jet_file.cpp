@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/data/pmu.hpp"
 
 namespace eebench::data {
 namespace {
@@ -19,14 +20,17 @@ constexpr std::int64_t format_version = 1;
 constexpr const char* convert_again =
     "make the file again with `python -m eebench_analysis convert`";
 
+[[noreturn]] void fail_missing(const std::filesystem::path& path, const std::string& name) {
+  fail(path, fmt::format("no dataset '{}', which the chosen features need; choose features that "
+                         "the file has (kin needs part_px, part_py, part_pz, part_energy, jet_pt, "
+                         "jet_eta, jet_phi and jet_energy) or add the column",
+                         name));
+}
+
 h5::Dataset open_column(const h5::File& file, const std::filesystem::path& path,
                         const std::string& name, std::int64_t expected) {
   if (!file.has(name)) {
-    fail(path,
-         fmt::format("no dataset '{}', which the chosen features need; choose features that "
-                     "the file has (kin needs part_px, part_py, part_pz, part_energy, jet_pt, "
-                     "jet_eta, jet_phi and jet_energy) or add the column",
-                     name));
+    fail_missing(path, name);
   }
   h5::Dataset dataset = file.dataset(name);
   if (dataset.length() != static_cast<hsize_t>(expected)) {
@@ -39,13 +43,20 @@ h5::Dataset open_column(const h5::File& file, const std::filesystem::path& path,
 }  // namespace
 
 JetFile::JetFile(std::filesystem::path path)
-    : path_(std::move(path)), file_(h5::File::open(path_)) {
+    : path_(std::move(path)),
+      file_(h5::File::open(path_)),
+      pmu_(file_.has("Pmu") && !file_.has("offsets")) {
+  if (pmu_) {
+    jets_ = count_pmu(file_, path_);
+    classes_ = {"QCD", "top"};
+    return;
+  }
   for (const char* name : {"offsets", "label"}) {
     if (!file_.has(name)) {
-      fail(path_,
-           fmt::format("no dataset '{}', so this is not a jet file of eebench; convert it with "
-                       "`python -m eebench_analysis convert`",
-                       name));
+      fail(path_, fmt::format(
+                      "no dataset '{}', so this is not a jet file of eebench, nor has it PELICAN's "
+                      "'Pmu'; convert it with `python -m eebench_analysis convert`",
+                      name));
     }
   }
   if (file_.has_attribute("format_version")) {
@@ -87,6 +98,15 @@ std::string JetFile::source() const {
   return file_.has_attribute("source") ? file_.attribute<std::string>("source") : "";
 }
 
+std::vector<std::string> JetFile::columns() const {
+  return pmu_ ? std::vector<std::string>(pmu_columns.begin(), pmu_columns.end()) : file_.names();
+}
+
+bool JetFile::has(const std::string& column) const {
+  return pmu_ ? std::find(pmu_columns.begin(), pmu_columns.end(), column) != pmu_columns.end()
+              : file_.has(column);
+}
+
 void JetFile::check_transverse(const JetColumns& jets, std::int64_t start) const {
   const auto px = jets.values.find("part_px");
   const auto py = jets.values.find("part_py");
@@ -104,6 +124,14 @@ void JetFile::check_transverse(const JetColumns& jets, std::int64_t start) const
 
 JetColumns JetFile::read(std::int64_t begin, std::int64_t end,
                          const std::vector<std::string>& names) const {
+  if (pmu_) {
+    for (const std::string& name : names) {
+      if (!has(name)) {
+        fail_missing(path_, name);
+      }
+    }
+    return read_pmu(file_, path_, begin, std::max(begin, end), names);
+  }
   const auto is_per_jet = [](const std::string& name) { return name.starts_with("jet_"); };
   std::vector<h5::Dataset> datasets;
   datasets.reserve(names.size());

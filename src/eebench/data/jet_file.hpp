@@ -20,8 +20,9 @@ struct JetColumns {
 };
 
 /// A file of jets in compressed rows: `offsets` [J+1] and one dataset a column, part_* per
-/// particle, jet_* per jet, `label` [J], and the class names in the attribute `classes`. Each rank
-/// opens it for itself and reads by hyperslab; only the range asked for is in memory.
+/// particle, jet_* per jet, `label` [J], and the class names in the attribute `classes`; or in
+/// PELICAN's layout (pmu.hpp). Each rank opens it for itself and reads by hyperslab; only the range
+/// asked for is in memory.
 ///
 /// Whatever is wrong with it (truncated, of another version, missing column, offsets out of order,
 /// empty jet, label out or not whole, NaN or infinity, energy or pT that is not above 0) is an
@@ -36,8 +37,8 @@ class JetFile {
   /// Where the jets come from, as the file says; empty where it does not.
   std::string source() const;
   /// Names of all that the file holds, also where it is no dataset and read() refuses it.
-  std::vector<std::string> columns() const { return file_.names(); }
-  bool has(const std::string& column) const { return file_.has(column); }
+  std::vector<std::string> columns() const;
+  bool has(const std::string& column) const;
   /// Jets [begin, end) with the named columns, which must be there even for an empty range.
   JetColumns read(std::int64_t begin, std::int64_t end,
                   const std::vector<std::string>& names) const;
@@ -47,6 +48,7 @@ class JetFile {
 
   std::filesystem::path path_;
   h5::File file_;
+  bool pmu_;  ///< in PELICAN's layout
   std::int64_t jets_ = 0;
   std::int64_t particles_ = 0;
   std::vector<std::string> classes_;

@@ -4,12 +4,15 @@
 #include <cmath>
 #include <functional>
 #include <numbers>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "eebench/core/error.hpp"
+#include "eebench/data/automatic.hpp"
+#include "eebench/data/jet_values.hpp"
 
 namespace eebench::data {
 namespace {
@@ -48,27 +51,43 @@ void add_angles(JetColumns& jets) {
   jets.values["part_dphi"] = std::move(dphi);
 }
 
-/// Where each class of the file stands among those of the configuration.
-std::vector<std::int64_t> match_classes(const JetFile& file,
+constexpr std::int64_t jets_per_read = 8192;
+
+/// Where each class of the file stands among those of the configuration; -1 for none.
+std::vector<std::int64_t> match_classes(const std::vector<std::string>& classes,
                                         const std::vector<std::string>& wanted) {
   std::vector<std::int64_t> positions;
-  for (const std::string& name : file.classes()) {
+  for (const std::string& name : classes) {
     const auto found = std::find(wanted.begin(), wanted.end(), name);
-    if (found == wanted.end()) {
-      throw InputError(fmt::format(
-          "{}: class '{}' is not among the labels of the data configuration ({}); choose the "
-          "configuration made for these jets, or convert them anew with --classes and these names "
-          "in the order of their labels",
-          file.path().string(), name, fmt::join(wanted, ", ")));
-    }
-    positions.push_back(found - wanted.begin());
+    positions.push_back(found == wanted.end() ? -1 : found - wanted.begin());
   }
   return positions;
 }
 
+/// Those at these rising positions.
+JetColumns take(const JetColumns& jets, std::span<const std::int64_t> positions) {
+  JetColumns taken;
+  for (const std::int64_t position : positions) {
+    const auto j = static_cast<std::size_t>(position);
+    taken.labels.push_back(jets.labels[j]);
+    taken.offsets.push_back(taken.offsets.back() + jets.offsets[j + 1] - jets.offsets[j]);
+  }
+  for (const auto& [name, values] : jets.values) {
+    Column& column = taken.values[name];
+    const bool per_jet = name.starts_with("jet_");
+    for (const std::int64_t position : positions) {
+      const auto j = static_cast<std::size_t>(position);
+      const std::int64_t begin = per_jet ? position : jets.offsets[j];
+      const std::int64_t end = per_jet ? position + 1 : jets.offsets[j + 1];
+      column.insert(column.end(), values.begin() + begin, values.begin() + end);
+    }
+  }
+  return taken;
+}
+
 /// Formulas make infinities of finite columns, e.g. logarithms of zero.
-void check_finite(const JetBatch& batch, const std::vector<float>& values,
-                  const std::vector<Variable>& variables, const std::filesystem::path& path) {
+void check_finite(const JetSource& source, const JetBatch& batch, const std::vector<float>& values,
+                  const std::vector<Variable>& variables) {
   const auto bad =
       std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
   if (bad == values.end()) {
@@ -81,8 +100,8 @@ void check_finite(const JetBatch& batch, const std::vector<float>& values,
   throw InputError(
       fmt::format("{}: feature '{}' of jet {}, particle {}: {} is not a finite number; remove or "
                   "repair this jet",
-                  path.string(), variables[place % variables.size()].name, batch.index[jet],
-                  particle - batch.offsets[jet], *bad));
+                  source.path().string(), variables[place % variables.size()].name,
+                  source.place(batch.index[jet]), particle - batch.offsets[jet], *bad));
 }
 
 std::variant<JetFile, CifarFiles> open(const std::filesystem::path& path,
@@ -108,14 +127,82 @@ std::variant<JetFile, CifarFiles> open(const std::filesystem::path& path,
 
 }  // namespace
 
-JetSource::JetSource(const std::filesystem::path& path, DataConfig config)
+JetSource::JetSource(const std::filesystem::path& path, DataConfig config, Use use)
     : file_(open(path, config)), config_(std::move(config)) {
-  if (const auto* jets = std::get_if<JetFile>(&file_)) {
-    derive_angles_ = !jets->has("part_deta") || !jets->has("part_dphi");
-    columns_ = config_.columns(derive_angles_);
-    class_of_label_ = match_classes(*jets, classes());
-    jets->read(0, 0, columns_);  // whether all are there: to be known before hours of work
+  const auto* file = std::get_if<JetFile>(&file_);
+  if (file == nullptr) {
+    return;
   }
+  if (config_.automatic()) {
+    throw InputError(fmt::format(
+        "{}: preprocess: the numbers of method auto are not known yet; eebench train --data-config "
+        "leaves them in {}, which the weights then name",
+        config_.file.string(), automatic_file(config_.file).filename().string()));
+  }
+  derive_angles_ = !file->has("part_deta") || !file->has("part_dphi");
+  columns_ = config_.columns(derive_angles_);
+  if (const auto& selection = use == Use::testing ? config_.test_selection : config_.selection) {
+    select_jets(*selection);
+  }
+  const bool plain =
+      std::none_of(config_.labels.begin(), config_.labels.end(), [&](const Expression& label) {
+        return !label.text().starts_with("label_") || config_.defined(label.text()) != nullptr;
+      });
+  if (plain) {
+    class_of_label_ = match_classes(file->classes(), classes());
+    const auto missing = std::find(class_of_label_.begin(), class_of_label_.end(), -1);
+    if (missing != class_of_label_.end() && !selected_) {
+      throw InputError(fmt::format(
+          "{}: class '{}' is not among the labels of the data configuration ({}); choose the "
+          "configuration made for these jets, or one with a selection, or convert them anew with "
+          "--classes and these names in the order of their labels",
+          path.string(),
+          file->classes()[static_cast<std::size_t>(missing - class_of_label_.begin())],
+          fmt::join(classes(), ", ")));
+    }
+  }
+  // Whether all columns are there: to be known before hours of work.
+  file->read(0, 0, columns_);
+  if (!plain) {
+    jet_values(*file, config_, "labels", config_.labels, 0, 0);
+  }
+  if (use == Use::training && config_.weights) {
+    draws_.emplace(jet_weights(*file, config_, places()));
+  }
+}
+
+void JetSource::select_jets(const Expression& selection) {
+  const auto& file = std::get<JetFile>(file_);
+  selection_ = selection.text();
+  selected_.emplace();
+  for (std::int64_t first = 0; first < file.jets(); first += jets_per_read) {
+    const std::int64_t last = std::min(first + jets_per_read, file.jets());
+    const std::vector<bool> kept = selected(file, config_, selection, first, last);
+    for (std::size_t j = 0; j < kept.size(); ++j) {
+      if (kept[j]) {
+        selected_->push_back(first + static_cast<std::int64_t>(j));
+      }
+    }
+  }
+  if (selected_->empty()) {
+    throw InputError(fmt::format("{}: selection '{}' leaves no jet of {}; correct it",
+                                 config_.file.string(), selection_, path().string()));
+  }
+}
+
+std::vector<std::int64_t> JetSource::places() const {
+  if (selected_) {
+    return *selected_;
+  }
+  std::vector<std::int64_t> all(static_cast<std::size_t>(jets()));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+std::string JetSource::selection_line() const {
+  return selected_ ? fmt::format("{}: the selection '{}' keeps {} of {} jets", path().string(),
+                                 selection_, jets(), std::get<JetFile>(file_).jets())
+                   : "";
 }
 
 const std::filesystem::path& JetSource::path() const {
@@ -129,6 +216,9 @@ std::vector<std::filesystem::path> JetSource::files() const {
 }
 
 std::int64_t JetSource::jets() const {
+  if (selected_) {
+    return static_cast<std::int64_t>(selected_->size());
+  }
   const auto* images = std::get_if<CifarFiles>(&file_);
   return images != nullptr ? images->images() : std::get<JetFile>(file_).jets();
 }
@@ -140,6 +230,57 @@ const std::vector<std::string>& JetSource::classes() const {
              : config_.classes;
 }
 
+void JetSource::for_each_piece(
+    std::int64_t begin, std::int64_t end, const std::vector<std::string>& columns,
+    const std::function<void(JetColumns jets, std::int64_t first)>& piece) const {
+  const auto& file = std::get<JetFile>(file_);
+  for (std::int64_t i = begin; i < end;) {
+    const std::int64_t first = i;
+    const std::int64_t origin = place(i);
+    std::vector<std::int64_t> positions;
+    for (; i < end && place(i) < origin + jets_per_read; ++i) {
+      positions.push_back(place(i) - origin);
+    }
+    JetColumns read = file.read(origin, origin + positions.back() + 1, columns);
+    piece(selected_ ? take(read, positions) : std::move(read), first);
+  }
+}
+
+std::vector<std::int64_t> JetSource::labels_of(const JetColumns& jets, std::int64_t begin) const {
+  const auto& file = std::get<JetFile>(file_);
+  std::vector<std::int64_t> labels;
+  if (!class_of_label_.empty()) {
+    for (const std::int64_t label : jets.labels) {
+      labels.push_back(class_of_label_[static_cast<std::size_t>(label)]);
+    }
+  } else {
+    const std::int64_t first = place(begin);
+    const std::int64_t last = place(begin + static_cast<std::int64_t>(jets.labels.size()) - 1) + 1;
+    const std::vector<Column> members =
+        jet_values(file, config_, "labels", config_.labels, first, last);
+    for (std::size_t j = 0; j < jets.labels.size(); ++j) {
+      const auto at = static_cast<std::size_t>(place(begin + static_cast<std::int64_t>(j)) - first);
+      std::int64_t label = -1;
+      float sum = 0.0F;
+      for (std::size_t c = 0; c < members.size(); ++c) {
+        sum += members[c][at];
+        label = members[c][at] == 1.0F ? static_cast<std::int64_t>(c) : label;
+      }
+      labels.push_back(sum == 1.0F ? label : -1);
+    }
+  }
+  if (const auto none = std::find(labels.begin(), labels.end(), -1); none != labels.end()) {
+    const auto j = none - labels.begin();
+    throw InputError(fmt::format(
+        "{}: jet {}, of class '{}', is not of one class alone among the labels of the data "
+        "configuration ({}); leave it out by the selection or correct the labels",
+        path().string(), place(begin + j),
+        file.classes()[static_cast<std::size_t>(jets.labels[static_cast<std::size_t>(j)])],
+        fmt::join(classes(), ", ")));
+  }
+  return labels;
+}
+
 JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
   if (begin < 0 || end > jets() || begin > end) {
     throw InputError(fmt::format("{}: jets {} to {} were asked for, but it has {}; ask for no more",
@@ -148,70 +289,79 @@ JetBatch JetSource::read(std::int64_t begin, std::int64_t end) const {
   if (const auto* images = std::get_if<CifarFiles>(&file_)) {
     return images->read(begin, end, config_.features);
   }
-  JetBatch batch =
-      assemble(std::get<JetFile>(file_).read(begin, end, columns_), config_, derive_angles_, begin);
-  check_finite(batch, batch.features, config_.features, path());
-  check_finite(batch, batch.points, config_.points, path());
-  check_finite(batch, batch.vectors, config_.vectors, path());
-  for (std::int64_t& label : batch.labels) {
-    label = class_of_label_[static_cast<std::size_t>(label)];
-  }
+  JetBatch batch;
+  batch.features_per_particle = config_.features.size();
+  for_each_piece(begin, end, columns_, [&](JetColumns jets, std::int64_t first) {
+    std::vector<std::int64_t> labels = labels_of(jets, first);
+    JetBatch piece = assemble(std::move(jets), config_, derive_angles_, first);
+    check_finite(*this, piece, piece.features, config_.features);
+    check_finite(*this, piece, piece.points, config_.points);
+    check_finite(*this, piece, piece.vectors, config_.vectors);
+    piece.labels = std::move(labels);
+    if (batch.size() == 0) {
+      batch = std::move(piece);
+    } else {
+      append(batch, piece);
+    }
+  });
   return batch;
 }
 
 std::int64_t JetSource::cut(std::int64_t begin, std::int64_t end) const {
-  const auto* file = std::get_if<JetFile>(&file_);
-  if (file == nullptr) {
-    return 0;
-  }
-  constexpr std::int64_t jets_per_read = 1 << 20;
   std::int64_t count = 0;
-  for (std::int64_t first = begin; first < end; first += jets_per_read) {
-    const JetColumns part = file->read(first, std::min(first + jets_per_read, end), {});
-    for (std::size_t j = 0; j + 1 < part.offsets.size(); ++j) {
-      count += part.offsets[j + 1] - part.offsets[j] > config_.length ? 1 : 0;
-    }
+  if (!std::holds_alternative<JetFile>(file_)) {
+    return count;
   }
+  for_each_piece(begin, end, {}, [&](const JetColumns& jets, std::int64_t) {
+    for (std::size_t j = 0; j + 1 < jets.offsets.size(); ++j) {
+      count += jets.offsets[j + 1] - jets.offsets[j] > config_.length ? 1 : 0;
+    }
+  });
   return count;
+}
+
+ParticleTable::ParticleTable(JetColumns jets, const DataConfig& config, bool derive_angles)
+    : jets_(std::move(jets)), config_(config) {
+  spread_to_particles(jets_);
+  if (derive_angles && jets_.offsets.back() > 0) {
+    add_angles(jets_);
+  }
+}
+
+const Column& ParticleTable::column(const std::string& name) {
+  const Expression* defined = config_.defined(name);
+  if (defined == nullptr || jets_.values.contains(name)) {
+    return jets_.values.at(name);  // read, as DataConfig::columns() asks for it
+  }
+  Column values =
+      defined->evaluate([this](const std::string& other) -> const Column& { return column(other); },
+                        static_cast<std::size_t>(jets_.offsets.back()));
+  return jets_.values.emplace(name, std::move(values)).first->second;
 }
 
 JetBatch assemble(JetColumns jets, const DataConfig& config, bool derive_angles,
                   std::int64_t first) {
-  spread_to_particles(jets);
-  const auto particles = static_cast<std::size_t>(jets.offsets.back());
-  if (derive_angles && particles > 0) {
-    add_angles(jets);
-  }
-  // Columns by name; a defined variable is computed when it is first asked for.
-  std::function<const Column&(const std::string&)> column =
-      [&](const std::string& name) -> const Column& {
-    for (const auto& [defined, expression] : config.new_variables) {
-      if (defined == name && !jets.values.contains(name)) {
-        return jets.values.emplace(name, expression.evaluate(column, particles)).first->second;
-      }
-    }
-    return jets.values.at(name);  // read, as DataConfig::columns() asks for it
-  };
-
+  ParticleTable table(std::move(jets), config, derive_angles);
+  const JetColumns& read = table.jets();
   // Which particles stay.
   JetBatch batch;
   std::vector<std::size_t> kept;
-  kept.reserve(particles);
-  for (std::size_t j = 0; j < jets.labels.size(); ++j) {
-    const std::int64_t n = jets.offsets[j + 1] - jets.offsets[j];
+  kept.reserve(static_cast<std::size_t>(read.offsets.back()));
+  for (std::size_t j = 0; j < read.labels.size(); ++j) {
+    const std::int64_t n = read.offsets[j + 1] - read.offsets[j];
     const std::int64_t stay = std::min(n, config.length);
     batch.offsets.push_back(batch.offsets.back() + stay);
     batch.index.push_back(first + static_cast<std::int64_t>(j));
     for (std::int64_t p = 0; p < stay; ++p) {
-      kept.push_back(static_cast<std::size_t>(jets.offsets[j] + p));
+      kept.push_back(static_cast<std::size_t>(read.offsets[j] + p));
     }
   }
-  batch.labels = std::move(jets.labels);
+  batch.labels = read.labels;
   batch.features_per_particle = config.features.size();
   const auto fill = [&](const std::vector<Variable>& variables, std::vector<float>& out) {
     out.resize(kept.size() * variables.size());
     for (std::size_t v = 0; v < variables.size(); ++v) {
-      const Column& raw = column(variables[v].name);
+      const Column& raw = table.column(variables[v].name);
       for (std::size_t i = 0; i < kept.size(); ++i) {
         out[i * variables.size() + v] = variables[v].standardise(raw[kept[i]]);
       }

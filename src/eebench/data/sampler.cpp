@@ -61,6 +61,10 @@ std::vector<std::int64_t> GlobalOrder::window(std::int64_t epoch, std::int64_t w
   return jets;
 }
 
+std::int64_t jets_of_epoch(const JetSource& source) {
+  return source.draws() == nullptr ? source.jets() : source.draws()->per_epoch();
+}
+
 TrainingJets::TrainingJets(const JetSource& source, GlobalOrder order,
                            const comm::Communicator& comm)
     : source_(source), order_(order), rank_(comm.rank()), size_(comm.size()) {
@@ -77,6 +81,11 @@ void TrainingJets::load(std::int64_t epoch, std::int64_t window) {
     return;
   }
   window_order_ = order_.window(epoch, window);
+  if (const Draws* draws = source_.draws()) {
+    for (std::int64_t& place : window_order_) {
+      place = draws->jet(order_.seed(), epoch, place);
+    }
+  }
   std::vector<std::int64_t> own;
   const std::int64_t base = order_.window_begin(window);
   for (std::size_t i = 0; i < window_order_.size(); ++i) {
@@ -88,6 +97,7 @@ void TrainingJets::load(std::int64_t epoch, std::int64_t window) {
     }
   }
   std::sort(own.begin(), own.end());
+  own.erase(std::unique(own.begin(), own.end()), own.end());
   held_ = JetBatch{};
   position_of_.clear();
   for (std::size_t i = 0; i < own.size();) {

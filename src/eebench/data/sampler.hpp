@@ -10,10 +10,10 @@
 
 namespace eebench::data {
 
-/// The order of training: one permutation of the data set per epoch, a function of the seed alone,
-/// cut into global batches. A data set larger than a window is shuffled in two steps, blocks of
-/// consecutive jets first and then the jets within a window of blocks, so that a window and not the
-/// data set has to be in memory.
+/// The order of training: one permutation of the epoch's jets per epoch, a function of the seed
+/// alone, cut into global batches. A data set larger than a window is shuffled in two steps, blocks
+/// of consecutive jets first and then the jets within a window of blocks, so that a window and not
+/// the data set has to be in memory.
 class GlobalOrder {
  public:
   static constexpr std::int64_t block_jets = 1024;
@@ -25,6 +25,7 @@ class GlobalOrder {
   /// Whole global batches of an epoch; the jets left over differ from epoch to epoch.
   std::int64_t batches() const { return jets_ / global_batch_; }
   std::int64_t global_batch() const { return global_batch_; }
+  std::uint64_t seed() const { return seed_; }
   /// Positions [begin, end) of the epoch's order that window w holds.
   std::int64_t window_begin(std::int64_t w) const { return std::min(w * window_, jets_); }
   /// Jets of window w in the order of the epoch.
@@ -37,11 +38,15 @@ class GlobalOrder {
   std::int64_t window_;
 };
 
+/// Jets of an epoch: all of a source, or as many as its weights draw.
+std::int64_t jets_of_epoch(const JetSource& source);
+
 /// This rank's part of the global batches: positions [G r / R, G (r + 1) / R) of each. In memory
 /// are the jets of its own parts of one window.
 class TrainingJets {
  public:
-  /// Throws InputError for a global batch smaller than the number of ranks.
+  /// `order`: of jets_of_epoch(source). Throws InputError for a global batch smaller than the
+  /// number of ranks.
   TrainingJets(const JetSource& source, GlobalOrder order, const comm::Communicator& comm);
 
   const GlobalOrder& order() const { return order_; }

@@ -24,10 +24,11 @@ void write(const std::filesystem::path& path, const comm::Communicator& comm, co
 }  // namespace
 
 void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
-                       const AllExits& share, const h5::Attributes& attributes) {
+                       const AllExits& share, const h5::Attributes& attributes,
+                       const std::function<void(ShareFile&)>& more) {
   const std::vector<std::int64_t> to_the_end(share.labels.size(), share.exits - 1);
   write(path, comm, share, to_the_end, {"jet", "exit", "class"}, "answer of every exit", "replayed",
-        attributes, [](ShareFile&) {});
+        attributes, more);
 }
 
 void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,

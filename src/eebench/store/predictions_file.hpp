@@ -12,15 +12,15 @@
 namespace eebench::store {
 
 /// \collective Writes every rank's share into one file for xarray, jets in the order of the data:
-/// logits[jet, exit, class], exit_index[jet] (nobody leaves early: the last), label[jet]. The file
-/// appears complete or not at all.
+/// logits[jet, exit, class], exit_index[jet] (nobody leaves early: the last), label[jet], and what
+/// `more` adds. The file appears complete or not at all.
 void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
-                       const AllExits& share, const h5::Attributes& attributes);
+                       const AllExits& share, const h5::Attributes& attributes,
+                       const std::function<void(ShareFile&)>& more);
 
-/// \collective The same with logits[jet, class] of the exit taken, and what `more` adds.
-void write_predictions(
-    const std::filesystem::path& path, const comm::Communicator& comm, const TakenExits& share,
-    const h5::Attributes& attributes,
-    const std::function<void(ShareFile&)>& more = [](ShareFile&) {});
+/// \collective The same with logits[jet, class] of the exit taken.
+void write_predictions(const std::filesystem::path& path, const comm::Communicator& comm,
+                       const TakenExits& share, const h5::Attributes& attributes,
+                       const std::function<void(ShareFile&)>& more);
 
 }  // namespace eebench::store

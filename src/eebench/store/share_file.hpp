@@ -19,6 +19,10 @@ class ShareFile {
   ShareFile(std::filesystem::path path, std::filesystem::path part, const comm::Communicator& comm,
             std::int64_t jets, const h5::Attributes& attributes);
 
+  /// Of this rank's jets, the place of the first among all, and their number.
+  hsize_t first() const { return first_; }
+  hsize_t count() const { return count_; }
+
   /// \collective Dimensions `exit`, counted from 0, and `class`.
   void dimensions(std::int64_t exits, const std::vector<std::string>& classes);
 

@@ -73,19 +73,22 @@ double one_cycle(std::int64_t step, const Length& length, const Settings& s) {
                              : end + (1.0 - end) * half_cosine((now - peak) / (last - peak)));
 }
 
+constexpr std::int64_t pelican_warmup_epochs = 4;
+
 /// PELICAN's (Bogatskiy et al., arXiv:2211.00454): four epochs of linear warm-up from zero, `curve`
-/// of the steps since, and in the last `cooldown` epochs half of it with every step.
+/// of the steps since, and in the last `cooldown` epochs half of it with every step, as its program
+/// does where every epoch was meant.
 double pelican(std::int64_t step, const Length& length, const Settings& s, std::int64_t cooldown,
                double (*curve)(double step, const Length& length, const Settings& s)) {
-  constexpr std::int64_t warmup_epochs = 4;
-  const std::int64_t rise = warmup_epochs * length.per_epoch;
-  if (length.epochs() <= warmup_epochs) {
+  const std::int64_t rise = pelican_warmup_epochs * length.per_epoch;
+  if (length.epochs() <= pelican_warmup_epochs) {
     return curve(static_cast<double>(step), length, s);
   }
   if (step <= rise) {
     return s.lr * ratio(step, rise);
   }
-  const std::int64_t last = rise + (length.epochs() - warmup_epochs - cooldown) * length.per_epoch;
+  const std::int64_t last =
+      rise + (length.epochs() - pelican_warmup_epochs - cooldown) * length.per_epoch;
   return curve(static_cast<double>(std::min(step, last) - rise - 1), length, s) *
          std::pow(0.5, static_cast<double>(std::max<std::int64_t>(0, step - last)));
 }
@@ -105,6 +108,13 @@ double pelican_warm(std::int64_t step, const Length& length, const Settings& s) 
                    }
                    return set.lr_final + (set.lr - set.lr_final) * half_cosine(t / period);
                  });
+}
+
+/// The cooldown is a third of all epochs and begins as many late as the warm-up has, so that the
+/// training ends within it.
+double pelican_flat(std::int64_t step, const Length& length, const Settings& s) {
+  return pelican(step, length, s, length.epochs() / 3 - pelican_warmup_epochs,
+                 [](double, const Length&, const Settings& set) { return set.lr; });
 }
 
 double pelican_exponential(std::int64_t step, const Length& length, const Settings& s) {
@@ -129,6 +139,8 @@ constexpr std::array entries{
                   pelican_cosine},
     ScheduleEntry{"pelican-warm", "PELICAN's paper: the same with restarts after 4, 12, 28 epochs",
                   pelican_warm},
+    ScheduleEntry{"pelican-flat", "PELICAN's flat rate: warm-up of four epochs, late cooldown",
+                  pelican_flat},
     ScheduleEntry{"pelican-exp", "PELICAN's exponential decay to lr_final", pelican_exponential},
 };
 

@@ -94,6 +94,24 @@ std::int64_t count_cut(const data::JetSource& jets, const comm::Communicator& co
   return comm.all_reduce(cut, comm::Reduce::sum);
 }
 
+/// What the data configuration makes of the files.
+void say_what_is_read(const Session& session, const data::JetSource& training,
+                      const data::JetSource* validation, const comm::Communicator& comm) {
+  if (!comm.is_root()) {
+    return;
+  }
+  for (const data::JetSource* jets : {&training, validation}) {
+    if (jets != nullptr && !jets->selection_line().empty()) {
+      session.progress(jets->selection_line());
+    }
+  }
+  if (const data::Draws* draws = training.draws()) {
+    session.progress(fmt::format(
+        "weights: an epoch draws {} jets of {}, each up to {} times; validation takes each once",
+        draws->per_epoch(), training.jets(), draws->most()));
+  }
+}
+
 }  // namespace
 
 Summary run(const Session& asked, const data::JetSource& training,
@@ -116,6 +134,7 @@ Summary run(const Session& asked, const data::JetSource& training,
     }
   });
   check_same(session, training, validation, comm);
+  say_what_is_read(session, training, validation, comm);
   for (const data::JetSource* jets : {&training, validation}) {
     const std::int64_t cut = jets == nullptr ? 0 : count_cut(*jets, comm);
     if (cut > 0 && comm.is_root()) {

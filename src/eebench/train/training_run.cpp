@@ -58,8 +58,10 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
       network_(network),
       validation_(validation),
       device_(device),
-      jets_(training, data::GlobalOrder(training.jets(), settings_.global_batch, settings_.seed),
-            comm),
+      jets_(
+          training,
+          data::GlobalOrder(data::jets_of_epoch(training), settings_.global_batch, settings_.seed),
+          comm),
       length_{.steps = settings_.steps > 0 ? settings_.steps
                                            : settings_.epochs * jets_.order().batches(),
               .per_epoch = jets_.order().batches()},
