@@ -238,7 +238,7 @@ SOUND = {"--weights": WEIGHTS, "--data": JETS, "-o": "out.h5"}
         ({"--limit": "-1"}, "--limit: Value -1 not in range 0 to 1000000000 "),
         ({"--batch": "0"}, "--batch: Value 0 not in range 1 to 1000000000 "),
         ({"--precision": "bf17"}, "unknown precision 'bf17' (did you mean 'bf16'?); there are: fp32, bf16"),
-        ({"--precision=bf16": "--deterministic"}, "deterministic mode computes in fp32, not in bf16"),
+        ({"--precision=bf16": "--deterministic"}, "deterministic mode computes in fp32 or int8, not in bf16"),
         ({"--threads": "0"}, "--threads: Value 0 not in range"),
         ({"--threads": "100000"}, "1024"),
         ({"--features": "kinn"}, "did you mean 'kin'?); there are: cifar10, full, kin"),

@@ -79,6 +79,12 @@ def test_each_segment_may_have_its_own_bits(eebench, tmp_path):
     assert np.abs(coarse - plain)[:, 0].mean() > 2 * np.abs(fine - plain)[:, 0].mean()
 
 
+def test_more_bits_than_integers_have_are_grids_alone(eebench, tmp_path):
+    end = quantize(eebench, SMALL, "--bits", "12")
+    assert "No layer has at most 8 bits on both sides" in end.out and "int8" not in end.out.splitlines()[2]
+    assert np.abs(logits(eebench, tmp_path, "q.h5", "fp32") - logits(eebench, tmp_path, SMALL, "fp32")).max() < 0.5
+
+
 def test_jets_really_leave_a_quantized_network(eebench, tmp_path):
     quantize(eebench, SMALL)
     arguments = ["--weights", "q.h5", "--data", JETS, "--precision", "int8"]

@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 
 #include "eebench/core/error.hpp"
+#include "eebench/model/linear_sites.hpp"
 #include "eebench/model/part/part.hpp"
 #include "eebench/model/particlenet/particlenet.hpp"
 #include "eebench/model/particlenext/particlenext.hpp"
@@ -119,6 +120,33 @@ TEST_CASE("integers give the answers of the values that they stand for, in every
   CHECK(farthest(logits(*fake, jets), on_grids) < 0.1 * farthest(on_grids, whole));
 }
 
+TEST_CASE("whatever grid an input has, integers give the answers of its values, or are not used") {
+  const State jets = test::golden_batch(at::kFloat);
+  const std::string input =
+      GENERATE("int8-asymmetric", "uint8-mse", "int8-po2", "int6-percentile", "int8-lsq",
+               "quantized_bits(8,2)", "quantized_relu(8,2)", "fixed<8,3>", "int4-absmax");
+  INFO(input);
+  const std::string text = "[[quantize]]\nweight = 'int8-per-channel'\ninput = '" + input + "'\n";
+  const auto fake = golden("pfn");
+  calibrate(*fake, text, jets);
+  const auto real = golden("pfn");
+  calibrate(*real, text, jets);
+  CHECK(use_integers(*real).can == use_integers(*real).quantized);
+  real->prepare();
+  const at::Tensor on_grids = logits(*fake, jets);
+  CHECK(farthest(logits(*real, jets), on_grids) <
+        0.1 * farthest(on_grids, logits(*golden("pfn"), jets)));
+
+  for (const char* bent : {"quantized_relu(8,0,0.125)", "int12-absmax", "fixed<8,3,TRN>",
+                           "fixed<8,3,RND_CONV,WRAP>"}) {
+    INFO(bent);
+    const auto network = golden("pfn");
+    calibrate(*network, "[[quantize]]\nweight = 'int8'\ninput = '" + std::string(bent) + "'\n",
+              jets);
+    CHECK(use_integers(*network).can == 0);
+  }
+}
+
 TEST_CASE("with many bits answers and gradients are those of floating point") {
   const std::string kind = GENERATE("part", "particlenet", "pfn");
   INFO(kind);
@@ -173,6 +201,10 @@ TEST_CASE("rows name layers by site and segment; the last that names one counts"
   };
   check("[[quantize]]\nsite = 'blok.*'\nweight = 'int8'\ninput = 'int8'\n",
         Contains("unknown site 'blok.*' in m.toml, line 1") && Contains("there are: embed.0"));
+  check(
+      "[[quantize]]\nweight = 'int8-lsq-per-channel'\ninput = 'int8'\n",
+      Contains("m.toml, line 1: 'int8-lsq-per-channel' learns a grid for each channel of block.") &&
+          Contains("without -per-channel"));
   check("[[quantize]]\nweight = 'int8'\n", Contains("needs quantizers for both"));
   check("[[quantize]]\nweight = 'int'\ninput = 'int8'\n", Contains("m.toml, line 1"));
   check("[[quantize]]\nweigth = 'int8'\n", Contains("did you mean 'weight'"));

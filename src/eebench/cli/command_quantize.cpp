@@ -18,11 +18,11 @@
 #include "eebench/cli/subject.hpp"
 #include "eebench/comm/share.hpp"
 #include "eebench/core/error.hpp"
-#include "eebench/exits/replay.hpp"
-#include "eebench/model/quantization.hpp"
+#include "eebench/model/linear_sites.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/report/progress.hpp"
 #include "eebench/report/table.hpp"
+#include "eebench/stats/answer.hpp"
 #include "eebench/stats/compare.hpp"
 #include "eebench/store/all_exits.hpp"
 
@@ -41,14 +41,16 @@ struct Options {
   int threads = 1;
 };
 
-/// Layers that read the inputs of a network, and those that give its logits, by kind of network;
-/// those that are in segment 0 alone are named with it.
-struct End {
-  const char* site;
-  bool first_segment;
-};
-constexpr std::array ends{End{"embed.0", false}, End{"pair.0", false},  End{"edge.0", true},
-                          End{"shortcut", true}, End{"exit.fc", false}, End{"fc", false}};
+/// Layers that read the inputs, of all networks.
+constexpr std::array readers{"embed.embed.1",   "pair_embed.embed.1", "edge_convs.0.convs.0",
+                             "edge_convs.0.sc", "node_encode.1",      "edge_encode.1",
+                             "phi.0.0"};
+
+/// Whether a layer reads the inputs, or gives logits.
+bool is_end(const model::LinearSite& site, const model::Network& network) {
+  return site.layer->out() == network.classes() ||
+         std::find(readers.begin(), readers.end(), site.path) != readers.end();
+}
 
 /// A row of [[quantize]] in which weight and input have so many bits.
 toml::table row(const std::string& site, std::int64_t segment, std::int64_t bits,
@@ -76,12 +78,9 @@ model::ModelConfig quantized(const model::ModelConfig& config, const model::Netw
     rows.push_back(row("*", options.bits.size() == 1 ? -1 : static_cast<std::int64_t>(segment),
                        options.bits[segment], options.range));
   }
-  for (const End& end : ends) {
-    const auto is_there = [&](const model::LinearSite& site) {
-      return site.layer->site() == end.site && (!end.first_segment || site.segment == 0);
-    };
-    if (std::any_of(sites.begin(), sites.end(), is_there)) {
-      rows.push_back(row(end.site, end.first_segment ? 0 : -1, options.ends, options.range));
+  for (const model::LinearSite& site : sites) {
+    if (is_end(site, network)) {
+      rows.push_back(row(site.path, -1, options.ends, options.range));
     }
   }
   model::ModelConfig result = config;
@@ -128,8 +127,9 @@ void calibrate(exec::Executor& executor, const std::vector<model::LinearSite>& s
   });
 }
 
-/// \collective The quantized network of the options, written to --output.
-void write_quantized(const Options& options, Context& context) {
+/// \collective The quantized network of the options, written to --output. Returns whether it has
+/// layers that can multiply integers.
+bool write_quantized(const Options& options, Context& context) {
   const bench::ModelEntry entry{.name = options.weights.stem(), .weights = options.weights};
   model::Weights weights;
   std::vector<model::LinearSite> sites;
@@ -178,6 +178,9 @@ void write_quantized(const Options& options, Context& context) {
       model::write_weights(options.output, weights);
     }
   });
+  return std::any_of(sites.begin(), sites.end(), [](const model::LinearSite& site) {
+    return nn::fits_int8(site.layer->matrix(), site.layer->quantizers());
+  });
 }
 
 /// \collective Every exit's answers to the test jets; all on the root, none elsewhere.
@@ -212,8 +215,9 @@ Judged judge(const store::AllExits& jets, std::int64_t exit) {
   Judged judged;
   const auto classes = static_cast<std::int64_t>(jets.classes.size());
   for (std::int64_t jet = 0; jet < jets.jets(); ++jet) {
-    const auto first = jets.logits.begin() + (jet * jets.exits + exit) * classes;
-    judged.answer.push_back(std::max_element(first, first + classes) - first);
+    const auto first = static_cast<std::size_t>((jet * jets.exits + exit) * classes);
+    judged.answer.push_back(
+        stats::answer_of(std::span(jets.logits).subspan(first, static_cast<std::size_t>(classes))));
     judged.right.push_back(judged.answer.back() == jets.labels[static_cast<std::size_t>(jet)] ? 1
                                                                                               : 0);
   }
@@ -238,11 +242,16 @@ std::string flips(const Judged& a, const Judged& b) {
 double farthest(const store::AllExits& a, const store::AllExits& b) {
   double largest = 0.0;
   for (std::size_t i = 0; i < a.logits.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(a.logits[i]) - b.logits[i]));
+    const double apart = std::abs(static_cast<double>(a.logits[i]) - b.logits[i]);
+    largest = std::isnan(apart) || apart > largest ? apart : largest;
+    if (std::isnan(largest)) {
+      break;
+    }
   }
   return largest;
 }
 
+/// `real`: in integers, or no jets.
 report::Table table_of(const store::AllExits& whole, const store::AllExits& fake,
                        const store::AllExits& real) {
   report::Table table;
@@ -250,23 +259,27 @@ report::Table table_of(const store::AllExits& whole, const store::AllExits& fake
                    {"float accuracy", "", {}},
                    {"quantized", "", {}},
                    {"loss", "points", {}},
-                   {"other answers", "%", {}},
-                   {"int8 accuracy", "", {}},
-                   {"other answers than quantized", "%", {}}};
+                   {"other answers", "%", {}}};
+  if (real.jets() > 0) {
+    table.columns.push_back({"int8 accuracy", "", {}});
+    table.columns.push_back({"other answers than quantized", "%", {}});
+  }
   for (std::int64_t exit = 0; exit < whole.exits; ++exit) {
     const Judged a = judge(whole, exit);
     const Judged b = judge(fake, exit);
-    const Judged c = judge(real, exit);
     const stats::PairedDifference loss = stats::paired_difference(a.right, b.right);
-    const std::string cells[] = {std::to_string(exit),
-                                 fmt::format("{:.4f}", mean(a.right)),
-                                 fmt::format("{:.4f}", mean(b.right)),
-                                 fmt::format("{:.2f} ({:.2f} to {:.2f})", 100.0 * loss.difference,
-                                             100.0 * loss.interval.low, 100.0 * loss.interval.high),
-                                 flips(a, b),
-                                 fmt::format("{:.4f}", mean(c.right)),
-                                 flips(b, c)};
-    for (std::size_t column = 0; column < std::size(cells); ++column) {
+    std::vector<std::string> cells = {
+        std::to_string(exit), fmt::format("{:.4f}", mean(a.right)),
+        fmt::format("{:.4f}", mean(b.right)),
+        fmt::format("{:.2f} ({:.2f} to {:.2f})", 100.0 * loss.difference, 100.0 * loss.interval.low,
+                    100.0 * loss.interval.high),
+        flips(a, b)};
+    if (real.jets() > 0) {
+      const Judged c = judge(real, exit);
+      cells.push_back(fmt::format("{:.4f}", mean(c.right)));
+      cells.push_back(flips(b, c));
+    }
+    for (std::size_t column = 0; column < cells.size(); ++column) {
       table.columns[column].cells.push_back(cells[column]);
     }
   }
@@ -281,17 +294,24 @@ ExitCode run_quantize(const Options& options, Context& context) {
   });
   context.watchdog.enter("quantize:load", context.phase_seconds);
   const store::AllExits whole = answers(options, options.weights, exec::Precision::fp32, context);
-  write_quantized(options, context);
+  const bool in_integers = write_quantized(options, context);
   const store::AllExits fake = answers(options, options.output, exec::Precision::fp32, context);
-  const store::AllExits real = answers(options, options.output, exec::Precision::int8, context);
+  store::AllExits real;
+  if (in_integers) {
+    real = answers(options, options.output, exec::Precision::int8, context);
+  }
   if (context.comm.is_root()) {
     const std::filesystem::path& test = options.test.empty() ? options.calibration : options.test;
     fmt::print(
-        "Of {} jets of {}{}, with 95 % intervals:\n\n{}\nLogits of int8 and of the same grids in "
-        "float32 differ by {:.2g} at most.\nThe quantized network is in {}{}\n",
+        "Of {} jets of {}{}, with 95 % intervals:\n\n{}\n{}\nThe quantized network is in {}{}\n",
         whole.jets(), test.filename().string(),
         options.test.empty() ? ", some of which gave the ranges" : "",
-        report::to_markdown(table_of(whole, fake, real)), farthest(fake, real),
+        report::to_markdown(table_of(whole, fake, real)),
+        in_integers
+            ? fmt::format("Logits of int8 and of the same grids in float32 differ by {:.2g} "
+                          "at most.",
+                          farthest(fake, real))
+            : "No layer has at most 8 bits on both sides: there are no products of integers.",
         options.output.string(),
         whole.exits > 1 ? "; rules with gates need new ones: eebench gates" : "");
   }

@@ -150,6 +150,13 @@ std::vector<float> by_bins(const JetFile& file, const DataConfig& config,
     factor[c] = factors(filled[c], filled.front(), weights);
     sizes[c] = std::inner_product(filled[c].begin(), filled[c].end(), factor[c].begin(), 0.0) /
                weights.classes[c].second;
+    if (!(sizes[c] > 0.0)) {
+      throw InputError(
+          fmt::format("{}: weights: {} shares no bin with {} in {}; widen the bins or take "
+                      "reweight_method flat",
+                      config.file.string(), weights.classes[c].first.text(),
+                      weights.classes.front().first.text(), file.path().string()));
+    }
   }
   const double smallest = *std::min_element(sizes.begin(), sizes.end());
   std::vector<double> result(jets.size(), 0.0);
@@ -175,16 +182,22 @@ std::vector<float> by_bins(const JetFile& file, const DataConfig& config,
 std::vector<float> jet_weights(const JetFile& file, const DataConfig& config,
                                std::span<const std::int64_t> jets) {
   const Weights& weights = *config.weights;
+  std::vector<float> all(jets.size(), 1.0F);
   if (weights.factors.empty()) {
-    return by_bins(file, config, jets);
+    all = by_bins(file, config, jets);
   }
-  std::vector<float> product(jets.size(), 1.0F);
   for (const Column& factor : values_of(file, config, weights.factors, jets)) {
-    for (std::size_t j = 0; j < product.size(); ++j) {
-      product[j] *= factor[j];
+    for (std::size_t j = 0; j < all.size(); ++j) {
+      all[j] *= factor[j];
     }
   }
-  return product;
+  for (std::size_t j = 0; j < all.size(); ++j) {
+    if (!std::isfinite(all[j])) {
+      throw InputError(fmt::format("{}: weights: that of jet {} of {} is {}; look at its variables",
+                                   config.file.string(), jets[j], file.path().string(), all[j]));
+    }
+  }
+  return all;
 }
 
 Draws::Draws(std::span<const float> weights) {

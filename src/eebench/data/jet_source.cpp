@@ -167,7 +167,12 @@ JetSource::JetSource(const std::filesystem::path& path, DataConfig config, Use u
     jet_values(*file, config_, "labels", config_.labels, 0, 0);
   }
   if (use == Use::training && config_.weights) {
-    draws_.emplace(jet_weights(*file, config_, places()));
+    const std::vector<float> weights = jet_weights(*file, config_, places());
+    try {
+      draws_.emplace(weights);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}", config_.file.string(), error.what()));
+    }
   }
 }
 

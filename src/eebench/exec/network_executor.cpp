@@ -11,8 +11,8 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/exec/executor.hpp"
+#include "eebench/model/linear_sites.hpp"
 #include "eebench/model/network.hpp"
-#include "eebench/model/quantization.hpp"
 #include "eebench/nn/device.hpp"
 #include "eebench/nn/peak_memory.hpp"
 #include "eebench/sys/timer.hpp"

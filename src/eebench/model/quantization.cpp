@@ -7,6 +7,7 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
+#include "eebench/model/linear_sites.hpp"
 #include "eebench/model/settings.hpp"
 
 namespace eebench::model {
@@ -21,7 +22,7 @@ struct Rule {
   std::string where;
 
   bool names(const LinearSite& layer) const {
-    return fnmatch(site.c_str(), layer.layer->site().c_str(), 0) == 0 &&
+    return (fnmatch(site.c_str(), layer.layer->site().c_str(), 0) == 0 || site == layer.path) &&
            (segments.empty() ||
             std::find(segments.begin(), segments.end(), layer.segment) != segments.end());
   }
@@ -45,17 +46,6 @@ Rule read_rule(Settings& table) {
 
 }  // namespace
 
-std::vector<LinearSite> linear_sites(const Network& network) {
-  std::vector<LinearSite> sites;
-  for (const auto& module : network.named_modules("", false)) {
-    if (auto* layer = module.value()->as<nn::LinearImpl>()) {
-      const std::string parameter = layer->named_parameters(/*recurse=*/false).front().key();
-      sites.push_back({module.key(), network.segment_of(module.key() + "." + parameter), layer});
-    }
-  }
-  return sites;
-}
-
 void quantize(const Network& network, const ModelConfig& config) {
   std::vector<Rule> rules;
   for (Settings& table : Settings(config, "").tables("quantize")) {
@@ -78,40 +68,23 @@ void quantize(const Network& network, const ModelConfig& config) {
                                    [&](const Rule& row) { return row.names(site); });
     if (rule != rules.rend() && rule->weight != "none") {
       const nn::LinearImpl& layer = *site.layer;
+      const auto make = [&](const std::string& kind, const nn::Operand& operand) {
+        std::shared_ptr<nn::Quantizer> quantizer = nn::make_quantizer(kind, operand, rule->where);
+        for (const at::Tensor& learned : quantizer->parameters()) {
+          if (layer.is_cut() && learned.numel() > 1) {
+            throw InputError(fmt::format(
+                "{}: '{}' learns a grid for each channel of {}, by parts of whose weight the "
+                "network multiplies; take a kind without -per-channel there",
+                rule->where, kind, layer.site()));
+          }
+        }
+        return quantizer;
+      };
       site.layer->quantize(
-          {.weight = nn::make_quantizer(rule->weight, {.is_weight = true, .channels = layer.out()},
-                                        rule->where),
-           .input = nn::make_quantizer(rule->input, {.is_weight = false, .channels = layer.in()},
-                                       rule->where)});
+          {.weight = make(rule->weight, {.is_weight = true, .channels = layer.out()}),
+           .input = make(rule->input, {.is_weight = false, .channels = layer.in()})});
     }
   }
-}
-
-bool is_quantized(const Network& network, const std::string& where) {
-  bool any = false;
-  for (const LinearSite& site : linear_sites(network)) {
-    if (const nn::Quantizers& quantizers = site.layer->quantizers()) {
-      any = true;
-      if (!quantizers.input->has_range()) {
-        throw InputError(
-            fmt::format("{}: the input of {} has no range; begin with weights of eebench quantize",
-                        where, site.path));
-      }
-    }
-  }
-  return any;
-}
-
-Integers use_integers(const Network& network) {
-  Integers layers;
-  for (const LinearSite& site : linear_sites(network)) {
-    if (site.layer->quantizers()) {
-      ++layers.quantized;
-      layers.can += nn::fits_int8(site.layer->matrix(), site.layer->quantizers()) ? 1 : 0;
-      site.layer->use_integers();
-    }
-  }
-  return layers;
 }
 
 }  // namespace eebench::model

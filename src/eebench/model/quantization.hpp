@@ -1,46 +1,20 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "eebench/model/network.hpp"
 #include "eebench/model/registry.hpp"
-#include "eebench/nn/linear.hpp"
 
 namespace eebench::model {
-
-/// A linear layer of a network.
-struct LinearSite {
-  std::string path;  ///< of the module, as in the names of its parameters
-  std::int64_t segment;
-  nn::LinearImpl* layer;
-};
-
-/// All of them, in the order of the network's modules.
-std::vector<LinearSite> linear_sites(const Network& network);
 
 /// Puts quantizers on the layers that the configuration's list [[quantize]] names; of several rows
 /// that name a layer the last counts:
 ///
-///     site       its name, with * for any letters: "*", "block.*.fc1", "exit.*"
+///     site       its name, with * for any letters: "*", "block.*.fc1", "exit.*"; or, of one alone,
+///                the path of its module
 ///     segments   only those of these segments; default: all
 ///     weight     a kind of quantizer, such as "int8-per-channel", or "none" with
 ///     input      another, for what the weight is multiplied with
 ///
 /// Throws InputError for a row that names no layer.
 void quantize(const Network& network, const ModelConfig& config);
-
-/// Whether some layer has quantizers. Throws InputError, which begins with `where`, for activations
-/// without a range.
-bool is_quantized(const Network& network, const std::string& where);
-
-/// What prepare() should make of the layers that have quantizers: products of integers. Returns
-/// how many of the quantized layers can.
-struct Integers {
-  std::int64_t can = 0;
-  std::int64_t quantized = 0;
-};
-Integers use_integers(const Network& network);
 
 }  // namespace eebench::model

@@ -46,7 +46,8 @@ bool fits_int8(const at::Tensor& weight, const Quantizers& quantizers) {
   const at::NoGradGuard no_grad;
   const Grid of_weight = quantizers.weight->grid(weight);
   const Grid input = quantizers.input->grid(weight);
-  return !of_weight.zero_point.defined() && within(of_weight, -128, 127) &&
+  return weight.size(1) <= cpu::most_int8_inputs && quantizers.input->is_linear() &&
+         !of_weight.zero_point.defined() && within(of_weight, -128, 127) &&
          of_weight.scale.numel() <= weight.size(0) && input.scale.numel() == 1 &&
          !input.step.defined() && input.rounding == Rounding::rnd_conv &&
          input.bounds != Bounds::wrap && input.bounds != Bounds::none &&
@@ -54,7 +55,7 @@ bool fits_int8(const at::Tensor& weight, const Quantizers& quantizers) {
 }
 
 LinearImpl::LinearImpl(std::string site, std::int64_t in, std::int64_t out, LinearOptions options)
-    : site_(std::move(site)), in_(in), out_(out) {
+    : site_(std::move(site)), in_(in), out_(out), is_cut_(options.is_cut) {
   std::vector<std::int64_t> shape{out, in};
   shape.insert(shape.end(), static_cast<std::size_t>(options.trailing), 1);
   // PyTorch's default for Linear and Conv: uniform within 1/sqrt(fan_in).

@@ -45,6 +45,7 @@ struct LinearOptions {
   std::string prefix = {};  ///< of the names of the parameters
   /// Weights begin uniform within it, and the bias at 0; 0: both within 1/sqrt(in).
   double bound = 0.0;
+  bool is_cut = false;  ///< the network multiplies by parts of the weight, each by itself
 };
 
 class LinearImpl : public torch::nn::Module {
@@ -58,6 +59,7 @@ class LinearImpl : public torch::nn::Module {
   const std::string& site() const { return site_; }
   std::int64_t in() const { return in_; }
   std::int64_t out() const { return out_; }
+  bool is_cut() const { return is_cut_; }
   /// [out, in] whatever the trailing dimensions.
   at::Tensor matrix() const { return weight.view({out_, in_}); }
   /// From now on weight and input are quantized; the quantizers become part of this module.
@@ -74,6 +76,7 @@ class LinearImpl : public torch::nn::Module {
   std::string site_;
   std::int64_t in_;
   std::int64_t out_;
+  bool is_cut_;
   Quantizers quantizers_;
   std::optional<LinearWeights> prepared_;
 };

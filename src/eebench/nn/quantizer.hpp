@@ -80,6 +80,8 @@ class Quantizer : public torch::nn::Module {
   virtual void fix(const std::string& /*where*/) {}
   /// Whether x is put on a grid, not given back unchanged.
   virtual bool has_range() const { return true; }
+  /// Whether the grid alone says which value x becomes: nothing bends x before.
+  virtual bool is_linear() const { return true; }
 
  private:
   /// What is rounded, and whose gradient x gets.

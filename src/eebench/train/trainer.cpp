@@ -13,7 +13,7 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/core/names.hpp"
-#include "eebench/model/quantization.hpp"
+#include "eebench/model/linear_sites.hpp"
 #include "eebench/model/weights.hpp"
 #include "eebench/train/gradient.hpp"
 #include "eebench/train/parameter_names.hpp"
@@ -69,6 +69,12 @@ void set_trainable(model::Network& network, const Settings& settings) {
   }
   if (model::is_quantized(network, "training")) {
     network.eval();  // BatchNorms fold into the weights that are on grids; nothing is dropped
+    for (const model::LinearSite& site : model::linear_sites(network)) {
+      if (const nn::Quantizers& quantizers = site.layer->quantizers()) {
+        quantizers.weight->train();
+        quantizers.input->train();
+      }
+    }
   }
   bool trains = false;
   for (const auto& item : network.named_parameters()) {

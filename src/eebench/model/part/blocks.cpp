@@ -139,10 +139,10 @@ PartBlockImpl::PartBlockImpl(PartBlockOptions options)
   const std::string site = fmt::format("block.{}.", options.site);
   // Xavier over the whole (3 C, C) matrix and zero biases, as PyTorch's attention module does.
   in_proj_ = register_module(
-      "attn",
-      nn::Linear(site + "qkv", width, 3 * width,
-                 nn::LinearOptions{.prefix = "in_proj_",
-                                   .bound = std::sqrt(6.0 / static_cast<double>(4 * width))}));
+      "attn", nn::Linear(site + "qkv", width, 3 * width,
+                         nn::LinearOptions{.prefix = "in_proj_",
+                                           .bound = std::sqrt(6.0 / static_cast<double>(4 * width)),
+                                           .is_cut = true}));
   out_proj_ = in_proj_->register_module("out_proj", nn::Linear(site + "out", width, width));
   {
     const at::NoGradGuard no_grad;

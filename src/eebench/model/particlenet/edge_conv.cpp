@@ -28,8 +28,9 @@ EdgeConvImpl::EdgeConvImpl(std::int64_t in, const std::vector<std::int64_t>& cha
   std::int64_t width = 2 * in;
   for (std::size_t l = 0; l < channels.size(); ++l) {
     convs_.push_back(convs->register_module(
-        fmt::to_string(l), nn::Linear(fmt::format("edge.{}", l), width, channels[l],
-                                      nn::LinearOptions{.bias = false, .trailing = 2})));
+        fmt::to_string(l),
+        nn::Linear(fmt::format("edge.{}", l), width, channels[l],
+                   nn::LinearOptions{.bias = false, .trailing = 2, .is_cut = l == 0})));
     bns_.push_back(bns->register_module(fmt::to_string(l), nn::BatchNorm(channels[l])));
     width = channels[l];
   }

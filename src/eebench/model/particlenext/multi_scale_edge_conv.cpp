@@ -21,11 +21,12 @@ constexpr double initial_gamma = 1e-5;  ///< LayerScale (Touvron et al., arXiv:2
 
 /// Registered under the places `first` and `first` + 2: the reference counts the ReLU between.
 NormLayer norm_layer(torch::nn::Module& group, std::int64_t first, const std::string& site,
-                     std::int64_t in, std::int64_t out) {
+                     std::int64_t in, std::int64_t out, bool is_cut = false) {
   return {.norm = group.register_module(fmt::to_string(first), nn::BatchNorm(in)),
           .layer = group.register_module(
               fmt::to_string(first + 2),
-              nn::Linear(site, in, out, nn::LinearOptions{.bias = false, .trailing = 2}))};
+              nn::Linear(site, in, out,
+                         nn::LinearOptions{.bias = false, .trailing = 2, .is_cut = is_cut}))};
 }
 
 at::Tensor run(NormLayer& both, const at::Tensor& x, const nn::Context& context) {
@@ -74,7 +75,7 @@ MultiScaleEdgeConvImpl::MultiScaleEdgeConvImpl(const MultiScaleEdgeConvOptions& 
   }
   torch::nn::Module& edge_mlp = named_group(*this, "edge_mlp");
   const std::int64_t ends = message / 2 * 2;
-  edge_first_ = norm_layer(edge_mlp, 0, "edge.0", ends + options.edge, message);
+  edge_first_ = norm_layer(edge_mlp, 0, "edge.0", ends + options.edge, message, /*is_cut=*/true);
   edge_second_ = norm_layer(edge_mlp, 3, "edge.1", message, message);
   edge_se_ = register_module("edge_se", Squeeze(message));
   torch::nn::Module& sa = named_group(*this, "sa");

@@ -238,6 +238,7 @@ class QuantizedReluQuantizer : public Quantizer {
             .straight_through = true};
   }
   at::Tensor bits() const override { return at::scalar_tensor(bits_, at::kFloat); }
+  bool is_linear() const override { return slope_ == 0.0 || slope_ == 1.0; }
 
  private:
   at::Tensor before(const at::Tensor& x) const override {
