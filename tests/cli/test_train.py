@@ -239,6 +239,23 @@ def test_jets_of_other_classes_are_refused(eebench, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_epoch_may_have_steps_of_its_own(eebench, tmp_path):
+    """Validation comes after each, the order of the jets stays."""
+    lines = {}
+    for own, text in (("pass", ""), ("own", "epoch_steps = 2\n")):
+        config = CONFIG.replace("[train]\n", f'[train]\nschedule = "constant"\n{text}')
+        assert config != CONFIG
+        end = train(eebench, tmp_path, "--data-val", JETS, "--steps", "7", "-o", own, config=config)
+        assert end.code == 0, end.err
+        lines[own] = (tmp_path / own / "train_log.csv").read_text().splitlines()
+        epochs = (tmp_path / own / "epochs.csv").read_text().splitlines()[1:]
+        if text:
+            assert [row.split(",")[:2] for row in epochs] == [["1", "2"], ["2", "4"], ["3", "6"], ["4", "7"]]
+    loss = lines["own"][0].split(",").index("loss")
+    losses = [[row.split(",")[loss] for row in rows[1:]] for rows in lines.values()]
+    assert losses[0] == losses[1] and len(losses[0]) == 7
+
+
 @pytest.mark.parametrize("refused", [("--device", "cuda"), ("--global-batch", "300000"), ("--lr", "-1"), ("--epochs", "0")])
 def test_a_refused_training_leaves_no_folder(eebench, tmp_path, refused):
     assert train(eebench, tmp_path, *refused, "-o", "out", ranks=2).code in {2, 77}

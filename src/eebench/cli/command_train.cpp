@@ -219,7 +219,9 @@ Runner setup_train(CLI::App& app) {
       ->delimiter(',');
   app.add_option("--global-batch", o->global_batch,
                  "Jets a step, over all ranks" + from(d.global_batch));
-  app.add_option("--epochs", o->epochs, "Passes over the data" + from(d.epochs));
+  app.add_option(
+      "--epochs", o->epochs,
+      "Passes over the data, or as long as epoch_steps of [train] says" + from(d.epochs));
   app.add_option("--steps", o->steps,
                  "End after so many steps instead; 0: after the epochs" + from(d.steps));
   app.add_option("--loss", o->loss, "A name of `eebench list losses`" + from(d.loss));

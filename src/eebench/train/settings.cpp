@@ -113,6 +113,7 @@ void check(const Settings& s, std::int64_t exits, std::int64_t classes) {
   at_least("global_batch", s.global_batch, 1);
   at_least("epochs", s.epochs, 1);
   at_least("steps", s.steps, 0);
+  at_least("epoch_steps", s.epoch_steps, 0);
   at_least("weight_decay", s.weight_decay, 0.0);
   at_least("clip", s.clip, 0.0);
   at_least("patience", s.patience, 0);

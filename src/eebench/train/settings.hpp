@@ -16,7 +16,8 @@ namespace eebench::train {
 struct Settings {
   std::int64_t global_batch = 256;  ///< jets a step, over all ranks
   std::int64_t epochs = 10;
-  std::int64_t steps = 0;  ///< ends after so many steps; 0: after the epochs
+  std::int64_t steps = 0;        ///< ends after so many steps; 0: after the epochs
+  std::int64_t epoch_steps = 0;  ///< steps of an epoch; 0: those of a pass over the data
   std::string optimiser = "adamw";
   double lr = 1e-3;  ///< peak learning rate
   double weight_decay = 0.01;
@@ -58,6 +59,7 @@ void each_setting(S& s, Visit&& visit) {
   visit("global_batch", s.global_batch);
   visit("epochs", s.epochs);
   visit("steps", s.steps);
+  visit("epoch_steps", s.epoch_steps);
   visit("optimiser", s.optimiser);
   visit("lr", s.lr);
   visit("weight_decay", s.weight_decay);

@@ -46,6 +46,13 @@ double score(const Evaluation& evaluation, const Settings& settings) {
   return sum / total;
 }
 
+/// `pass`: steps of a pass over the data.
+Length length_of(const Settings& settings, std::int64_t pass) {
+  const std::int64_t per_epoch = settings.epoch_steps > 0 ? settings.epoch_steps : pass;
+  return {.steps = settings.steps > 0 ? settings.steps : settings.epochs * per_epoch,
+          .per_epoch = per_epoch};
+}
+
 }  // namespace
 
 TrainingRun::TrainingRun(const Session& session, model::Network& network,
@@ -62,9 +69,7 @@ TrainingRun::TrainingRun(const Session& session, model::Network& network,
           training,
           data::GlobalOrder(data::jets_of_epoch(training), settings_.global_batch, settings_.seed),
           comm),
-      length_{.steps = settings_.steps > 0 ? settings_.steps
-                                           : settings_.epochs * jets_.order().batches(),
-              .per_epoch = jets_.order().batches()},
+      length_(length_of(settings_, jets_.order().batches())),
       curve_(curve_settings(settings_, training.jets(), inputs)),
       reducer_(std::move(reducer)) {
   move_to(network_, at::kCPU, storage_type(settings_));
@@ -149,7 +154,8 @@ void TrainingRun::step() {
   const std::int64_t epoch = step / length_.per_epoch;
   session_.phase(fmt::format("train:step {}", step + 1));
   data::JetBatch batch;
-  comm_.agree([&] { batch = jets_.batch(epoch, step % length_.per_epoch); });
+  const std::int64_t pass = jets_.order().batches();
+  comm_.agree([&] { batch = jets_.batch(step / pass, step % pass); });
   if (step % length_.per_epoch == 0 && settings_.exit_ramp != "none") {
     say(fmt::format("epoch {} weights of the exits {}", epoch + 1,
                     fmt::join(trainer_->plan().weights, ",")));
