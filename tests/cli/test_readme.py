@@ -86,7 +86,8 @@ def test_the_recipe_of_pelican_nano(tmp_path):
         (tmp_path / shared).symlink_to(SOURCE / shared)
     (tmp_path / "runs").mkdir()
     page = (SOURCE / "configs/recipes/README.md").read_text()
-    commands = re.findall(r"^    ((?:python|eebench) .*)$", page, re.MULTILINE)
+    (block,) = re.findall(r"^PELICAN nano .*\n\n((?:    .*\n)+)", page, re.MULTILINE)
+    commands = [line.strip() for line in block.splitlines()]
     assert [re.search(r"(convert|train|predict|metrics) ", line)[1] for line in commands] == [
         "convert", "train", "predict", "metrics",
     ]  # fmt: skip
