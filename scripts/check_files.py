@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks that every header, script, resource and test sample is used by something in the repository, and that every
-Python package that setup.sh installs is used too and stays below a version that is known."""
+Python package that setup.sh installs is used too and stays below a version that is known; and that the tests named on
+the page of tests/ stand in the files named beside them."""
 
 import re
 import subprocess
@@ -58,10 +59,25 @@ def faults_of_packages(texts):
             yield f"scripts/requirements.txt: nothing in the repository uses {name}"
 
 
+def missing_tests():
+    """Of the tests' page: after its file a test is named in quotes, "..." for what is left out; brackets are asides."""
+    for row in (ROOT / "tests/README.md").read_text().splitlines():
+        code = ""
+        row = re.sub(r"\([^()]*\)", "", row.rpartition(" | ")[2])
+        for file, function, sentence in re.findall(r'`([\w/]+\.(?:cpp|py))`|`(test_\w+)`|"([^"]+)"', row):
+            if file:
+                path = ROOT / "tests" / file
+                code = path.read_text() if path.is_file() else ""
+                continue
+            cut = re.escape(sentence).replace(r"\.\.\.", ".*")
+            if not re.search(rf"def {function}\(" if function else rf'TEST_CASE\(\s*"{cut}', code):
+                yield f"tests/README.md: no test {function or sentence} in the file named before it"
+
+
 def main():
     files = [file for file in tracked() if (ROOT / file).is_file()]
     texts = {file: (ROOT / file).read_text(errors="replace") for file in files if is_text(file)}
-    unused = list(faults_of_packages(texts))
+    unused = [*faults_of_packages(texts), *missing_tests()]
     for file in filter(expected_elsewhere, files):
         # A Python module and a configuration are named without their ending.
         name = file.stem if file.suffix in {".py", ".toml", ".yaml", ".cmake"} else file.name

@@ -72,7 +72,7 @@ def read_observers(path, predictions):
             answered = predictions.attributes["data"]
             raise InputError(f"{path}: is not the file that {predictions.path} answers, {answered}; give that one")
         with h5py.File(path) as file:
-            return {name: file[name][predictions.place] for name in file if name.startswith("jet_")}
+            return {name: file[name][:][predictions.place] for name in file if name.startswith("jet_")}
     except OSError as error:
         raise InputError(f"{path}: cannot be read as jets ({error}); give those that were answered") from error
 

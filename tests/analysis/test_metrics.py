@@ -85,6 +85,23 @@ def test_rejection_by_hand():
     assert np.isnan(none["high"]) and np.isnan(rejection(signal, background[:0], 0.5)["value"])
 
 
+def test_top_tagging_has_two_working_points(tmp_path, capsys):
+    # Of the top jets 30 % lie at 8 and above, with one of four QCD jets, and 50 % at 6 and above, with two.
+    score = np.array([10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 8.5, 6.5, 0.5, 0.4])
+    logits = np.stack([score, np.zeros_like(score)], axis=1)[:, None]
+    answers = write_answers(tmp_path / "answers.h5", logits, [0] * 10 + [1] * 4)
+    assert main(["metrics", str(answers), "-o", str(tmp_path / "found.json")]) == 0
+    (found,) = json.loads((tmp_path / "found.json").read_text())["exits"]
+    at_50, at_30 = found["rejection"]["top"], found["rejection_at_30"]["top"]
+    assert (at_50["efficiency"], at_50["value"], at_30["efficiency"], at_30["value"]) == (0.5, 2, 0.3, 4)
+    printed = capsys.readouterr().out
+    assert re.search(r"top, at 50 % +\| +2 ", printed) and re.search(r"top, at 30 % +\| +4 ", printed)
+    answers = write_answers(tmp_path / "other.h5", logits, [0] * 10 + [1] * 4, classes=("Tbqq", "QCD"))
+    assert main(["metrics", str(answers), "-o", str(tmp_path / "found.json")]) == 0
+    (found,) = json.loads((tmp_path / "found.json").read_text())["exits"]
+    assert list(found["rejection"]) == ["Tbqq"] and found["rejection_at_30"] == {}
+
+
 def printed_table(text):
     """The rows of predict's table by their first cell."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]

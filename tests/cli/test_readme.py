@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+from images import write_cifar
+
 SOURCE = Path(os.environ["EEBENCH_SOURCE_DIR"])
 README = (SOURCE / "README.md").read_text()
 
@@ -19,13 +22,14 @@ def commands_with(word):
 
 
 def run_as_written(command, folder):
-    """With the program and the Python of the test on PATH."""
+    """With the program and the Python of the test on PATH; what it printed."""
     programs = Path(os.environ["EEBENCH_PROGRAM"]).parent, Path(sys.executable).parent
     path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_options_and_files_of_its_commands_exist(eebench):
@@ -81,12 +85,18 @@ def test_a_suite_of_ones_own(tmp_path):
         assert len(settings) == len(of_rule) == 6  # three thresholds, two batches
 
 
+def commands_of_recipe(beginning):
+    """Of the page of recipes: the commands below the line that begins so."""
+    page = (SOURCE / "configs/recipes/README.md").read_text()
+    (block,) = re.findall(rf"^{beginning} .*\n\n((?:    .*\n)+)", page, re.MULTILINE)
+    return [line.strip() for line in block.splitlines()]
+
+
 def test_the_recipe_of_pelican_nano(tmp_path):
     for shared in ("configs", "tests"):
         (tmp_path / shared).symlink_to(SOURCE / shared)
     (tmp_path / "runs").mkdir()
-    page = (SOURCE / "configs/recipes/README.md").read_text()
-    commands = re.findall(r"^    ((?:python|eebench) .*)$", page, re.MULTILINE)
+    commands = commands_of_recipe("PELICAN nano")
     assert [re.search(r"(convert|train|predict|metrics) ", line)[1] for line in commands] == [
         "convert", "train", "predict", "metrics",
     ]  # fmt: skip
@@ -95,3 +105,19 @@ def test_the_recipe_of_pelican_nano(tmp_path):
     with open(tmp_path / "runs/nano.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert float(row["AUC"]) > 0.8 and float(row["BgRejectionAt0.3"]) > 1
+
+
+def test_the_recipe_of_vgg19(tmp_path):
+    """At full width, with two steps for a hundred and images of noise for those that the first command fetches."""
+    (tmp_path / "configs").symlink_to(SOURCE / "configs")
+    images = tmp_path / "cifar/cifar-10-binary/cifar-10-batches-bin"
+    images.mkdir(parents=True)
+    write_cifar(images / "data_batch_1.bin", 64)
+    write_cifar(images / "test_batch.bin", 20)
+    fetch, train, *rest = commands_of_recipe("VGG-19")
+    assert " fetch cifar10 -o cifar" in fetch and " --steps 100 " in train
+    for command in (train.replace("--steps 100", "--steps 2"), *rest):
+        told = run_as_written(command, tmp_path)
+    assert "left there by confidence at [0.5, 0.5]" in told
+    with h5py.File(tmp_path / "runs/vgg.h5") as file:
+        assert file["logits"].shape == (20, 10)

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 COMMANDS = [
-    "bench", "compare", "data", "deploy", "doctor", "gates", "list", "merge", "plan", "predict", "profile", "scale",
-    "status", "train", "validate",
+    "bench", "compare", "data", "deploy", "doctor", "gates", "list", "merge", "plan", "predict", "profile", "quantize",
+    "scale", "status", "train", "validate",
 ]
-KINDS = ["models", "rules", "losses", "optimisers", "schedules", "suites", "metrics"]
+KINDS = ["models", "rules", "losses", "optimisers", "schedules", "suites", "metrics", "quantizers"]
 
 
 def test_help_names_every_command_and_the_default(eebench):
