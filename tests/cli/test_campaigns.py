@@ -289,7 +289,7 @@ def test_a_campaign_measures_precisions_side_by_side(suite, tmp_path):
     with xarray.open_dataset(tmp_path / "out/tasks/0000/task.h5", engine="h5netcdf") as file:
         file.load()
     names = file["model"].attrs["flag_meanings"].split()
-    assert names == ["one", "one@bf16"] and file["precision"].attrs["flag_meanings"] == "fp32 bf16"
+    assert names == ["one", "one@bf16"] and file["precision"].attrs["flag_meanings"] == "fp32 bf16 int8"
     assert (file["precision"].values == file["model"].values).all()
     assert (file["jets_run"] == file["jets_run"][0]).all() and (file["throughput"] > 0).all()
     first, second = (h5py.File(tmp_path / f"out/scores/{name}.h5")["logits"][:] for name in names)

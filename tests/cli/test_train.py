@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from jobs import CONFIG, SECONDS, Job
+from jobs import CONFIG, JETS, SECONDS, Job
 
 SLICES = Path(os.environ["EEBENCH_SOURCE_DIR"]) / "tests" / "data"
 STEPS = 120

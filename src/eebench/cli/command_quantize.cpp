@@ -127,6 +127,29 @@ void calibrate(exec::Executor& executor, const std::vector<model::LinearSite>& s
   });
 }
 
+/// The network with quantizers that have no ranges yet; `weights` become those of its file, with
+/// its configuration. Throws InputError where the options do not fit.
+LoadedNetwork with_quantizers(const Options& options, model::Weights& weights) {
+  LoadedNetwork loaded = load_network({.name = options.weights.stem(), .weights = options.weights});
+  if (loaded.config.table.contains("quantize")) {
+    throw InputError(fmt::format("{} is quantized already; give the weights that it was made of",
+                                 options.weights.string()));
+  }
+  const model::StateDict given = model::state_dict(*loaded.network);
+  const std::map tensors(given.begin(), given.end());
+  LoadedNetwork result = draw_network(quantized(loaded.config, *loaded.network, options));
+  const at::NoGradGuard no_grad;
+  for (auto& [name, tensor] : model::state_dict(*result.network)) {
+    if (const auto own = tensors.find(name); own != tensors.end()) {
+      tensor.copy_(own->second);
+    }
+  }
+  weights = loaded.weights;
+  weights.config = result.config.text();
+  result.weights = std::move(loaded.weights);
+  return result;
+}
+
 /// \collective The quantized network of the options, written to --output. Returns whether it has
 /// layers that can multiply integers.
 bool write_quantized(const Options& options, Context& context) {
@@ -134,30 +157,7 @@ bool write_quantized(const Options& options, Context& context) {
   model::Weights weights;
   std::vector<model::LinearSite> sites;
   Opened opened = open_network(
-      context, entry,
-      [&] {
-        LoadedNetwork loaded = load_network(entry);
-        if (loaded.config.table.contains("quantize")) {
-          throw InputError(
-              fmt::format("{} is quantized already; give the weights that it was made of",
-                          options.weights.string()));
-        }
-        const model::StateDict given = model::state_dict(*loaded.network);
-        const std::map tensors(given.begin(), given.end());
-        weights = loaded.weights;
-        loaded.config = quantized(loaded.config, *loaded.network, options);
-        LoadedNetwork result = draw_network(loaded.config);
-        const at::NoGradGuard no_grad;
-        for (auto& [name, tensor] : model::state_dict(*result.network)) {
-          if (const auto own = tensors.find(name); own != tensors.end()) {
-            tensor.copy_(own->second);
-          }
-        }
-        result.weights = std::move(loaded.weights);
-        weights.config = loaded.config.text();
-        return result;
-      },
-      options.calibration);
+      context, entry, [&] { return with_quantizers(options, weights); }, options.calibration);
   for (const model::LinearSite& site : model::linear_sites(*opened.network)) {
     if (site.layer->quantizers()) {
       sites.push_back(site);
@@ -291,6 +291,8 @@ ExitCode run_quantize(const Options& options, Context& context) {
     if (context.comm.is_root()) {
       check_output(options.output, std::array{options.weights, options.calibration, options.test});
     }
+    model::Weights unused;
+    with_quantizers(options, unused);  // what does not fit is told before the passes
   });
   context.watchdog.enter("quantize:load", context.phase_seconds);
   const store::AllExits whole = answers(options, options.weights, exec::Precision::fp32, context);
