@@ -243,9 +243,10 @@ def test_an_epoch_may_have_steps_of_its_own(eebench, tmp_path):
     """Validation comes after each, the order of the jets stays."""
     lines = {}
     for own, text in (("pass", ""), ("own", "epoch_steps = 2\n")):
-        config = CONFIG.replace("[train]\n", f'[train]\nschedule = "constant"\n{text}')
+        config = CONFIG.replace("[train]\n", f'[train]\nschedule = "none"\n{text}')
         assert config != CONFIG
-        end = train(eebench, tmp_path, "--data-val", JETS, "--steps", "7", "-o", own, config=config)
+        (tmp_path / "own.toml").write_text(config)
+        end = eebench("train", "--config", "own.toml", "--data-train", JETS, "--data-val", JETS, "--steps", "7", "-o", own)
         assert end.code == 0, end.err
         lines[own] = (tmp_path / own / "train_log.csv").read_text().splitlines()
         epochs = (tmp_path / own / "epochs.csv").read_text().splitlines()[1:]

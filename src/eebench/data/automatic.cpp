@@ -208,7 +208,6 @@ std::string with_params(const DataConfig& config, const std::map<std::string, Nu
   const bool by_default =
       root["preprocess"] &&
       root["preprocess"]["method"].as<std::string>("manual").starts_with("auto");
-  const YAML::Node center = by_default ? YAML::Node("auto") : YAML::Node(YAML::NodeType::Null);
   YAML::Node params;
   for (const auto& group : root["inputs"]) {
     for (const YAML::Node& variable : group.second["vars"]) {
@@ -217,7 +216,7 @@ std::string with_params(const DataConfig& config, const std::map<std::string, Nu
       YAML::Node entry;
       entry["length"] = YAML::Clone(group.second["length"]);
       entry["pad_mode"] = group.second["pad_mode"].as<std::string>("constant");
-      entry["center"] = entry_or(variable, 1, center);
+      entry["center"] = entry_or(variable, 1, by_default ? YAML::Node("auto") : YAML::Node());
       entry["scale"] = entry_or(variable, 2, YAML::Node(1));
       if (!entry["center"].IsNull() && entry["center"].as<std::string>() == "auto") {
         if (found != numbers.end()) {
