@@ -26,7 +26,7 @@ std::string line_of(const JournalEntry& entry) {
 
 JournalEntry entry_of(const nlohmann::json& line) {
   const auto seconds = line.find("seconds");  // null for NaN
-  return {line.at("point").get<std::int64_t>(), line.at("id").get<std::string>(),
+  return {line.at("point").get_ref<const std::int64_t&>(), line.at("id").get<std::string>(),
           line.at("state").get<std::string>() == "ok",
           seconds != line.end() && seconds->is_number() ? seconds->get<double>() : not_available,
           line.value("error", std::string())};

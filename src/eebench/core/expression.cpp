@@ -139,7 +139,13 @@ class Parser {
   NodePtr comparison() {
     NodePtr left = disjunction();
     const Function* function = take_comparison();
-    return function == nullptr ? left : call(*function, {left, disjunction()});
+    if (function == nullptr) {
+      return left;
+    }
+    // Not within a conditional expression: where the right side throws there, GCC 12 destroys more
+    // than it made.
+    NodePtr right = disjunction();
+    return call(*function, {std::move(left), std::move(right)});
   }
 
   NodePtr disjunction() {
@@ -192,7 +198,11 @@ class Parser {
       return call(invert, {signed_power()});
     }
     NodePtr base = atom();
-    return take("**") ? call(power, {base, signed_power()}) : base;
+    if (!take("**")) {
+      return base;
+    }
+    NodePtr exponent = signed_power();
+    return call(power, {std::move(base), std::move(exponent)});
   }
 
   NodePtr atom() {
