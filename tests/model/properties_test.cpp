@@ -8,12 +8,9 @@
 #include <ATen/ATen.h>
 #include <catch2/catch.hpp>
 
-#include "eebench/model/part/part.hpp"
-#include "eebench/model/particlenet/particlenet.hpp"
-#include "eebench/model/particlenext/particlenext.hpp"
 #include "eebench/model/pcnn/pcnn.hpp"
-#include "eebench/model/pfn/pfn.hpp"
 #include "tests/model/golden.hpp"
+#include "tests/model/small_networks.hpp"
 
 namespace eebench::model {
 namespace {
@@ -28,53 +25,22 @@ struct Kind {
 };
 
 const std::vector<Kind>& kinds() {
-  static const auto part = [](const std::string& head) {
-    return [head](double dropout) {
-      return make_part({.embed = {32, 64, 32},
-                        .pair_embed = {16, 16},
-                        .heads = 4,
-                        .layers = 4,
-                        .dropout = dropout,
-                        .exits_after = {1, 2},
-                        .exit_head = head,
-                        .exit_width = 24});
-    };
-  };
   static const std::vector<Kind> all{
-      {"part, pooled heads", part("pooled"), {"blocks.1.fc1.weight"}},
-      {"part, class attention", part("class_attention"), {"pair_embed.embed.1.weight"}},
+      {"part, pooled heads",
+       [](double dropout) { return test::small_part("pooled", dropout); },
+       {"blocks.1.fc1.weight"}},
+      {"part, class attention",
+       [](double dropout) { return test::small_part("class_attention", dropout); },
+       {"pair_embed.embed.1.weight"}},
       {"particlenet",
-       [](double dropout) {
-         return make_particlenet({.blocks = {{8, 8}, {16, 16}, {32, 32}},
-                                  .fc = 16,
-                                  .dropout = dropout,
-                                  .exits_after = {1, 2},
-                                  .exit_particle_widths = {16},
-                                  .exit_width = 8});
-       },
+       test::small_particlenet,
        {"edge_convs.0.convs.1.weight", "edge_convs.2.sc.weight"}},
       {"particlenext",
-       [](double dropout) {
-         return make_particlenext({.node = 8,
-                                   .edge = 4,
-                                   .message = 32,
-                                   .slices = {2, 5, 9},
-                                   .layers = {48, 48, 48},
-                                   .edge_maps = 4,
-                                   .jet_maps = 3,
-                                   .fc = 12,
-                                   .dropout = dropout,
-                                   .exits_after = {1, 2},
-                                   .exit_particle_widths = {16},
-                                   .exit_width = 8});
-       },
+       test::small_particlenext,
        {"edge_encode.1.weight", "layers.0.edge_mlp.2.weight", "layers.1.sa.1.2.weight",
         "layers.1.edge_se.fc.0.weight", "sa.weight"}},
       {"pfn",
-       [](double) {
-         return make_pfn(
-             {.phi = {24, 16, 20}, .f = {12, 8}, .exits_after = {1, 2}, .exit_width = 8});
-       },
+       [](double) { return test::small_pfn(); },
        {"phi.0.0.weight"},
        /*drops=*/false},
       {"p-cnn",

@@ -12,12 +12,9 @@
 
 #include "eebench/core/error.hpp"
 #include "eebench/model/linear_sites.hpp"
-#include "eebench/model/part/part.hpp"
-#include "eebench/model/particlenet/particlenet.hpp"
-#include "eebench/model/particlenext/particlenext.hpp"
-#include "eebench/model/pfn/pfn.hpp"
 #include "eebench/model/weights.hpp"
 #include "tests/model/golden.hpp"
+#include "tests/model/small_networks.hpp"
 
 namespace eebench::model {
 namespace {
@@ -26,40 +23,10 @@ using Catch::Matchers::Contains;
 
 std::unique_ptr<Network> golden(const std::string& kind) {
   static const std::map<std::string, std::function<std::unique_ptr<Network>()>> kinds{
-      {"part",
-       [] {
-         return make_part({.embed = {32, 64, 32},
-                           .pair_embed = {16, 16},
-                           .heads = 4,
-                           .layers = 3,
-                           .exits_after = {1, 2}});
-       }},
-      {"particlenet",
-       [] {
-         return make_particlenet({.blocks = {{8, 8}, {16, 16}, {32, 32}},
-                                  .fc = 16,
-                                  .exits_after = {1, 2},
-                                  .exit_particle_widths = {16},
-                                  .exit_width = 8});
-       }},
-      {"particlenext",
-       [] {
-         return make_particlenext({.node = 8,
-                                   .edge = 4,
-                                   .message = 32,
-                                   .slices = {2, 5, 9},
-                                   .layers = {48, 48, 48},
-                                   .edge_maps = 4,
-                                   .jet_maps = 3,
-                                   .fc = 12,
-                                   .exits_after = {1, 2},
-                                   .exit_particle_widths = {16},
-                                   .exit_width = 8});
-       }},
-      {"pfn", [] {
-         return make_pfn(
-             {.phi = {24, 16, 20}, .f = {12, 8}, .exits_after = {1, 2}, .exit_width = 8});
-       }}};
+      {"part", [] { return test::small_part("pooled"); }},
+      {"particlenet", [] { return test::small_particlenet(); }},
+      {"particlenext", [] { return test::small_particlenext(); }},
+      {"pfn", &test::small_pfn}};
   auto network = kinds.at(kind)();
   network->to(at::kDouble);
   test::set_golden_parameters(*network);
